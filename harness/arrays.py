@@ -1,0 +1,75 @@
+"""Named arrays as safetensors bytes: the one format on disk and between processes.
+
+Safetensors holds no code, so a file from anyone can be opened. The helpers of its NumPy
+side drop the metadata on reading, hence the few lines here.
+"""
+
+import json
+import struct
+from collections.abc import Mapping
+
+import numpy as np
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
+
+from harness.errors import FileError
+from harness.spec import Array
+
+# Safetensors' name of every dtype that may travel: more than cases have, so that an
+# outcome of a wrong dtype is kept and judged as such.
+DTYPE_NAMES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "int64": "I64",
+    "int32": "I32",
+    "bool": "BOOL",
+}
+_NUMPY_NAMES = {short: name for name, short in DTYPE_NAMES.items()}
+
+
+def pack(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
+    """Serialize named arrays, with string metadata in the header.
+
+    Raises:
+        FileError: An array has a dtype that the format here does not carry.
+
+    """
+    for name, array in arrays.items():
+        if array.dtype.name not in DTYPE_NAMES:
+            known = ", ".join(DTYPE_NAMES)
+            raise FileError(f"{name} has dtype {array.dtype}; only {known} can be kept")
+    # `save` reads memory from the first byte on, whatever the strides.
+    contiguous = {name: np.asarray(a, order="C") for name, a in arrays.items()}
+    return save(contiguous, metadata=dict(metadata))
+
+
+def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
+    """Read what `pack` wrote: read-only arrays over `data`, and the metadata.
+
+    Args:
+        data: The bytes of one safetensors file.
+        origin: Where they come from, for the message of an error.
+
+    Raises:
+        FileError: The bytes are not safetensors, or hold a dtype unknown here.
+
+    """
+    try:
+        tensors = deserialize(data)
+        (header_size,) = struct.unpack_from("<Q", data)
+        metadata = json.loads(data[8 : 8 + header_size]).get("__metadata__", {})
+    except (SafetensorError, ValueError, RecursionError) as error:
+        raise FileError(
+            f"{origin} is not a whole safetensors file ({error}); "
+            "it was truncated, or written by something else"
+        ) from None
+    arrays = {}
+    for name, tensor in tensors:
+        if tensor["dtype"] not in _NUMPY_NAMES:
+            raise FileError(f"{origin}: {name!r} has dtype {tensor['dtype']}, unknown")
+        dtype = np.dtype(_NUMPY_NAMES[tensor["dtype"]])
+        # Bytes, not the bytearray that comes: nothing may write to an array that was read.
+        flat = np.frombuffer(bytes(tensor["data"]), dtype=dtype)
+        arrays[name] = flat.reshape(tensor["shape"])
+    return arrays, metadata

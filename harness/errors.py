@@ -1,0 +1,26 @@
+"""What goes wrong for reasons that a user can mend, said in one line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ParityError(Exception):
+    """A mistake in what was asked or in a file that was read; its text is for users."""
+
+
+class UsageError(ParityError):
+    """A name, a selection or an option that cannot be followed."""
+
+
+class FileError(ParityError):
+    """A file or folder that cannot be read, trusted or written."""
+
+
+def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:
+    """Say that `got` is no known `kind`, and what was probably meant."""
+    names = list(known)
+    close = difflib.get_close_matches(got, names, n=3, cutoff=0.5)
+    hint = (
+        f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
+    )
+    return UsageError(f"unknown {kind} {got!r}; {hint}")

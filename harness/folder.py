@@ -1,0 +1,192 @@
+"""A run on disk: what joins the stages, so that each can be done again by itself.
+
+    run.json                          what was asked, what came of it, where and when
+    problems/CASE.safetensors         weights, batch, states
+    outcomes/BACKEND/CASE.safetensors what the backend returned
+    logs/BACKEND.log                  what the worker printed
+    report.json, report.md, …         what was made of it all
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from harness.arrays import pack, unpack
+from harness.backend import BackendInfo
+from harness.errors import FileError
+from harness.results import BackendRecord, Environment, encode, read_record
+from harness.spec import (
+    CELLS,
+    DTYPES,
+    VARIANTS,
+    Array,
+    Case,
+    Problem,
+    contract_violations,
+)
+
+_PUBLISHED = "published."
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came of one case on one backend, before anyone judged it."""
+
+    case: str
+    backend: str
+    status: Literal["done", "unsupported", "error", "absent"]
+    detail: str = ""
+    seconds: float | None = None
+
+
+class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The contents of run.json."""
+
+    schema: Literal["rnn-parity.run/1"]
+    environment: Environment
+    cases: list[Case]
+    infos: list[BackendInfo]
+    backends: dict[str, BackendRecord]
+    entries: list[Entry]
+
+
+class RunFolder:
+    """Reads and writes one run's files; every write appears whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def prepare(self) -> None:
+        """Make the folder ready for a new run, in place of an earlier run.
+
+        Raises:
+            FileError: It cannot be written, or holds what is not a run.
+
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if any(self.path.iterdir()) and not (self.path / "run.json").is_file():
+                raise FileError(
+                    f"{self.path} is not empty and holds no run of rnn-parity; "
+                    "nothing was written: choose another folder with --out"
+                )
+            for name in ("problems", "outcomes", "logs"):
+                shutil.rmtree(self.path / name, ignore_errors=True)
+                (self.path / name).mkdir()
+            for name in ("report.json", "report.md", "results.csv"):
+                (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise FileError(f"cannot write to {self.path}: {error.strerror}") from None
+
+    def write(self, name: str, data: bytes) -> Path:
+        """Write one file of the run, replacing it in one step."""
+        target = self.path / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+                file.write(data)
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(target)
+        except OSError as error:
+            raise FileError(f"cannot write {target}: {error.strerror}") from None
+        return target
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write run.json."""
+        self.write("run.json", encode(record))
+
+    def record(self) -> RunRecord:
+        """Read run.json and check that it hangs together.
+
+        Raises:
+            FileError: There is none, or it is broken.
+
+        """
+        path = self.path / "run.json"
+        if not path.is_file():
+            raise FileError(f"{self.path} holds no run of rnn-parity (no run.json)")
+        record = read_record(path, RunRecord)
+        _check_record(record, path)
+        return record
+
+    def write_problem(self, problem: Problem) -> None:
+        """Write a problem, and the published tables with it."""
+        case = problem.case
+        published = {_PUBLISHED + name: a for name, a in problem.published.items()}
+        data = pack({**problem.arrays, **published}, {"case": case.id})
+        self.write(f"problems/{case.id}.safetensors", data)
+
+    def problem(self, case: Case) -> Problem:
+        """Read a problem back.
+
+        Raises:
+            FileError: The file is broken, or does not hold the case's arrays.
+
+        """
+        path = self.path / "problems" / f"{case.id}.safetensors"
+        arrays = self._arrays(path, case.id)
+        published = {
+            name.removeprefix(_PUBLISHED): array
+            for name, array in arrays.items()
+            if name.startswith(_PUBLISHED)
+        }
+        own = {n: a for n, a in arrays.items() if not n.startswith(_PUBLISHED)}
+        wrong = contract_violations(own, case.input_shapes(), case.dtype)
+        shapes = {n: s for n, s in case.output_shapes().items() if n in published}
+        wrong += contract_violations(published, shapes, "float64")
+        if wrong:
+            raise FileError(f"{path} does not hold case {case.id}: {'; '.join(wrong)}")
+        return Problem(case, own, published)
+
+    def write_outcome(self, backend: str, case: str, data: bytes) -> None:
+        """Write the bytes of an outcome as they came from the worker."""
+        self.write(_outcome_name(backend, case), data)
+
+    def outcome(self, backend: str, case: str) -> Mapping[str, Array]:
+        """Read what a backend returned, as it is: judging it is not for here."""
+        return self._arrays(self.path / _outcome_name(backend, case), case)
+
+    def log(self, backend: str) -> Path:
+        """Where a backend's worker prints to."""
+        return self.path / "logs" / f"{_file_name(backend)}.log"
+
+    def _arrays(self, path: Path, case: str) -> dict[str, Array]:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise FileError(f"cannot read {path}: {error.strerror}") from None
+        arrays, metadata = unpack(data, str(path))
+        if metadata.get("case") != case:
+            raise FileError(
+                f"{path} holds case {metadata.get('case')!r}, expected {case!r}"
+            )
+        return arrays
+
+
+def _check_record(record: RunRecord, path: Path) -> None:
+    """Check names before any of them becomes a path or a key."""
+    for case in record.cases:
+        known = case.cell in CELLS and case.variant in VARIANTS and case.dtype in DTYPES
+        if not known or min(case.shape(("B", "T", "D", "H"))) < 1:
+            raise FileError(f"{path}: a case is none that is known here: {case}")
+    cases = {case.id for case in record.cases}
+    backends = {info.name for info in record.infos}
+    for entry in record.entries:
+        if entry.case not in cases or entry.backend not in backends:
+            raise FileError(
+                f"{path}: an entry names {entry.case!r} on {entry.backend!r}, "
+                "which the run does not list"
+            )
+
+
+def _file_name(backend: str) -> str:
+    """Make a backend's name a file name: a colon is none on every system."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in backend)
+
+
+def _outcome_name(backend: str, case: str) -> str:
+    return os.path.join("outcomes", _file_name(backend), f"{case}.safetensors")  # noqa: PTH118 - a relative name

@@ -1,0 +1,192 @@
+"""From saved outcomes to a report: compare, certify, explain, and say it in words."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+
+from harness.backend import BackendInfo
+from harness.errors import FileError
+from harness.folder import Entry, RunFolder
+from harness.judge.certify import Certificate, certify, reference
+from harness.judge.compare import compare
+from harness.judge.diagnose import explain
+from harness.judge.pairs import odd_one_out, pairs
+from harness.judge.weak import weaknesses
+from harness.results import (
+    SCHEMA,
+    Figures,
+    Pair,
+    Published,
+    Report,
+    Result,
+    Verdict,
+    summarize,
+)
+from harness.spec import Case, Outcome, Problem, contract_violations
+
+PUBLISHED_ALLOWED = 1e-6
+"""Printed tables carry 8 digits of what was itself float32; 5.6e-7 was the largest
+deviation seen from any backend here."""
+
+
+class _Judged(NamedTuple):
+    result: Result
+    certificate: Certificate | None = None
+
+
+def judge(folder: RunFolder) -> Report:
+    """Judge every outcome of a saved run.
+
+    Raises:
+        FileError: The run, or one of its problems, is broken.
+
+    """
+    record = folder.record()
+    entries = {(entry.case, entry.backend): entry for entry in record.entries}
+    results: list[Result] = []
+    compared: list[Pair] = []
+    odd: dict[str, str] = {}
+    for case in record.cases:
+        problem = folder.problem(case)
+        truth = reference(problem)
+        weak = weaknesses(problem, truth)
+        certificates = {}
+        for info in record.infos:
+            entry = entries.get((case.id, info.name)) or _unanswered(case, info)
+            judged = _judge_entry(folder, problem, truth, info, entry)
+            results.append(replace(judged.result, weak=weak))
+            if judged.certificate:
+                certificates[info.name] = judged.certificate
+        of_case = pairs(problem, certificates)
+        compared += of_case
+        if stranger := odd_one_out(of_case):
+            odd[case.id] = stranger
+    return Report(
+        schema=SCHEMA,
+        environment=record.environment,
+        backends=record.backends,
+        results=results,
+        pairs=compared,
+        odd_one_out=odd,
+        summary=summarize(results),
+    )
+
+
+def _unanswered(case: Case, info: BackendInfo) -> Entry:
+    detail = "the run ended before this was computed"
+    return Entry(case.id, info.name, "error", detail)
+
+
+def _judge_entry(
+    folder: RunFolder, problem: Problem, truth: Outcome, info: BackendInfo, entry: Entry
+) -> _Judged:
+    """Judge one case on one backend, whatever came of it."""
+    case, gap = problem.case, info.gap(problem.case)
+
+    def say(verdict: Verdict, detail: str) -> _Judged:
+        return _Judged(
+            Result(
+                case.id,
+                info.name,
+                verdict,
+                detail=f"{detail} [{info.name}, {case.id}]" if detail else "",
+                reproduce=f"rnn-parity run --cases {case.id} --backends {info.name}",
+                seconds=entry.seconds,
+            )
+        )
+
+    if entry.status in {"absent", "error"}:
+        return say("absent" if entry.status == "absent" else "error", entry.detail)
+    if entry.status == "unsupported":
+        if gap:
+            return say("gap", f"{gap.kind}: {gap.reason}")
+        return say("fail", f"undeclared gap: {entry.detail}; declare it as a Gap")
+    if gap:
+        stale = f"stale gap: declared {gap.kind} ({gap.reason}), yet it computes; remove it"
+        return say("fail", stale)
+    try:
+        outcome = folder.outcome(info.name, case.id)
+    except FileError as error:
+        return say("error", str(error))
+    wrong = contract_violations(outcome, case.output_shapes(), case.dtype)
+    if any(not complaint.endswith("NaN or infinite") for complaint in wrong):
+        return say("fail", "; ".join(wrong))
+    ulp = {name: by_dtype[case.dtype] for name, by_dtype in info.elementwise_ulp.items()}
+    certificate = certify(problem, outcome, ulp)
+    fields, detail = _judge_numbers(problem, truth, outcome, certificate, ulp)
+    detail = "; ".join([*wrong, detail]) if wrong else detail
+    judged = say("fail" if detail else "pass", detail)
+    return _Judged(replace(judged.result, **fields), certificate)
+
+
+def _judge_numbers(
+    problem: Problem,
+    truth: Outcome,
+    outcome: Outcome,
+    certificate: Certificate,
+    ulp: dict[str, float],
+) -> tuple[dict[str, Any], str]:
+    """Give a result's figures, and what is wrong with them in words, if anything."""
+    headroom, published = certificate.headroom, _published(problem, outcome)
+    fields: dict[str, Any] = {
+        "headroom": headroom if np.isfinite(headroom) else None,
+        "figures": _figures(problem, truth, outcome, certificate),
+        "published": published,
+        "first_bad": certificate.first_bad,
+    }
+    if headroom > 1:
+        fields["explanations"] = explain(problem, outcome, ulp)
+        return fields, _excess(certificate, fields["explanations"])
+    if published and (published.max_abs is None or published.max_abs > published.allowed):
+        return fields, (
+            f"outputs: {published.max_abs} from the published tables, "
+            f"allowed {published.allowed:.0e}, although within the bound"
+        )
+    return fields, ""
+
+
+def _excess(certificate: Certificate, explanations: list[str]) -> str:
+    """Say what exceeds its bound: how many, the worst, the first, what would explain it."""
+    ratio, bad = certificate.ratio, certificate.first_bad
+    if ratio.max() > 1:
+        row, t, unit = (int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
+        words = (
+            f"outputs: {int((ratio > 1).sum())} of {ratio.size} elements outside the "
+            f"bound; worst {ratio.max():.3g}x at (row {row}, step {t}, unit {unit}): "
+            f"allowed {certificate.bound[row, t, unit]:.2g}, "
+            f"got {abs(certificate.residual[row, t, unit]):.2g}"
+        )
+    else:
+        final = certificate.final_ratio
+        words = (
+            f"final_h: {int((final > 1).sum())} of {final.size} elements outside the "
+            f"bound; worst {final.max():.3g}x"
+        )
+    if bad:
+        words += f"; the first bad step is {bad.step}"
+    if explanations:
+        words += f"; it would match with: {', or: '.join(explanations)}"
+    return words
+
+
+def _figures(
+    problem: Problem, truth: Outcome, outcome: Outcome, certificate: Certificate
+) -> dict[str, Figures]:
+    """Deviations from the float64 trajectory; `mismatched` is what the bound rejects."""
+    rejected = {"outputs": certificate.ratio, "final_h": certificate.final_ratio}
+    figures = {}
+    for name, want in truth.items():
+        plain = compare(outcome[name], want, dtype=problem.case.dtype)
+        mismatched = int((rejected[name] > 1).sum())
+        figures[name] = replace(plain, mismatched=mismatched)
+    return figures
+
+
+def _published(problem: Problem, outcome: Outcome) -> Published | None:
+    tables = problem.published.get("outputs")
+    if tables is None:
+        return None
+    plain = compare(outcome["outputs"], tables, dtype=problem.case.dtype)
+    worst = None if plain.nonfinite else plain.max_abs
+    return Published(worst, PUBLISHED_ALLOWED, tables=tables.shape[1])

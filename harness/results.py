@@ -1,0 +1,201 @@
+"""The results model: `report.json` as Python values, and the only way to read one.
+
+Every other format is a view of it. Numbers in it are finite: what has no number is null.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from harness.backend import Scalar
+from harness.errors import FileError
+
+SCHEMA = "rnn-parity.report/1"
+MAX_REPORT_BYTES = 2**30
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+Verdict = Literal["pass", "fail", "gap", "error", "absent"]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Measure = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Figures(_Record, frozen=True):
+    """Deviations of one array from what it is compared with."""
+
+    max_abs: Measure | None
+    """Largest |got - want|; null if no element of it is finite."""
+    max_rel: Measure | None
+    """Largest |got - want| / |want|, over the elements where `want` is not zero."""
+    max_ulp: Measure | None
+    """Largest |got - want| in units in the last place of `want`, in the case's dtype."""
+    rms: Measure | None
+    """Root of the mean square of got - want."""
+    mismatched: Count
+    """Elements outside of what is allowed, or unequal where nothing is."""
+    nonfinite: Count
+    """Elements that are NaN or infinite on either side."""
+    total: Count
+    worst_at: tuple[int, ...] | None
+    """Index of the largest deviation: (row, step, unit) in `outputs`."""
+
+
+class Published(_Record, frozen=True):
+    """The deviation from tables printed by somebody before us."""
+
+    max_abs: Measure | None
+    allowed: Measure
+    tables: Count
+    """Tables compared: one a step."""
+
+
+class FirstBad(_Record, frozen=True):
+    """The earliest step whose error exceeds its bound, and its worst element."""
+
+    step: Count
+    row: Count
+    unit: Count
+    gate: str | None = None
+    layer: Count = 0
+    times_bound: Measure | None = None
+    """|error| / bound there; null if the element is NaN or infinite."""
+
+
+class Result(_Record, frozen=True):
+    """What is said of one case on one backend."""
+
+    case: str
+    backend: str
+    verdict: Verdict
+    headroom: Measure | None = None
+    """Worst |error| / bound over all steps and elements; at most 1 passes."""
+    figures: dict[str, Figures] = {}
+    """Array → its deviations from the float64 reference."""
+    published: Published | None = None
+    first_bad: FirstBad | None = None
+    explanations: list[str] = []
+    """Known mistakes that would make the outcome pass: "recurrent kernel transposed"."""
+    weak: list[str] = []
+    """What this data could not have shown."""
+    detail: str = ""
+    reproduce: str = ""
+    seconds: Measure | None = None
+
+
+class Pair(_Record, frozen=True):
+    """Two backends on one case."""
+
+    case: str
+    first: str
+    second: str
+    headroom: Measure | None
+    """Worst difference of their one-step errors / the sum of their bounds."""
+    outputs: Figures
+    """Deviations of the second's outputs from the first's."""
+
+
+class BackendRecord(_Record, frozen=True):
+    """What a backend said of itself, in its own process."""
+
+    versions: dict[str, str] = {}
+    settings: dict[str, Scalar] = {}
+    interpreter: str = ""
+
+
+class Environment(_Record, frozen=True):
+    """Where and when a run was made."""
+
+    rnn_parity: str
+    python: str
+    platform: str
+    cpu: str
+    threads: Count
+    commit: str | None
+    """Git commit of the folder the run was started in."""
+    started: str
+    """ISO 8601, UTC."""
+
+
+class Summary(_Record, frozen=True):
+    """Counts of verdicts; `expected` is cases × backends, `compared` pass + fail."""
+
+    expected: Count
+    compared: Count
+    passed: Count = msgspec.field(name="pass")
+    failed: Count = msgspec.field(name="fail")
+    gap: Count
+    error: Count
+    absent: Count
+
+
+class Report(_Record, frozen=True):
+    """One run's verdicts."""
+
+    schema: Literal["rnn-parity.report/1"]
+    environment: Environment
+    backends: dict[str, BackendRecord]
+    results: list[Result]
+    pairs: list[Pair]
+    odd_one_out: dict[str, str]
+    """Case → the one backend that differs from all others, which agree."""
+    summary: Summary
+
+    @property
+    def exit_status(self) -> int:
+        """0 all pass, 1 a difference, 2 nothing compared, 3 a crash or a hang."""
+        if self.summary.failed:
+            return 1
+        if self.summary.error:
+            return 3
+        return 0 if self.summary.compared else 2
+
+
+def summarize(results: list[Result]) -> Summary:
+    """Count verdicts."""
+    said = [result.verdict for result in results]
+    return Summary(
+        expected=len(said),
+        compared=said.count("pass") + said.count("fail"),
+        passed=said.count("pass"),
+        failed=said.count("fail"),
+        gap=said.count("gap"),
+        error=said.count("error"),
+        absent=said.count("absent"),
+    )
+
+
+def encode(value: msgspec.Struct) -> bytes:
+    """Write JSON that a person can read and a diff can follow."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def read_report_document(path: Path) -> Report:
+    """Read and check a report.json, or the one in a run's folder.
+
+    Raises:
+        FileError: It is not there, not a report, or not whole.
+
+    """
+    return read_record(path / "report.json" if path.is_dir() else path, Report)
+
+
+def read_record(path: Path, kind: type[Record]) -> Record:
+    """Read a JSON file and check every field against its model.
+
+    Raises:
+        FileError: It cannot be read, or is not what it should be.
+
+    """
+    try:
+        if path.stat().st_size > MAX_REPORT_BYTES:
+            raise FileError(f"{path} is larger than {MAX_REPORT_BYTES} bytes")
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        what = kind.__name__.lower()
+        raise FileError(f"{path} is not a whole {what} of rnn-parity: {error}") from None

@@ -1,0 +1,1 @@
+"""How outcomes come about: one worker process per backend, fed by the engine."""

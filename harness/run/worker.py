@@ -1,0 +1,116 @@
+"""Inside a worker process: load adapters, answer problems, until the channel closes.
+
+Messages are tuples of what execnet carries (text, bytes, numbers). To each one there is
+one answer, whose first item says what it is.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import time
+import traceback
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from harness.arrays import pack, unpack
+from harness.backend import Backend, BackendInfo, Unsupported
+from harness.results import BackendRecord
+from harness.spec import Case, Outcome, Problem
+
+# Runs in the fresh interpreter before anything of ours can be imported. The working
+# directory leaves sys.path, where a folder named `torch` would hide the framework.
+BOOTSTRAP = """
+import sys
+root, log = channel.receive()
+sys.path[:] = [root, *(p for p in sys.path if p not in ("", root))]
+from harness.run.worker import serve
+serve(channel, log)
+"""
+
+
+def serve(channel: Any, log: str) -> None:
+    """Answer messages until there are no more; print into the file `log`."""
+    # Ctrl-C is for the main process, which then ends the workers in good order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _print_to(log)
+    adapters: dict[str, _Adapter] = {}
+    for message in channel:
+        kind, *arguments = message
+        try:
+            if kind == "load":
+                info = msgspec.json.decode(arguments[0], type=BackendInfo)
+                adapters[info.name] = _Adapter(info)
+                channel.send(("loaded", adapters[info.name].record()))
+            else:
+                name, case, data = arguments
+                channel.send(adapters[name].answer(case, data))
+        except Unsupported as reason:
+            channel.send(("unsupported", str(reason) or "no reason given"))
+        except BaseException as error:  # noqa: BLE001 - an adapter may raise anything
+            traceback.print_exc()
+            summary = " ".join(str(error).split())[:500]
+            channel.send(("error", f"{type(error).__name__}: {summary}"))
+
+
+def _print_to(log: str) -> None:
+    """Send everything printed, by frameworks' C++ too, to a file."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    sys.stdout = sys.stderr = os.fdopen(descriptor, "w", buffering=1)
+
+
+class _Adapter:
+    """One backend's adapter, and whether its first answer was looked at twice."""
+
+    def __init__(self, info: BackendInfo) -> None:
+        module, _, attribute = info.adapter.partition(":")
+        factory = getattr(importlib.import_module(module), attribute)
+        self._backend: Backend = factory(**info.options)
+        self._checked = False
+
+    def record(self) -> bytes:
+        return msgspec.json.encode(
+            BackendRecord(
+                versions=self._backend.versions(),
+                settings=self._backend.settings(),
+                interpreter=sys.executable,
+            )
+        )
+
+    def answer(self, case: bytes, data: bytes) -> tuple[Any, ...]:
+        arrays, _ = unpack(data, "the problem")
+        problem = Problem(msgspec.json.decode(case, type=Case), arrays)
+        start = time.perf_counter()
+        outcome = self._backend.run(problem)
+        seconds = time.perf_counter() - start
+        packed = _packed(outcome, problem)
+        if not self._checked:
+            self._checked = True
+            self._run_again(outcome, problem, packed)
+        return ("outcome", packed, seconds)
+
+    def _run_again(self, outcome: Outcome, problem: Problem, packed: bytes) -> None:
+        """Hold the first outcome while a second is computed: it must not change.
+
+        The second one is of other inputs, so that the same numbers written into a
+        buffer that is used again are seen.
+        """
+        inputs = problem["inputs"] / 2
+        inputs.flags.writeable = False
+        self._backend.run(Problem(problem.case, {**problem.arrays, "inputs": inputs}))
+        if _packed(outcome, problem) != packed:
+            raise RuntimeError(
+                "an outcome changed when the next problem ran: the adapter returns a "
+                "buffer that it uses again; return a copy"
+            )
+
+
+def _packed(outcome: Outcome, problem: Problem) -> bytes:
+    for name, array in outcome.items():
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
+    return pack(outcome, {"case": problem.case.id})

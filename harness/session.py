@@ -1,0 +1,100 @@
+"""A whole run, for every face: choose, compute, judge, write."""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec.structs import replace
+
+import harness
+from fixtures import catalogue
+from harness.backend import BackendInfo
+from harness.folder import Entry, RunFolder, RunRecord
+from harness.judge.verdict import judge
+from harness.results import Environment, Report
+from harness.run.engine import Engine
+from harness.spec import Case
+from reports.write import write_views
+
+
+def compute(  # noqa: PLR0913 - one argument an option of the command line
+    cases: list[Case],
+    infos: list[BackendInfo],
+    out: Path,
+    *,
+    jobs: int,
+    timeout: float,
+    notify: Callable[[Entry], None] = lambda _: None,
+) -> RunFolder:
+    """Compute cases on backends into a folder, without judging them.
+
+    Raises:
+        FileError: The folder cannot be used.
+
+    """
+    folder = RunFolder(out)
+    problems = [catalogue.build(case) for case in cases]
+    folder.prepare()
+    record = RunRecord(
+        "rnn-parity.run/1", describe_environment(), cases, infos, backends={}, entries=[]
+    )
+    # Written first too, so that a run which is cut short is known for one.
+    folder.write_record(record)
+    for problem in problems:
+        folder.write_problem(problem)
+    engine = Engine(folder, jobs=jobs, timeout=timeout, notify=notify)
+    entries = engine.run(infos, problems)
+    said = {i.name: engine.records[i.name] for i in infos if i.name in engine.records}
+    folder.write_record(replace(record, backends=said, entries=entries))
+    return folder
+
+
+def judge_and_write(folder: RunFolder) -> Report:
+    """Judge a saved run and write report.json and its views into its folder.
+
+    Raises:
+        FileError: The run is broken, or its folder cannot be written.
+
+    """
+    report = judge(folder)
+    write_views(report, folder)
+    return report
+
+
+def describe_environment() -> Environment:
+    """Say where a run is made; nothing in it moves a number by itself."""
+    return Environment(
+        rnn_parity=harness.__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu=_cpu(),
+        threads=os.cpu_count() or 0,
+        commit=_commit(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _cpu() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    try:
+        asked = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git is used here
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() or None if asked.returncode == 0 else None

@@ -1,0 +1,27 @@
+"""Views of report.json: each writer reads the results model and nothing else."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+
+def read_report(path: "Path | str") -> "pd.DataFrame":
+    """Read a report as a tidy pandas DataFrame: one row for each case and backend.
+
+    Args:
+        path: A report.json, or the folder of a run.
+
+    Raises:
+        harness.errors.FileError: It is not a whole report.
+        harness.errors.UsageError: pandas is not installed.
+
+    """
+    from reports.table import to_frame  # noqa: PLC0415 - pandas is an extra
+
+    return to_frame(path)
+
+
+__all__ = ["read_report"]

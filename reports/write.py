@@ -1,0 +1,35 @@
+"""Every file that a run leaves for readers."""
+
+import csv
+import io
+
+from harness.folder import RunFolder
+from harness.results import Report, encode
+from reports.markdown import to_markdown
+from reports.rows import rows
+
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_views(report: Report, folder: RunFolder) -> None:
+    """Write report.json and its views into the run's folder."""
+    folder.write("report.json", encode(report))
+    folder.write("report.md", to_markdown(report).encode())
+    folder.write("results.csv", to_csv(report).encode())
+
+
+def to_csv(report: Report) -> str:
+    """Write the rows as CSV; text that a spreadsheet would compute is quoted."""
+    table = rows(report)
+    file = io.StringIO()
+    writer = csv.DictWriter(file, fieldnames=list(table[0]) if table else [])
+    writer.writeheader()
+    for row in table:
+        writer.writerow({name: _inert(value) for name, value in row.items()})
+    return file.getvalue()
+
+
+def _inert(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA_SIGNS):
+        return f"'{value}"
+    return value
