@@ -56,7 +56,7 @@ def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
 
     """
     try:
-        tensors = deserialize(data)
+        tensors = deserialize(data)  # type: ignore[no-untyped-call]
         (header_size,) = struct.unpack_from("<Q", data)
         metadata = json.loads(data[8 : 8 + header_size]).get("__metadata__", {})
     except (SafetensorError, ValueError, RecursionError) as error:
@@ -69,7 +69,7 @@ def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
         if tensor["dtype"] not in _NUMPY_NAMES:
             raise FileError(f"{origin}: {name!r} has dtype {tensor['dtype']}, unknown")
         dtype = np.dtype(_NUMPY_NAMES[tensor["dtype"]])
-        # Bytes, not the bytearray that comes: nothing may write to an array that was read.
+        # Bytes, not the bytearray that comes: what was read is not written to.
         flat = np.frombuffer(bytes(tensor["data"]), dtype=dtype)
         arrays[name] = flat.reshape(tensor["shape"])
     return arrays, metadata

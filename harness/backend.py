@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from harness.spec import Case, Outcome, Problem
+from harness.errors import ParityError
+from harness.spec import CELLS, Case, Outcome, Problem
 
 Scalar = str | int | float | bool | None
 
@@ -56,8 +57,26 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Keyword arguments of the adapter class."""
     gaps: tuple[Gap, ...] = ()
 
+    def ulp(self, case: Case) -> dict[str, float]:
+        """Give function → largest error in ulp, in the case's dtype.
+
+        Raises:
+            ParityError: The backend does not state it for a function of the cell.
+
+        """
+        stated = {}
+        for name in CELLS[case.cell].functions:
+            if case.dtype not in self.elementwise_ulp.get(name, {}):
+                raise ParityError(
+                    f"{self.name} states no accuracy of {name} in {case.dtype}, on "
+                    "which a verdict rests; add it to elementwise_ulp of its "
+                    "BackendInfo"
+                )
+            stated[name] = self.elementwise_ulp[name][case.dtype]
+        return stated
+
     def gap(self, case: Case) -> Gap | None:
-        """The declared gap that covers the case, if there is one."""
+        """Give the declared gap that covers the case, if there is one."""
         return next((gap for gap in self.gaps if gap.covers(case)), None)
 
 

@@ -1,18 +1,18 @@
 """A run on disk: what joins the stages, so that each can be done again by itself.
 
-    run.json                          what was asked, what came of it, where and when
-    problems/CASE.safetensors         weights, batch, states
-    outcomes/BACKEND/CASE.safetensors what the backend returned
-    logs/BACKEND.log                  what the worker printed
-    report.json, report.md, …         what was made of it all
+run.json                          what was asked, what came of it, where and when
+problems/CASE.safetensors         weights, batch, states
+outcomes/BACKEND/CASE.safetensors what the backend returned
+logs/BACKEND.log                  what the worker printed
+report.json, report.md, …         what was made of it all
 """
 
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -28,6 +28,7 @@ from harness.spec import (
     Case,
     Problem,
     contract_violations,
+    nonfinite,
 )
 
 _PUBLISHED = "published."
@@ -138,6 +139,7 @@ class RunFolder:
         wrong = contract_violations(own, case.input_shapes(), case.dtype)
         shapes = {n: s for n, s in case.output_shapes().items() if n in published}
         wrong += contract_violations(published, shapes, "float64")
+        wrong += nonfinite(arrays) if not wrong else []
         if wrong:
             raise FileError(f"{path} does not hold case {case.id}: {'; '.join(wrong)}")
         return Problem(case, own, published)
@@ -184,9 +186,9 @@ def _check_record(record: RunRecord, path: Path) -> None:
 
 
 def _file_name(backend: str) -> str:
-    """Make a backend's name a file name: a colon is none on every system."""
-    return "".join(c if c.isalnum() or c in "._-" else "_" for c in backend)
+    """Make a file name of a backend's name: another one for another name, no path."""
+    return quote(backend, safe="").replace(".", "%2E")
 
 
 def _outcome_name(backend: str, case: str) -> str:
-    return os.path.join("outcomes", _file_name(backend), f"{case}.safetensors")  # noqa: PTH118 - a relative name
+    return f"outcomes/{_file_name(backend)}/{case}.safetensors"

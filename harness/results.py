@@ -1,6 +1,6 @@
 """The results model: `report.json` as Python values, and the only way to read one.
 
-Every other format is a view of it. Numbers in it are finite: what has no number is null.
+Every other format is a view of it. Its numbers are finite: what has none is null.
 """
 
 from pathlib import Path
@@ -11,7 +11,6 @@ import msgspec
 from harness.backend import Scalar
 from harness.errors import FileError
 
-SCHEMA = "rnn-parity.report/1"
 MAX_REPORT_BYTES = 2**30
 
 Record = TypeVar("Record", bound=msgspec.Struct)
@@ -32,7 +31,7 @@ class Figures(_Record, frozen=True):
     max_rel: Measure | None
     """Largest |got - want| / |want|, over the elements where `want` is not zero."""
     max_ulp: Measure | None
-    """Largest |got - want| in units in the last place of `want`, in the case's dtype."""
+    """Largest |got - want| in units in the last place of `want` in the dtype."""
     rms: Measure | None
     """Root of the mean square of got - want."""
     mismatched: Count
@@ -78,7 +77,7 @@ class Result(_Record, frozen=True):
     published: Published | None = None
     first_bad: FirstBad | None = None
     explanations: list[str] = []
-    """Known mistakes that would make the outcome pass: "recurrent kernel transposed"."""
+    """Known mistakes under which it would pass: "recurrent kernel transposed"."""
     weak: list[str] = []
     """What this data could not have shown."""
     detail: str = ""
@@ -121,7 +120,7 @@ class Environment(_Record, frozen=True):
 
 
 class Summary(_Record, frozen=True):
-    """Counts of verdicts; `expected` is cases × backends, `compared` pass + fail."""
+    """Counts of verdicts; `expected` is cases by backends, `compared` pass + fail."""
 
     expected: Count
     compared: Count
@@ -198,4 +197,6 @@ def read_record(path: Path, kind: type[Record]) -> Record:
         raise FileError(f"cannot read {path}: {error.strerror}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         what = kind.__name__.lower()
-        raise FileError(f"{path} is not a whole {what} of rnn-parity: {error}") from None
+        raise FileError(
+            f"{path} is not a whole {what} of rnn-parity: {error}"
+        ) from None

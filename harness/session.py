@@ -21,7 +21,7 @@ from harness.spec import Case
 from reports.write import write_views
 
 
-def compute(  # noqa: PLR0913 - one argument an option of the command line
+def compute(
     cases: list[Case],
     infos: list[BackendInfo],
     out: Path,
@@ -40,7 +40,12 @@ def compute(  # noqa: PLR0913 - one argument an option of the command line
     problems = [catalogue.build(case) for case in cases]
     folder.prepare()
     record = RunRecord(
-        "rnn-parity.run/1", describe_environment(), cases, infos, backends={}, entries=[]
+        "rnn-parity.run/1",
+        describe_environment(),
+        cases,
+        infos,
+        backends={},
+        entries=[],
     )
     # Written first too, so that a run which is cut short is known for one.
     folder.write_record(record)

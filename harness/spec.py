@@ -39,12 +39,15 @@ class Cell:
     """Canonical weight → axes, each one of `B T D H`."""
     states: tuple[str, ...]
     """States carried from step to step, each `[B, H]`."""
+    functions: tuple[str, ...]
+    """Elementwise functions in the equations."""
 
 
 CELLS = {
     "rnn_tanh": Cell(
         weights={"kernel": ("D", "H"), "recurrent_kernel": ("H", "H"), "bias": ("H",)},
         states=("h",),
+        functions=("tanh",),
     )
 }
 
@@ -114,17 +117,27 @@ def contract_violations(
 ) -> list[str]:
     """List what keeps named arrays from being what a case asks for.
 
-    Looks for missing and extra names, wrong shapes and dtypes, and values that are NaN
-    or infinite. An empty list means that there is nothing to complain about.
+    Looks for missing and extra names, wrong shapes and dtypes. An empty list means that
+    there is nothing to complain about.
     """
     found = [f"{name} is missing" for name in shapes if name not in arrays]
     found += [f"{name} is not asked for" for name in arrays if name not in shapes]
     for name in shapes.keys() & arrays.keys():
         array, shape = arrays[name], shapes[name]
         if array.shape != shape:
-            found.append(f"{name} has shape {list(array.shape)}, expected {list(shape)}")
+            found.append(
+                f"{name} has shape {list(array.shape)}, expected {list(shape)}"
+            )
         if array.dtype != np.dtype(dtype):
             found.append(f"{name} has dtype {array.dtype}, expected {dtype}")
-        elif bad := int(array.size - np.count_nonzero(np.isfinite(array))):
-            found.append(f"{name} has {bad} of {array.size} elements NaN or infinite")
     return sorted(found)
+
+
+def nonfinite(arrays: Mapping[str, Array]) -> list[str]:
+    """List the arrays that have elements which are NaN or infinite, and how many."""
+    found = []
+    for name, array in arrays.items():
+        bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+        if bad:
+            found.append(f"{name} has {bad} of {array.size} elements NaN or infinite")
+    return found

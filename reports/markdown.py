@@ -4,7 +4,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.results import Report, Result
 
-_MARKS = {"pass": "✓", "fail": "✗", "gap": "gap", "error": "error", "absent": "–"}
+_MARKS = {"pass": "✓", "fail": "✗", "gap": "gap", "error": "error", "absent": "absent"}
 _MOST_FAILURES = 20
 
 

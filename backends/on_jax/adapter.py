@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxlib
+import jaxlib.version
 import numpy as np
 from jax import lax
 
@@ -34,7 +34,7 @@ class JaxBackend:
 
     def versions(self) -> dict[str, str]:
         """Versions of JAX and of its compiler's package."""
-        return {"jax": jax.__version__, "jaxlib": jaxlib.__version__}
+        return {"jax": jax.__version__, "jaxlib": jaxlib.version.__version__}
 
     def settings(self) -> dict[str, Scalar]:
         """Report precision, device and compiler flags."""
@@ -52,7 +52,9 @@ class JaxBackend:
         function = _compiled(case.variant) if self._jit else _VARIANTS[case.variant]
         # Outside of this JAX would quietly turn float64 into float32.
         with jax.enable_x64(case.dtype == "float64"):
-            weights = {name: jnp.array(problem[name]) for name in CELLS[case.cell].weights}
+            weights = {
+                name: jnp.array(problem[name]) for name in CELLS[case.cell].weights
+            }
             x, h = jnp.array(problem["inputs"]), jnp.array(problem["initial_h"])
             if case.variant == "static":
                 x = list(jnp.unstack(x, axis=1))
@@ -70,7 +72,9 @@ def _basic(weights: Weights, x: Arrays, h: Arrays) -> tuple[Arrays, Arrays]:
     steps = []
     for t in range(x.shape[1]):
         recurrent = jnp.matmul(h, weights["recurrent_kernel"])
-        h = jnp.tanh(recurrent + jnp.matmul(x[:, t], weights["kernel"]) + weights["bias"])
+        h = jnp.tanh(
+            recurrent + jnp.matmul(x[:, t], weights["kernel"]) + weights["bias"]
+        )
         steps.append(h)
     return jnp.stack(steps, axis=1), h
 

@@ -1,8 +1,8 @@
 """Canonical weights of the tanh RNN ↔ PyTorch's.
 
-`nn.RNN` and `nn.RNNCell` hold transposed kernels and two biases that are only ever added
-together (https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html). Each gets
-half of ours, which is exact in binary, so that neither can go unused unnoticed.
+`nn.RNN` and `nn.RNNCell` hold transposed kernels and two biases that are only ever
+added together (https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html). Each
+gets half of ours, which is exact in binary, so that neither can go unused unnoticed.
 """
 
 from collections.abc import Mapping

@@ -66,10 +66,10 @@ class Rounded:
     def affine(self, products: list[tuple[Bounded, Array]], bias: Array) -> Bounded:
         """Bound the sum of `x @ w` over the pairs, plus the bias, in any order.
 
-        A backend may stack the inputs, sum by blocks, use fused multiply-adds or add two
-        halves of the bias: each element sees at most `terms` roundings of partial sums
-        that are no larger than the sum of magnitudes. Numbers below the smallest normal
-        one may be flushed to zero.
+        A backend may stack the inputs, sum by blocks, use fused multiply-adds or add
+        two halves of the bias: each element sees at most `terms` roundings of partial
+        sums that are no larger than the sum of magnitudes. Numbers below the smallest
+        normal one may be flushed to zero.
         """
         terms = sum(w.shape[0] for _, w in products) + 2
         value, magnitude, carried = bias, np.abs(bias), np.zeros_like(bias)
@@ -83,7 +83,7 @@ class Rounded:
         return Bounded(value, carried + relative * magnitude + flushed)
 
     def tanh(self, x: Bounded) -> Bounded:
-        """Bound tanh: its slope where it is steepest within the error, plus its ulps."""
+        """Bound tanh: its steepest slope within the error, plus its own ulps."""
         value = np.tanh(x.value)
         nearest_to_zero = np.maximum(np.abs(x.value) - x.error, 0.0)
         carried = x.error * (1.0 - np.tanh(nearest_to_zero) ** 2)

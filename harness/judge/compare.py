@@ -60,7 +60,9 @@ def compare(
         mismatched=running.mismatched,
         nonfinite=running.nonfinite,
         total=got.size,
-        worst_at=None if worst < 0 else tuple(map(int, np.unravel_index(worst, got.shape))),
+        worst_at=None
+        if worst < 0
+        else tuple(map(int, np.unravel_index(worst, got.shape))),
     )
 
 
@@ -68,7 +70,7 @@ def _measure(value: float) -> float | None:
     return value if 0 <= value < math.inf else None
 
 
-def _add_block(  # noqa: PLR0913 - one block of each array
+def _add_block(
     running: _Running,
     start: int,
     got: Array,

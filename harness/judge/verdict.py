@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from harness.backend import BackendInfo
-from harness.errors import FileError
+from harness.backend import BackendInfo, Gap
+from harness.errors import ParityError
 from harness.folder import Entry, RunFolder
 from harness.judge.certify import Certificate, certify, reference
 from harness.judge.compare import compare
@@ -14,7 +14,6 @@ from harness.judge.diagnose import explain
 from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.weak import weaknesses
 from harness.results import (
-    SCHEMA,
     Figures,
     Pair,
     Published,
@@ -23,14 +22,16 @@ from harness.results import (
     Verdict,
     summarize,
 )
-from harness.spec import Case, Outcome, Problem, contract_violations
+from harness.spec import Case, Outcome, Problem, contract_violations, nonfinite
 
 PUBLISHED_ALLOWED = 1e-6
 """Printed tables carry 8 digits of what was itself float32; 5.6e-7 was the largest
 deviation seen from any backend here."""
 
 
-class _Judged(NamedTuple):
+class Judged(NamedTuple):
+    """A result, and the certificate it rests on if there was something to certify."""
+
     result: Result
     certificate: Certificate | None = None
 
@@ -54,7 +55,7 @@ def judge(folder: RunFolder) -> Report:
         certificates = {}
         for info in record.infos:
             entry = entries.get((case.id, info.name)) or _unanswered(case, info)
-            judged = _judge_entry(folder, problem, truth, info, entry)
+            judged = judge_entry(folder, problem, truth, info, entry)
             results.append(replace(judged.result, weak=weak))
             if judged.certificate:
                 certificates[info.name] = judged.certificate
@@ -63,7 +64,7 @@ def judge(folder: RunFolder) -> Report:
         if stranger := odd_one_out(of_case):
             odd[case.id] = stranger
     return Report(
-        schema=SCHEMA,
+        schema="rnn-parity.report/1",
         environment=record.environment,
         backends=record.backends,
         results=results,
@@ -78,46 +79,54 @@ def _unanswered(case: Case, info: BackendInfo) -> Entry:
     return Entry(case.id, info.name, "error", detail)
 
 
-def _judge_entry(
+def judge_entry(
     folder: RunFolder, problem: Problem, truth: Outcome, info: BackendInfo, entry: Entry
-) -> _Judged:
+) -> Judged:
     """Judge one case on one backend, whatever came of it."""
-    case, gap = problem.case, info.gap(problem.case)
-
-    def say(verdict: Verdict, detail: str) -> _Judged:
-        return _Judged(
-            Result(
-                case.id,
-                info.name,
-                verdict,
-                detail=f"{detail} [{info.name}, {case.id}]" if detail else "",
-                reproduce=f"rnn-parity run --cases {case.id} --backends {info.name}",
-                seconds=entry.seconds,
+    case = problem.case
+    verdict, detail = _before_comparing(entry, info.gap(case))
+    fields: dict[str, Any] = {}
+    certificate = None
+    if not verdict:
+        try:
+            outcome = folder.outcome(info.name, case.id)
+            ulp = info.ulp(case)
+        except ParityError as error:
+            verdict, detail = "error", str(error)
+        else:
+            detail = "; ".join(
+                contract_violations(outcome, case.output_shapes(), case.dtype)
             )
-        )
+            if not detail:
+                certificate = certify(problem, outcome, ulp)
+                fields, detail = _judge_numbers(
+                    problem, truth, outcome, certificate, ulp
+                )
+            verdict = "fail" if detail else "pass"
+    result = Result(
+        case.id,
+        info.name,
+        verdict,
+        detail=f"{detail} [{info.name}, {case.id}]" if detail else "",
+        reproduce=f"rnn-parity run --cases {case.id} --backends {info.name}",
+        seconds=entry.seconds,
+        **fields,
+    )
+    return Judged(result, certificate)
 
-    if entry.status in {"absent", "error"}:
-        return say("absent" if entry.status == "absent" else "error", entry.detail)
+
+def _before_comparing(entry: Entry, gap: Gap | None) -> tuple[Verdict | None, str]:
+    """Give the verdict that needs no outcome; None if there is one to compare."""
     if entry.status == "unsupported":
         if gap:
-            return say("gap", f"{gap.kind}: {gap.reason}")
-        return say("fail", f"undeclared gap: {entry.detail}; declare it as a Gap")
+            return "gap", f"{gap.kind}: {gap.reason}"
+        return "fail", f"undeclared gap: {entry.detail}; declare it as a Gap"
+    if entry.status != "done":
+        return entry.status, entry.detail
     if gap:
-        stale = f"stale gap: declared {gap.kind} ({gap.reason}), yet it computes; remove it"
-        return say("fail", stale)
-    try:
-        outcome = folder.outcome(info.name, case.id)
-    except FileError as error:
-        return say("error", str(error))
-    wrong = contract_violations(outcome, case.output_shapes(), case.dtype)
-    if any(not complaint.endswith("NaN or infinite") for complaint in wrong):
-        return say("fail", "; ".join(wrong))
-    ulp = {name: by_dtype[case.dtype] for name, by_dtype in info.elementwise_ulp.items()}
-    certificate = certify(problem, outcome, ulp)
-    fields, detail = _judge_numbers(problem, truth, outcome, certificate, ulp)
-    detail = "; ".join([*wrong, detail]) if wrong else detail
-    judged = say("fail" if detail else "pass", detail)
-    return _Judged(replace(judged.result, **fields), certificate)
+        said = f"declared {gap.kind} ({gap.reason})"
+        return "fail", f"stale gap: {said}, yet it computes; remove the Gap"
+    return None, ""
 
 
 def _judge_numbers(
@@ -136,9 +145,13 @@ def _judge_numbers(
         "first_bad": certificate.first_bad,
     }
     if headroom > 1:
-        fields["explanations"] = explain(problem, outcome, ulp)
-        return fields, _excess(certificate, fields["explanations"])
-    if published and (published.max_abs is None or published.max_abs > published.allowed):
+        broken = nonfinite(outcome)
+        fields["explanations"] = [] if broken else explain(problem, outcome, ulp)
+        words = broken or _excess(certificate, fields["explanations"])
+        return fields, "; ".join([*words, *_first(certificate)])
+    if published and (
+        published.max_abs is None or published.max_abs > published.allowed
+    ):
         return fields, (
             f"outputs: {published.max_abs} from the published tables, "
             f"allowed {published.allowed:.0e}, although within the bound"
@@ -146,34 +159,37 @@ def _judge_numbers(
     return fields, ""
 
 
-def _excess(certificate: Certificate, explanations: list[str]) -> str:
-    """Say what exceeds its bound: how many, the worst, the first, what would explain it."""
-    ratio, bad = certificate.ratio, certificate.first_bad
+def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
+    """Say what exceeds its bound: how many, the worst, what would explain it."""
+    ratio, final = certificate.ratio, certificate.final_ratio
     if ratio.max() > 1:
         row, t, unit = (int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
-        words = (
+        excess = (
             f"outputs: {int((ratio > 1).sum())} of {ratio.size} elements outside the "
             f"bound; worst {ratio.max():.3g}x at (row {row}, step {t}, unit {unit}): "
             f"allowed {certificate.bound[row, t, unit]:.2g}, "
             f"got {abs(certificate.residual[row, t, unit]):.2g}"
         )
     else:
-        final = certificate.final_ratio
-        words = (
+        excess = (
             f"final_h: {int((final > 1).sum())} of {final.size} elements outside the "
-            f"bound; worst {final.max():.3g}x"
+            f"bound of the last step; worst {final.max():.3g}x, outputs are right"
         )
-    if bad:
-        words += f"; the first bad step is {bad.step}"
+    words = [excess]
     if explanations:
-        words += f"; it would match with: {', or: '.join(explanations)}"
+        words.append(f"it would match with: {' or: '.join(explanations)}")
     return words
+
+
+def _first(certificate: Certificate) -> list[str]:
+    bad = certificate.first_bad
+    return [f"the first bad step is {bad.step}"] if bad else []
 
 
 def _figures(
     problem: Problem, truth: Outcome, outcome: Outcome, certificate: Certificate
 ) -> dict[str, Figures]:
-    """Deviations from the float64 trajectory; `mismatched` is what the bound rejects."""
+    """Deviations from the float64 trajectory; mismatched: what the bound rejects."""
     rejected = {"outputs": certificate.ratio, "final_h": certificate.final_ratio}
     figures = {}
     for name, want in truth.items():

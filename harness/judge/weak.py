@@ -31,7 +31,6 @@ def weaknesses(problem: Problem, reference: Outcome) -> list[str]:
         square = len(axes) > 1 and weight.shape[0] == weight.shape[1]
         if square and case.units > 1 and np.array_equal(weight, weight.T):
             found.append(f"{name} is symmetric: a transposed one would not show")
-    flat = float((np.abs(reference["outputs"]) > _FLAT).mean())
-    if flat > _MANY:
-        found.append(f"{flat:.0%} of outputs are saturated: errors before tanh hide")
+    if (np.abs(reference["outputs"]) > _FLAT).mean() > _MANY:
+        found.append("over a quarter of outputs are saturated: errors before tanh hide")
     return found

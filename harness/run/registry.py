@@ -47,7 +47,9 @@ def known_backends() -> dict[str, BackendInfo]:
 
 def _add(found: dict[str, BackendInfo], info: Any, origin: str) -> None:
     if not isinstance(info, BackendInfo):
-        raise ParityError(f"{origin} is a {type(info).__name__}, expected a BackendInfo")
+        raise ParityError(
+            f"{origin} is a {type(info).__name__}, expected a BackendInfo"
+        )
     if info.name in found:
         raise ParityError(f"{origin} takes the name {info.name!r}, which is in use")
     found[info.name] = info
@@ -88,11 +90,9 @@ def select_backends(names: list[str]) -> list[BackendInfo]:
 
     """
     known = known_backends()
-    chosen = []
     for name in names:
         if name not in known:
             raise unknown_name("backend", name, known)
         if reason := absence(known[name]):
             raise UsageError(f"backend {name} cannot run here: {reason}")
-        chosen.append(known[name])
-    return list(dict.fromkeys(chosen)) if names else list(known.values())
+    return [known[name] for name in dict.fromkeys(names or known)]

@@ -112,5 +112,7 @@ class _Adapter:
 def _packed(outcome: Outcome, problem: Problem) -> bytes:
     for name, array in outcome.items():
         if not isinstance(array, np.ndarray):
-            raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
+            raise TypeError(
+                f"{name} is a {type(array).__name__}, expected a NumPy array"
+            )
     return pack(outcome, {"case": problem.case.id})

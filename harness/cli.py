@@ -1,0 +1,194 @@
+"""The command line: run, compare, report, backends, cases.
+
+Only what `--help` needs is imported at the top; commands import the rest.
+"""
+
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from harness.errors import ParityError, UsageError
+
+if TYPE_CHECKING:
+    from harness.results import Report
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Same weights, same batch, every framework: the same recurrent network, "
+    "or a report that says which one differs.",
+)
+
+
+@app.command()
+def run(
+    cases: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Suites or case IDs.")
+    ] = "notebook",
+    backends: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,…", help="Backends; all installed ones if none is named."
+        ),
+    ] = "",
+    variants: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Keep only these variants.")
+    ] = "",
+    dtypes: Annotated[
+        str,
+        typer.Option(metavar="A,B,…", help="float32 or float64; a suite has its own."),
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
+        "parity-report"
+    ),
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, help="Seconds for one case on one backend.")
+    ] = 300.0,
+) -> None:
+    """Run cases on backends, judge what they return, and write the report.
+
+    Exit status: 0 all pass, 1 a difference, 2 wrong usage or nothing compared, 3 a
+    backend crashed or hung.
+    """
+    from fixtures import catalogue
+    from harness.run.engine import default_jobs
+    from harness.run.registry import select_backends
+    from harness.screen import RunProgress, console
+    from harness.session import compute, judge_and_write
+
+    selected = catalogue.select(
+        _split(cases, "--cases", "notebook"), _split(variants), _split(dtypes)
+    )
+    infos = select_backends(_split(backends))
+    with RunProgress(console(stderr=True), len(selected) * len(infos)) as progress:
+        folder = compute(
+            selected,
+            infos,
+            out,
+            jobs=jobs or default_jobs(),
+            timeout=timeout,
+            notify=progress.entry,
+        )
+    _finish(judge_and_write(folder), out)
+
+
+@app.command()
+def compare(
+    folder: Annotated[Path, typer.Argument(help="Folder of a saved run.")],
+) -> None:
+    """Judge saved outcomes again; needs no framework."""
+    from harness.folder import RunFolder
+    from harness.session import judge_and_write
+
+    _finish(judge_and_write(RunFolder(folder)), folder)
+
+
+@app.command()
+def report(
+    path: Annotated[Path, typer.Argument(help="A report.json, or its folder.")],
+    form: Annotated[
+        Literal["table", "markdown", "csv", "json"],
+        typer.Option("--format", help="What to print."),
+    ] = "table",
+) -> None:
+    """Print a report again, in another form."""
+    from harness.results import encode, read_report_document
+    from harness.screen import console, show_report
+    from reports.markdown import to_markdown
+    from reports.write import to_csv
+
+    document = read_report_document(path)
+    if form == "table":
+        show_report(console(), document, str(path))
+    else:
+        views = {"markdown": to_markdown, "csv": to_csv}
+        text = views[form](document) if form in views else encode(document).decode()
+        sys.stdout.write(text)
+
+
+@app.command()
+def backends() -> None:
+    """List backends: what is installed, how to install the rest, what each calls."""
+    from harness.run.registry import absence, installed_versions, known_backends
+    from harness.screen import console, show_backends
+
+    rows = []
+    for info in known_backends().values():
+        reason = absence(info)
+        found = " ".join(f"{k} {v}" for k, v in installed_versions(info).items())
+        rows.append((info, reason or found, reason is None))
+    show_backends(console(), rows)
+
+
+@app.command()
+def cases(
+    suite: Annotated[str, typer.Argument(help="A suite; all of them by default.")] = "",
+) -> None:
+    """List suites and their cases."""
+    from fixtures.catalogue import suites
+    from harness.errors import unknown_name
+    from harness.screen import console, show_cases
+
+    known = suites()
+    if suite and suite not in known:
+        raise unknown_name("suite", suite, known)
+    show_cases(console(), {suite: known[suite]} if suite else known)
+
+
+def _split(names: str, option: str = "", example: str = "") -> list[str]:
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    if option and not found:
+        raise UsageError(f"{option} names nothing; for example: {option} {example}")
+    return found
+
+
+def _finish(document: "Report", out: Path) -> None:
+    from harness.screen import console, show_report
+
+    files = f"{out / 'report.json'} (also report.md, results.csv)"
+    show_report(console(), document, files)
+    raise typer.Exit(document.exit_status)
+
+
+def _check_import_names() -> None:
+    """Our import names are common words: say so if another distribution took one."""
+    home = Path(__file__).parents[1]
+    for name in ("backends", "fixtures", "reports"):
+        found = PathFinder.find_spec(name)
+        locations = list(found.submodule_search_locations or []) if found else []
+        if str(home / name) not in locations:
+            other = (found.origin or locations) if found else "nothing"
+            raise UsageError(
+                f"the import name {name!r} of rnn-parity leads to {other}, expected "
+                f"{home / name}; uninstall {_distributions(name)} or use another "
+                "environment"
+            )
+
+
+def _distributions(name: str) -> str:
+    from importlib.metadata import packages_distributions
+
+    others = set(packages_distributions().get(name, [])) - {"rnn-parity"}
+    return " or ".join(sorted(others)) or "what is there"
+
+
+def main() -> None:
+    """Run the command line; mistakes end in one line and exit status 2."""
+    try:
+        _check_import_names()
+        app()
+    except ParityError as error:
+        line = " ".join(str(error).split())
+        sys.stderr.write(f"rnn-parity: {line}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

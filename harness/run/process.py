@@ -1,0 +1,99 @@
+"""A worker process as seen from the main process: start it, ask it, bury it."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import execnet
+import msgspec
+
+import harness
+from harness.arrays import pack
+from harness.backend import BackendInfo
+from harness.results import BackendRecord
+from harness.run.worker import BOOTSTRAP
+from harness.spec import Problem
+
+START_TIMEOUT = 300.0
+"""Seconds that importing a framework may take; the first import after an installation
+was seen to take 20."""
+
+_GRACE = 2.0  # seconds a worker has to end by itself
+_LOG_LINES = 3
+
+
+class WorkerError(Exception):
+    """A worker died or hung; the text says how."""
+
+
+class Worker:
+    """One worker process; to be closed.
+
+    Args:
+        log: File that takes everything the process prints.
+
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._group = execnet.Group()
+        self._gateway: Any = self._group.makegateway("popen")
+        self._channel: Any = self._gateway.remote_exec(BOOTSTRAP)
+        root = str(Path(harness.__file__).parents[1])
+        self._channel.send((root, str(log.absolute())))
+
+    def close(self) -> None:
+        """End the process, by force if it does not end by itself."""
+        self._group.terminate(timeout=_GRACE)
+
+    def load(self, info: BackendInfo) -> BackendRecord:
+        """Import a backend's framework and construct its adapter.
+
+        Raises:
+            WorkerError: It could not be, or the process died of it.
+
+        """
+        answer = self._ask(START_TIMEOUT, "load", msgspec.json.encode(info))
+        if answer[0] != "loaded":
+            raise WorkerError(str(answer[1]))
+        return msgspec.json.decode(answer[1], type=BackendRecord)
+
+    def run(self, backend: str, problem: Problem, timeout: float) -> tuple[Any, ...]:
+        """Compute a problem: `("outcome", bytes, seconds)`, or why there is none.
+
+        Raises:
+            WorkerError: The process died or took longer than `timeout` seconds.
+
+        """
+        case = msgspec.json.encode(problem.case)
+        data = pack(problem.arrays, {"case": problem.case.id})
+        return self._ask(timeout, "run", backend, case, data)
+
+    def _ask(self, timeout: float, *message: str | bytes) -> tuple[Any, ...]:
+        try:
+            self._channel.send(message)
+            return tuple(self._channel.receive(timeout))
+        except self._channel.TimeoutError:
+            self._gateway._io.kill()  # noqa: SLF001 - execnet has no other way
+            raise WorkerError(f"hung: no answer within {timeout:g} s; killed") from None
+        except (EOFError, OSError):
+            raise WorkerError(f"{self._death()}{self._last_words()}") from None
+        except self._channel.RemoteError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise WorkerError(f"the worker failed: {last}") from None
+
+    def _death(self) -> str:
+        status = self._gateway._io.wait()  # noqa: SLF001 - execnet has no other way
+        if status is None:
+            return "the worker process died"
+        if status < 0:
+            return f"the worker process was killed by {signal.Signals(-status).name}"
+        return f"the worker process ended with status {status}"
+
+    def _last_words(self) -> str:
+        try:
+            lines = self._log.read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        said = " | ".join(line.strip() for line in lines[-_LOG_LINES:] if line.strip())
+        return f"; it last printed: {said[:500]}" if said else ""

@@ -1,0 +1,236 @@
+"""What a person sees in a terminal: progress, the table of verdicts, the words."""
+
+import os
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from harness.backend import BackendInfo
+from harness.folder import Entry
+from harness.results import Report, Result
+from harness.spec import Case
+
+_STYLES = {
+    "pass": ("✓", "green"),
+    "fail": ("✗", "red"),
+    "gap": ("gap", "yellow"),
+    "error": ("error", "magenta"),
+    "absent": ("absent", "dim"),
+}
+_MOST_WORDS = 10
+_CELL_WIDTH = 6
+_WIDTH_OFF_TERMINAL = 140
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Give a console that is wide enough for a table where no terminal sets a width."""
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _WIDTH_OFF_TERMINAL
+    return made
+
+
+def clean(text: str) -> str:
+    """Keep control characters out of a terminal, whoever wrote them."""
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+class RunProgress:
+    """A bar while backends compute, and what failed already; silent off a terminal."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._progress = Progress(
+            TextColumn("[bold]computing"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("starting workers", total=total)
+        self._trouble = 0
+
+    def __enter__(self) -> "RunProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._progress.stop()
+
+    def entry(self, entry: Entry) -> None:
+        """Take one more result into the bar."""
+        self._trouble += entry.status == "error"
+        words = escape(clean(f"{entry.backend} {entry.case}"))
+        if self._trouble:
+            words += f" [bold magenta]{self._trouble} errors[/]"
+        self._progress.update(self._task, advance=1, description=words)
+
+
+def show_report(console: Console, report: Report, where: str) -> None:
+    """Print the table, what differs, and where the files are."""
+    console.print(_matrix(report))
+    for line in _headlines(report):
+        console.print(line, soft_wrap=True)
+    troubled = [r for r in report.results if r.verdict in {"fail", "error"}]
+    for result in troubled[:_MOST_WORDS]:
+        _show_trouble(console, result)
+    if len(troubled) > _MOST_WORDS:
+        console.print(f"… and {len(troubled) - _MOST_WORDS} more in the report")
+    for case, backend in list(report.odd_one_out.items())[:_MOST_WORDS]:
+        console.print(
+            Text.assemble(
+                ("odd one out ", "bold red"),
+                clean(f"{backend} differs from all others, which agree, in {case}"),
+            ),
+            soft_wrap=True,
+        )
+    _show_absent(console, report)
+    for note in dict.fromkeys(note for r in report.results for note in r.weak):
+        cases = {r.case for r in report.results if note in r.weak}
+        console.print(
+            Text.assemble(
+                ("weak data ", "yellow"), clean(f"{note} ({_count(cases, 'case')})")
+            ),
+            soft_wrap=True,
+        )
+    console.print(Text.assemble("Report: ", (clean(where), "bold")), soft_wrap=True)
+
+
+def _count(things: Iterable[object], noun: str) -> str:
+    number = len(list(things))
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _matrix(report: Report) -> Table:
+    """Cases down, backends across, in each cell the verdict and the headroom."""
+    by_case: dict[str, dict[str, Result]] = {}
+    for result in report.results:
+        by_case.setdefault(result.case, {})[result.backend] = result
+    backends = list(dict.fromkeys(result.backend for result in report.results))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("case", overflow="fold", vertical="bottom")
+    for backend in backends:
+        # A mode goes below its framework, so that six of them fit in 80 columns.
+        name, _, mode = clean(backend).partition(":")
+        header = Text(f"{name}\n:{mode}" if mode else name)
+        table.add_column(header, overflow="fold", min_width=_CELL_WIDTH)
+    for case, results in by_case.items():
+        cells = [_cell(results[b]) if b in results else Text() for b in backends]
+        table.add_row(Text(clean(case)), *cells)
+    return table
+
+
+def _cell(result: Result) -> Text:
+    mark, style = _STYLES[result.verdict]
+    if result.headroom is None:
+        return Text(mark, style)
+    number = f"{result.headroom:.2f}"
+    if len(number) > len("9.99"):
+        number = f"{result.headroom:.0e}"
+    return Text(f"{mark} {number}", style)
+
+
+def _headlines(report: Report) -> list[Text]:
+    """Say what passed, what the numbers are, and what the published tables say."""
+    summary = report.summary
+    counts = [
+        Text(f"{number} {verdict}", f"bold {_STYLES[verdict][1]}")
+        for verdict, number in (
+            ("pass", summary.passed),
+            ("fail", summary.failed),
+            ("gap", summary.gap),
+            ("error", summary.error),
+            ("absent", summary.absent),
+        )
+        if number
+    ]
+    lines = [
+        Text(", ").join(counts) + f" of {summary.expected}",
+        Text(
+            "Each number is the headroom: the largest error of any single step, as a "
+            "share of the\nrounding error proven possible for it; above 1 fails.",
+            "dim",
+        ),
+    ]
+    if published := [r for r in report.results if r.published]:
+        lines.append(_published_line(published))
+    if report.pairs:
+        far = max(report.pairs, key=lambda pair: pair.outputs.max_abs or 0.0)
+        lines.append(
+            Text(
+                clean(
+                    f"Farthest apart: {far.first} and {far.second}, "
+                    f"{far.outputs.max_abs or 0:.1e} in {far.case}"
+                )
+            )
+        )
+    return lines
+
+
+def _published_line(results: list[Result]) -> Text:
+    tables = within = 0
+    worst = (0.0, "")
+    for result in results:
+        published = result.published
+        if published is None:
+            continue
+        tables += published.tables
+        deviation = published.max_abs if published.max_abs is not None else float("inf")
+        within += published.tables * (deviation <= published.allowed)
+        worst = max(worst, (deviation, f"{result.backend}, {result.case}"))
+    words = f"Published tables: {within} of {tables} within 1e-06 of the printed digits"
+    return Text(clean(f"{words}; largest deviation {worst[0]:.1e} ({worst[1]})"))
+
+
+def _show_trouble(console: Console, result: Result) -> None:
+    mark, style = _STYLES[result.verdict]
+    console.print(
+        Text.assemble((f"{mark} ", style), clean(result.detail)), soft_wrap=True
+    )
+    again = Text(clean(f"  again: {result.reproduce}"), "dim")
+    console.print(again, soft_wrap=True)
+
+
+def _show_absent(console: Console, report: Report) -> None:
+    said = {r.backend: r.detail for r in report.results if r.verdict == "absent"}
+    for backend, detail in said.items():
+        words = clean(detail.partition(" [")[0])
+        console.print(
+            Text.assemble(("absent ", "dim"), f"{clean(backend)}: {words}"),
+            soft_wrap=True,
+        )
+
+
+def show_backends(
+    console: Console, infos: Iterable[tuple[BackendInfo, str, bool]]
+) -> None:
+    """Print every backend: what is installed, or how to; and what it calls."""
+    for info, state, present in infos:
+        style = "green" if present else "yellow"
+        console.print(
+            Text.assemble((clean(info.name), "bold"), "  ", (clean(state), style)),
+            soft_wrap=True,
+        )
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+        for variant, api in info.apis.items():
+            table.add_row(Text(variant, "dim"), Text(clean(api)))
+        for gap in info.gaps:
+            what = " ".join(p for p in (gap.cell, gap.variant, gap.dtype) if p) or "all"
+            table.add_row(Text(f"gap: {what}", "yellow"), f"{gap.kind}: {gap.reason}")
+        console.print(table)
+
+
+def show_cases(console: Console, suites: dict[str, list[Case]]) -> None:
+    """Print the cases of each suite with their sizes."""
+    for name, cases in suites.items():
+        console.print(Text.assemble((name, "bold"), f"  {_count(cases, 'case')}"))
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+        for case in cases:
+            sizes = f"B {case.batch}, T {case.steps}, D {case.features}, H {case.units}"
+            table.add_row(case.id, Text(f"{sizes}, {case.dtype}", "dim"))
+        console.print(table)

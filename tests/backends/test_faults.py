@@ -1,0 +1,99 @@
+"""Every fault planted in every adapter is caught, in every variant, and named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fixtures import catalogue
+from fixtures.faults import (
+    FLOAT32_INSIDE,
+    REUSED_BUFFER,
+    WRONG_OUTCOME,
+    WRONG_PROBLEM,
+    plant,
+)
+from harness.backend import BackendInfo
+from harness.folder import Entry, RunFolder
+from harness.judge.certify import reference
+from harness.judge.verdict import judge_entry
+from harness.results import Result
+from harness.run.process import Worker
+from harness.spec import VARIANTS, Case
+from support import BACKENDS, installed
+
+# What the verdict must say of a fault, beyond that there is one.
+WORDS = {
+    "recurrent kernel transposed": "it would match with: recurrent kernel transposed",
+    "bias dropped": "it would match with: bias dropped",
+    "steps swapped": "it would match with: steps in reverse order",
+    "initial state dropped": "it would match with: initial state dropped",
+    "output missing": "final_h is missing",
+    "output extra": "attention is not asked for",
+    "time-major outputs": "outputs has shape [7, 3, 5], expected [3, 7, 5]",
+    "float16 outputs": "outputs has dtype float16, expected float32",
+    "nan in outputs": "outputs has 1 of 105 elements NaN or infinite; the first bad step is 6",
+    "final state of the first step": "final_h: ",
+    "one unit off by 1e-5": "outputs: 1 of 105 elements outside the bound",
+}
+
+
+def judged(worker: Worker, info: BackendInfo, case: Case, folder: RunFolder) -> Result:
+    """Compute a case in a worker that has the backend loaded, and judge it."""
+    problem = catalogue.build(case)
+    kind, *rest = worker.run(info.name, problem, 120)
+    if kind == "outcome":
+        folder.write_outcome(info.name, case.id, rest[0])
+        entry = Entry(case.id, info.name, "done", seconds=rest[1])
+    else:
+        entry = Entry(case.id, info.name, kind, rest[0])
+    return judge_entry(folder, problem, reference(problem), info, entry).result
+
+
+def seeded(variant: str, dtype: str = "f32") -> Case:
+    return catalogue.case_from_id(f"rnn_tanh-{variant}-B3-T7-D4-H5-{dtype}-s1")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_planted_faults_are_caught_and_named(
+    backend: str, variant: str, workers: Callable[[str], Worker], tmp_path: Path
+) -> None:
+    worker, info = workers(backend), installed(backend)
+    folder = RunFolder(tmp_path)
+    worker.load(info)
+    healthy = judged(worker, info, seeded(variant), folder)
+    assert healthy.verdict == "pass", healthy.detail
+    assert set(WORDS) == {*WRONG_PROBLEM, *WRONG_OUTCOME}
+    for fault, words in WORDS.items():
+        faulty = plant(info, fault)
+        worker.load(faulty)
+        result = judged(worker, faulty, seeded(variant), folder)
+        assert result.verdict == "fail", (fault, result)
+        assert words in result.detail, (fault, result.detail)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_buffer_that_is_used_again_is_caught(
+    backend: str, variant: str, workers: Callable[[str], Worker], tmp_path: Path
+) -> None:
+    worker, faulty = workers(backend), plant(installed(backend), REUSED_BUFFER)
+    worker.load(faulty)
+    folder = RunFolder(tmp_path)
+    result = judged(worker, faulty, seeded(variant), folder)
+    assert result.verdict == "error"
+    assert "buffer that it uses again" in result.detail
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_float32_under_a_float64_label_is_caught(
+    backend: str, workers: Callable[[str], Worker], tmp_path: Path
+) -> None:
+    worker, faulty = workers(backend), plant(installed(backend), FLOAT32_INSIDE)
+    worker.load(faulty)
+    folder = RunFolder(tmp_path)
+    result = judged(worker, faulty, seeded("dynamic", "f64"), folder)
+    assert result.verdict == "fail"
+    assert result.headroom is not None
+    assert result.headroom > 1e4
