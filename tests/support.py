@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
+from fixtures import catalogue
 from harness.backend import BackendInfo
+from harness.folder import Entry, RunFolder
 from harness.judge.certify import reference
+from harness.judge.verdict import judge_entry
+from harness.results import Result
+from harness.run.process import Worker
 from harness.run.registry import absence, known_backends
-from harness.spec import Array, Problem
+from harness.spec import Array, Case, Problem
 
 BACKENDS = tuple(known_backends())
 SEEDED = "rnn_tanh-dynamic-B3-T7-D4-H5-f32-s1"
@@ -24,6 +29,18 @@ def honest(problem: Problem) -> dict[str, Array]:
     """Round the float64 trajectory to the case's dtype: as right as can be."""
     exact = reference(problem)
     return {name: a.astype(problem.case.dtype) for name, a in exact.items()}
+
+
+def judged(worker: Worker, info: BackendInfo, case: Case, folder: RunFolder) -> Result:
+    """Compute a case in a worker that has the backend loaded, and judge it."""
+    problem = catalogue.build(case)
+    kind, *rest = worker.run(info.name, problem, 120)
+    if kind == "outcome":
+        folder.write_outcome(info.name, case.id, rest[0])
+        entry = Entry(case.id, info.name, "done", seconds=rest[1])
+    else:
+        entry = Entry(case.id, info.name, kind, rest[0])
+    return judge_entry(folder, problem, reference(problem), info, entry).result
 
 
 def with_arrays(problem: Problem, **arrays: Array) -> Problem:

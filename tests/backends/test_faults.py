@@ -13,14 +13,10 @@ from fixtures.faults import (
     WRONG_PROBLEM,
     plant,
 )
-from harness.backend import BackendInfo
-from harness.folder import Entry, RunFolder
-from harness.judge.certify import reference
-from harness.judge.verdict import judge_entry
-from harness.results import Result
+from harness.folder import RunFolder
 from harness.run.process import Worker
 from harness.spec import VARIANTS, Case
-from support import BACKENDS, installed
+from support import BACKENDS, installed, judged
 
 # What the verdict must say of a fault, beyond that there is one.
 WORDS = {
@@ -32,22 +28,10 @@ WORDS = {
     "output extra": "attention is not asked for",
     "time-major outputs": "outputs has shape [7, 3, 5], expected [3, 7, 5]",
     "float16 outputs": "outputs has dtype float16, expected float32",
-    "nan in outputs": "outputs has 1 of 105 elements NaN or infinite; the first bad step is 6",
+    "nan in outputs": "outputs has 1 of 105 elements NaN or infinite; the first bad",
     "final state of the first step": "final_h: ",
     "one unit off by 1e-5": "outputs: 1 of 105 elements outside the bound",
 }
-
-
-def judged(worker: Worker, info: BackendInfo, case: Case, folder: RunFolder) -> Result:
-    """Compute a case in a worker that has the backend loaded, and judge it."""
-    problem = catalogue.build(case)
-    kind, *rest = worker.run(info.name, problem, 120)
-    if kind == "outcome":
-        folder.write_outcome(info.name, case.id, rest[0])
-        entry = Entry(case.id, info.name, "done", seconds=rest[1])
-    else:
-        entry = Entry(case.id, info.name, kind, rest[0])
-    return judge_entry(folder, problem, reference(problem), info, entry).result
 
 
 def seeded(variant: str, dtype: str = "f32") -> Case:

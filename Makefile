@@ -1,0 +1,42 @@
+# `make compare` and `make test` set up everything they need in .venv, once.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: compare test lint types imports pytest format schema clean
+
+compare: $(INSTALLED)
+	$(BIN)/rnn-parity run
+
+test: lint types imports pytest
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing NumPy, TensorFlow, PyTorch and JAX into .venv: some minutes, once."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[all,dev]'
+	touch $@
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports
+
+pytest: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(INSTALLED)
+	$(BIN)/python -m reports.schema
+
+clean:
+	rm -rf .venv parity-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
