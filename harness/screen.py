@@ -1,7 +1,8 @@
 """What a person sees in a terminal: progress, the table of verdicts, the words."""
 
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,6 +22,7 @@ _STYLES = {
     "error": ("error", "magenta"),
     "absent": ("absent", "dim"),
 }
+_LABEL_STYLES = {"verdict": "bold", "odd one": "bold red", "weak data": "yellow"}
 _MOST_WORDS = 10
 _CELL_WIDTH = 6
 _WIDTH_OFF_TERMINAL = 140
@@ -72,33 +74,20 @@ class RunProgress:
 
 
 def show_report(console: Console, report: Report, where: str) -> None:
-    """Print the table, what differs, and where the files are."""
+    """Print the table, what differs, what else there is to know, and where."""
     console.print(_matrix(report))
-    for line in _headlines(report):
-        console.print(line, soft_wrap=True)
     troubled = [r for r in report.results if r.verdict in {"fail", "error"}]
     for result in troubled[:_MOST_WORDS]:
         _show_trouble(console, result)
     if len(troubled) > _MOST_WORDS:
         console.print(f"… and {len(troubled) - _MOST_WORDS} more in the report")
-    for case, backend in list(report.odd_one_out.items())[:_MOST_WORDS]:
-        console.print(
-            Text.assemble(
-                ("odd one out ", "bold red"),
-                clean(f"{backend} differs from all others, which agree, in {case}"),
-            ),
-            soft_wrap=True,
-        )
-    _show_absent(console, report)
-    for note in dict.fromkeys(note for r in report.results for note in r.weak):
-        cases = {r.case for r in report.results if note in r.weak}
-        console.print(
-            Text.assemble(
-                ("weak data ", "yellow"), clean(f"{note} ({_count(cases, 'case')})")
-            ),
-            soft_wrap=True,
-        )
-    console.print(Text.assemble("Report: ", (clean(where), "bold")), soft_wrap=True)
+    console.print()
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    facts.add_column(no_wrap=True)
+    for label, text in _facts(report, where):
+        style = _LABEL_STYLES.get(label, "dim")
+        facts.add_row(Text(label, style), text)
+    console.print(facts)
 
 
 def _count(things: Iterable[object], noun: str) -> str:
@@ -135,75 +124,68 @@ def _cell(result: Result) -> Text:
     return Text(f"{mark} {number}", style)
 
 
-def _headlines(report: Report) -> list[Text]:
-    """Say what passed, what the numbers are, and what the published tables say."""
-    summary = report.summary
-    counts = [
-        Text(f"{number} {verdict}", f"bold {_STYLES[verdict][1]}")
-        for verdict, number in (
-            ("pass", summary.passed),
-            ("fail", summary.failed),
-            ("gap", summary.gap),
-            ("error", summary.error),
-            ("absent", summary.absent),
-        )
-        if number
-    ]
-    lines = [
-        Text(", ").join(counts) + f" of {summary.expected}",
-        Text(
-            "Each number is the headroom: the largest error of any single step, as a "
-            "share of the\nrounding error proven possible for it; above 1 fails.",
-            "dim",
-        ),
-    ]
+def _facts(report: Report, where: str) -> Iterator[tuple[str, Text]]:
+    """Give what stands below the table, as labels and words."""
+    yield "verdict", _counts(report)
+    yield "numbers", Text("headroom: worst one-step error / its bound; above 1 fails")
     if published := [r for r in report.results if r.published]:
-        lines.append(_published_line(published))
+        yield "published", _published(published)
     if report.pairs:
         far = max(report.pairs, key=lambda pair: pair.outputs.max_abs or 0.0)
-        lines.append(
-            Text(
-                clean(
-                    f"Farthest apart: {far.first} and {far.second}, "
-                    f"{far.outputs.max_abs or 0:.1e} in {far.case}"
-                )
-            )
-        )
-    return lines
+        words = f"{far.first} and {far.second} differ most, by "
+        words += f"{far.outputs.max_abs or 0:.1e} in {far.case}"
+        yield "pairs", Text(clean(words))
+    for case, backend in list(report.odd_one_out.items())[:_MOST_WORDS]:
+        words = f"{backend} differs from all others, which agree, in {case}"
+        yield "odd one", Text(clean(words))
+    absent = {r.backend: r.detail for r in report.results if r.verdict == "absent"}
+    for backend, detail in absent.items():
+        yield "absent", Text(clean(f"{backend}: {detail.partition(' [')[0]}"))
+    for note in dict.fromkeys(note for r in report.results for note in r.weak):
+        cases = {r.case for r in report.results if note in r.weak}
+        whole = cases == {r.case for r in report.results}
+        some = "" if whole else f" (in {_count(cases, 'case')})"
+        yield "weak data", Text(clean(f"{note}{some}"))
+    yield "report", Text(clean(where), "bold")
 
 
-def _published_line(results: list[Result]) -> Text:
+def _counts(report: Report) -> Text:
+    summary = report.summary
+    counts = {
+        "pass": summary.passed,
+        "fail": summary.failed,
+        "gap": summary.gap,
+        "error": summary.error,
+        "absent": summary.absent,
+    }
+    said = [
+        Text(f"{number} {verdict}", f"bold {_STYLES[verdict][1]}")
+        for verdict, number in counts.items()
+        if number
+    ]
+    return Text(", ").join(said) + f" of {summary.expected}"
+
+
+def _published(results: list[Result]) -> Text:
+    """Count the printed tables that were reproduced, and name the farthest."""
     tables = within = 0
     worst = (0.0, "")
     for result in results:
-        published = result.published
-        if published is None:
-            continue
-        tables += published.tables
-        deviation = published.max_abs if published.max_abs is not None else float("inf")
-        within += published.tables * (deviation <= published.allowed)
-        worst = max(worst, (deviation, f"{result.backend}, {result.case}"))
-    words = f"Published tables: {within} of {tables} within 1e-06 of the printed digits"
-    return Text(clean(f"{words}; largest deviation {worst[0]:.1e} ({worst[1]})"))
+        if published := result.published:
+            deviation = math.inf if published.max_abs is None else published.max_abs
+            tables += published.tables
+            within += published.tables * (deviation <= published.allowed)
+            worst = max(worst, (deviation, f"{result.backend}, {result.case}"))
+    words = f"{within} of {tables} printed tables within 1e-06; farthest {worst[0]:.1e}"
+    return Text(clean(f"{words} ({worst[1]})"))
 
 
 def _show_trouble(console: Console, result: Result) -> None:
     mark, style = _STYLES[result.verdict]
-    console.print(
-        Text.assemble((f"{mark} ", style), clean(result.detail)), soft_wrap=True
-    )
+    words = Text.assemble((f"{mark} ", style), clean(result.detail))
+    console.print(words, soft_wrap=True)
     again = Text(clean(f"  again: {result.reproduce}"), "dim")
     console.print(again, soft_wrap=True)
-
-
-def _show_absent(console: Console, report: Report) -> None:
-    said = {r.backend: r.detail for r in report.results if r.verdict == "absent"}
-    for backend, detail in said.items():
-        words = clean(detail.partition(" [")[0])
-        console.print(
-            Text.assemble(("absent ", "dim"), f"{clean(backend)}: {words}"),
-            soft_wrap=True,
-        )
 
 
 def show_backends(

@@ -1,5 +1,6 @@
 """From saved outcomes to a report: compare, certify, explain, and say it in words."""
 
+from shlex import quote
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,7 +109,7 @@ def judge_entry(
         info.name,
         verdict,
         detail=f"{detail} [{info.name}, {case.id}]" if detail else "",
-        reproduce=f"rnn-parity run --cases {case.id} --backends {info.name}",
+        reproduce=f"rnn-parity run --cases {case.id} --backends {quote(info.name)}",
         seconds=entry.seconds,
         **fields,
     )
