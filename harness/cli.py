@@ -24,6 +24,9 @@ app = typer.Typer(
 )
 
 
+_INTERRUPTED = 130  # what shells expect after Ctrl-C
+
+
 @app.command()
 def run(
     cases: Annotated[
@@ -67,15 +70,19 @@ def run(
         _split(cases, "--cases", "notebook"), _split(variants), _split(dtypes)
     )
     infos = select_backends(_split(backends))
-    with RunProgress(console(stderr=True), len(selected) * len(infos)) as progress:
-        folder = compute(
-            selected,
-            infos,
-            out,
-            jobs=jobs or default_jobs(),
-            timeout=timeout,
-            notify=progress.entry,
-        )
+    try:
+        with RunProgress(console(stderr=True), len(selected) * len(infos)) as progress:
+            folder = compute(
+                selected,
+                infos,
+                out,
+                jobs=jobs or default_jobs(),
+                timeout=timeout,
+                notify=progress.entry,
+            )
+    except KeyboardInterrupt:
+        sys.stderr.write(f"rnn-parity: interrupted; outcomes so far are in {out}\n")
+        raise typer.Exit(_INTERRUPTED) from None
     _finish(judge_and_write(folder), out)
 
 

@@ -48,6 +48,11 @@ class Runner:
             self._worker.close()
             self._worker = None
 
+    def interrupt(self) -> None:
+        """End the worker from another thread, whatever it is at."""
+        if worker := self._worker:
+            worker.kill()
+
     def entry(self, problem: Problem) -> Entry:
         """Compute one problem, keep its outcome, and say what came of it."""
         case, name = problem.case.id, self._info.name
@@ -99,6 +104,7 @@ class Engine:
         self._notify = notify
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._runners: list[Runner] = []
         self.records: dict[str, BackendRecord] = {}
 
     def run(self, infos: list[BackendInfo], problems: list[Problem]) -> list[Entry]:
@@ -109,12 +115,15 @@ class Engine:
                 return [entry for future in futures for entry in future.result()]
             except BaseException:
                 self._stopping.set()
+                for runner in self._runners:
+                    runner.interrupt()
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
     def _backend(self, info: BackendInfo, problems: list[Problem]) -> list[Entry]:
         done = []
         with Runner(info, self._folder, self._timeout) as runner:
+            self._runners.append(runner)
             for problem in problems:
                 if self._stopping.is_set():
                     break

@@ -42,6 +42,10 @@ class Worker:
         root = str(Path(harness.__file__).parents[1])
         self._channel.send((root, str(log.absolute())))
 
+    def kill(self) -> None:
+        """End the process at once; whoever waits for its answer hears of its death."""
+        self._gateway._io.kill()  # noqa: SLF001 - execnet has no other way
+
     def close(self) -> None:
         """End the process, by force if it does not end by itself."""
         self._group.terminate(timeout=_GRACE)
@@ -74,7 +78,7 @@ class Worker:
             self._channel.send(message)
             return tuple(self._channel.receive(timeout))
         except self._channel.TimeoutError:
-            self._gateway._io.kill()  # noqa: SLF001 - execnet has no other way
+            self.kill()
             raise WorkerError(f"hung: no answer within {timeout:g} s; killed") from None
         except (EOFError, OSError):
             raise WorkerError(f"{self._death()}{self._last_words()}") from None
