@@ -7,6 +7,7 @@ side drop the metadata on reading, hence the few lines here.
 import json
 import struct
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, deserialize
@@ -58,18 +59,21 @@ def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
     try:
         tensors = deserialize(data)  # type: ignore[no-untyped-call]
         (header_size,) = struct.unpack_from("<Q", data)
-        metadata = json.loads(data[8 : 8 + header_size]).get("__metadata__", {})
+        metadata = json.loads(data[8 : 8 + header_size]).get("__metadata__") or {}
+        return {
+            name: _array(name, tensor, origin) for name, tensor in tensors
+        }, metadata
     except (SafetensorError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())
         raise FileError(
-            f"{origin} is not a whole safetensors file ({error}); "
+            f"{origin} is not a whole safetensors file ({said}); "
             "it was truncated, or written by something else"
         ) from None
-    arrays = {}
-    for name, tensor in tensors:
-        if tensor["dtype"] not in _NUMPY_NAMES:
-            raise FileError(f"{origin}: {name!r} has dtype {tensor['dtype']}, unknown")
-        dtype = np.dtype(_NUMPY_NAMES[tensor["dtype"]])
-        # Bytes, not the bytearray that comes: what was read is not written to.
-        flat = np.frombuffer(bytes(tensor["data"]), dtype=dtype)
-        arrays[name] = flat.reshape(tensor["shape"])
-    return arrays, metadata
+
+
+def _array(name: str, tensor: dict[str, Any], origin: str) -> Array:
+    if tensor["dtype"] not in _NUMPY_NAMES:
+        raise FileError(f"{origin}: {name!r} has dtype {tensor['dtype']}, unknown")
+    dtype = np.dtype(_NUMPY_NAMES[tensor["dtype"]])
+    # Bytes, not the bytearray that comes: what was read is not written to.
+    return np.frombuffer(bytes(tensor["data"]), dtype=dtype).reshape(tensor["shape"])

@@ -4,13 +4,14 @@ An adapter calls its framework's own layers and loops, never falls back to anoth
 (it raises `Unsupported`), copies what it returns, and leaves its inputs alone.
 """
 
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
 from harness.errors import ParityError
 from harness.spec import CELLS, Case, Outcome, Problem
 
+Ulp = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 Scalar = str | int | float | bool | None
 
 
@@ -41,7 +42,7 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that is known of a backend before its framework is imported."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(min_length=1)]
     """`torch`; a mode follows a colon: `jax:eager`."""
     adapter: str
     """`module:Class` of the adapter, imported in the worker only."""
@@ -51,7 +52,7 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The command that installs it."""
     apis: dict[str, str]
     """Variant → the framework's means that the adapter calls for it."""
-    elementwise_ulp: dict[str, dict[str, float]]
+    elementwise_ulp: dict[str, dict[str, Ulp]]
     """Function → dtype → largest error in ulp; the verdict's bound rests on it."""
     options: dict[str, Scalar] = {}
     """Keyword arguments of the adapter class."""

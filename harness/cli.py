@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.errors import ParityError, UsageError
+from harness.errors import ParityError, UsageError, clean
 
 if TYPE_CHECKING:
     from harness.results import Report
@@ -52,7 +52,7 @@ def run(
         int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
     ] = 0,
     timeout: Annotated[
-        float, typer.Option(min=0.001, help="Seconds for one case on one backend.")
+        float, typer.Option(help="Seconds for one case on one backend.")
     ] = 300.0,
 ) -> None:
     """Run cases on backends, judge what they return, and write the report.
@@ -61,7 +61,7 @@ def run(
     backend crashed or hung.
     """
     from fixtures import catalogue
-    from harness.run.engine import default_jobs
+    from harness.run.engine import check_timeout, default_jobs
     from harness.run.registry import select_backends
     from harness.screen import RunProgress, console
     from harness.session import compute, judge_and_write
@@ -70,6 +70,7 @@ def run(
         _split(cases, "--cases", "notebook"), _split(variants), _split(dtypes)
     )
     infos = select_backends(_split(backends))
+    check_timeout(timeout)
     try:
         with RunProgress(console(stderr=True), len(selected) * len(infos)) as progress:
             folder = compute(
@@ -192,7 +193,7 @@ def main() -> None:
         _check_import_names()
         app()
     except ParityError as error:
-        line = " ".join(str(error).split())
+        line = clean(" ".join(str(error).split()))
         sys.stderr.write(f"rnn-parity: {line}\n")
         sys.exit(2)
 

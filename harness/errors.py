@@ -3,9 +3,16 @@
 import difflib
 from collections.abc import Iterable
 
+_LONGEST_QUOTE = 200  # characters of what a user wrote that are said again
+
 
 class ParityError(Exception):
     """A mistake in what was asked or in a file that was read; its text is for users."""
+
+
+def clean(text: str) -> str:
+    """Keep control characters out of a terminal, whoever wrote them."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class UsageError(ParityError):
@@ -18,7 +25,7 @@ class FileError(ParityError):
 
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:
     """Say that `got` is no known `kind`, and what was probably meant."""
-    names = list(known)
+    names, got = list(known), got[:_LONGEST_QUOTE]
     close = difflib.get_close_matches(got, names, n=3, cutoff=0.5)
     hint = (
         f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"

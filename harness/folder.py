@@ -19,7 +19,13 @@ import msgspec
 from harness.arrays import pack, unpack
 from harness.backend import BackendInfo
 from harness.errors import FileError
-from harness.results import BackendRecord, Environment, encode, read_record
+from harness.results import (
+    BackendRecord,
+    Environment,
+    Measure,
+    encode,
+    read_record,
+)
 from harness.spec import (
     CELLS,
     DTYPES,
@@ -41,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backend: str
     status: Literal["done", "unsupported", "error", "absent"]
     detail: str = ""
-    seconds: float | None = None
+    seconds: Measure | None = None
 
 
 class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +76,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if any(self.path.iterdir()) and not (self.path / "run.json").is_file():
+            if any(self.path.iterdir()) and not self._holds_run():
                 raise FileError(
                     f"{self.path} is not empty and holds no run of rnn-parity; "
                     "nothing was written: choose another folder with --out"
@@ -83,16 +89,29 @@ class RunFolder:
         except OSError as error:
             raise FileError(f"cannot write to {self.path}: {error.strerror}") from None
 
+    def _holds_run(self) -> bool:
+        """Whether what is here was written by us, whole or cut short."""
+        try:
+            found = msgspec.json.decode((self.path / "run.json").read_bytes())
+        except (OSError, msgspec.DecodeError, RecursionError):
+            return False
+        schema = found.get("schema") if isinstance(found, dict) else None
+        return isinstance(schema, str) and schema.startswith("rnn-parity.run/")
+
     def write(self, name: str, data: bytes) -> Path:
         """Write one file of the run, replacing it in one step."""
         target = self.path / name
+        temporary = None
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+                temporary = Path(file.name)
                 file.write(data)
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(target)
+            temporary.chmod(0o644)
+            temporary.replace(target)
         except OSError as error:
+            if temporary:
+                temporary.unlink(missing_ok=True)
             raise FileError(f"cannot write {target}: {error.strerror}") from None
         return target
 
@@ -175,14 +194,22 @@ def _check_record(record: RunRecord, path: Path) -> None:
         known = case.cell in CELLS and case.variant in VARIANTS and case.dtype in DTYPES
         if not known or min(case.shape(("B", "T", "D", "H"))) < 1:
             raise FileError(f"{path}: a case is none that is known here: {case}")
-    cases = {case.id for case in record.cases}
-    backends = {info.name for info in record.infos}
+    cases = _distinct([case.id for case in record.cases], path)
+    backends = _distinct([info.name for info in record.infos], path)
     for entry in record.entries:
         if entry.case not in cases or entry.backend not in backends:
             raise FileError(
                 f"{path}: an entry names {entry.case!r} on {entry.backend!r}, "
                 "which the run does not list"
             )
+
+
+def _distinct(names: list[str], path: Path) -> set[str]:
+    found = set(names)
+    if len(found) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise FileError(f"{path}: {twice!r} is listed twice")
+    return found
 
 
 def _file_name(backend: str) -> str:

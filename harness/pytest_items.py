@@ -18,7 +18,7 @@ from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
 from harness.results import Result
-from harness.run.engine import Runner
+from harness.run.engine import Runner, check_timeout
 from harness.run.registry import known_backends
 from harness.spec import Case
 
@@ -45,6 +45,7 @@ def parity_items(session: pytest.Session) -> list[pytest.Item]:
     try:
         cases = catalogue.select(_split(config.getoption("--parity-cases")), [], [])
         infos = _backends(names)
+        check_timeout(config.getoption("--parity-timeout"))
     except ParityError as error:
         raise pytest.UsageError(str(error)) from None
     if not infos:
@@ -110,7 +111,7 @@ def _item(
 ) -> pytest.Item:
     name = f"{case.id}[{info.name}]"
     item: _ParityItem = _ParityItem.from_parent(
-        parent, name=name, bench=bench, case=case, info=info
+        parent, name=name, nodeid=f"parity::{name}", bench=bench, case=case, info=info
     )
     item.add_marker("parity")
     if gap := info.gap(case):

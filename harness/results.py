@@ -35,7 +35,7 @@ class Figures(_Record, frozen=True):
     rms: Measure | None
     """Root of the mean square of got - want."""
     mismatched: Count
-    """Elements outside of what is allowed, or unequal where nothing is."""
+    """Elements outside of the bound; between two backends, unequal ones."""
     nonfinite: Count
     """Elements that are NaN or infinite on either side."""
     total: Count

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.backend import BackendInfo
+from harness.errors import clean
 from harness.folder import Entry
 from harness.results import Report, Result
 from harness.spec import Case
@@ -34,11 +35,6 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _WIDTH_OFF_TERMINAL
     return made
-
-
-def clean(text: str) -> str:
-    """Keep control characters out of a terminal, whoever wrote them."""
-    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 class RunProgress:
@@ -84,10 +80,13 @@ def show_report(console: Console, report: Report, where: str) -> None:
     console.print()
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(no_wrap=True)
-    for label, text in _facts(report, where):
+    facts.add_column(overflow="fold")
+    for label, text in _facts(report):
         style = _LABEL_STYLES.get(label, "dim")
         facts.add_row(Text(label, style), text)
     console.print(facts)
+    path = Text.assemble(("report     ", "dim"), (clean(where), "bold"))
+    console.print(path, soft_wrap=True)
 
 
 def _count(things: Iterable[object], noun: str) -> str:
@@ -124,7 +123,7 @@ def _cell(result: Result) -> Text:
     return Text(f"{mark} {number}", style)
 
 
-def _facts(report: Report, where: str) -> Iterator[tuple[str, Text]]:
+def _facts(report: Report) -> Iterator[tuple[str, Text]]:
     """Give what stands below the table, as labels and words."""
     yield "verdict", _counts(report)
     yield "numbers", Text("headroom: worst one-step error / its bound; above 1 fails")
@@ -146,7 +145,6 @@ def _facts(report: Report, where: str) -> Iterator[tuple[str, Text]]:
         whole = cases == {r.case for r in report.results}
         some = "" if whole else f" (in {_count(cases, 'case')})"
         yield "weak data", Text(clean(f"{note}{some}"))
-    yield "report", Text(clean(where), "bold")
 
 
 def _counts(report: Report) -> Text:
@@ -203,7 +201,8 @@ def show_backends(
             table.add_row(Text(variant, "dim"), Text(clean(api)))
         for gap in info.gaps:
             what = " ".join(p for p in (gap.cell, gap.variant, gap.dtype) if p) or "all"
-            table.add_row(Text(f"gap: {what}", "yellow"), f"{gap.kind}: {gap.reason}")
+            reason = Text(clean(f"{gap.kind}: {gap.reason}"))
+            table.add_row(Text(clean(f"gap: {what}"), "yellow"), reason)
         console.print(table)
 
 

@@ -18,6 +18,7 @@ def to_markdown(report: Report) -> str:
         autoescape=False,  # noqa: S701 - Markdown: `text` below escapes for it
     )
     environment.filters["text"] = escape
+    environment.filters["code"] = code
     by_case: dict[str, dict[str, Result]] = {}
     for result in report.results:
         by_case.setdefault(result.case, {})[result.backend] = result
@@ -38,6 +39,11 @@ def _cell(result: Result) -> str:
     if result.verdict in {"pass", "fail"} and result.headroom is not None:
         return f"{_MARKS[result.verdict]} {result.headroom:.3g}"
     return _MARKS[result.verdict]
+
+
+def code(text: str) -> str:
+    """Set text as code, on one line; a code span cannot hold its own delimiter."""
+    return f"`{' '.join(text.replace('`', '').split())}`"
 
 
 def escape(text: str) -> str:

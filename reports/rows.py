@@ -1,5 +1,7 @@
 """The report as flat rows: what CSV and pandas both show."""
 
+from collections.abc import Iterator
+
 from harness.results import Report, Result
 
 Cell = str | int | float | None
@@ -16,32 +18,40 @@ _FIGURES = (
 )
 
 
-def rows(report: Report) -> list[dict[str, Cell]]:
-    """Give one row for each case and backend, the same columns in each."""
-    return [_row(result, report) for result in report.results]
+COLUMNS = (
+    "case",
+    "backend",
+    "verdict",
+    "headroom",
+    *(f"{array}.{figure}" for array in ARRAYS for figure in _FIGURES),
+    "published.max_abs",
+    "first_bad.step",
+    "first_bad.row",
+    "first_bad.unit",
+    "odd_one_out",
+    "explanations",
+    "weak",
+    "detail",
+    "reproduce",
+    "seconds",
+)
 
 
-def _row(result: Result, report: Report) -> dict[str, Cell]:
-    row: dict[str, Cell] = {
-        "case": result.case,
-        "backend": result.backend,
-        "verdict": result.verdict,
-        "headroom": result.headroom,
-    }
+def rows(report: Report) -> list[tuple[Cell, ...]]:
+    """Give one row for each case and backend, in the order of `COLUMNS`."""
+    return [tuple(_row(result, report)) for result in report.results]
+
+
+def _row(result: Result, report: Report) -> Iterator[Cell]:
+    yield from (result.case, result.backend, result.verdict, result.headroom)
     for array in ARRAYS:
         figures = result.figures.get(array)
         for name in _FIGURES:
-            row[f"{array}.{name}"] = getattr(figures, name) if figures else None
+            yield getattr(figures, name) if figures else None
     published, bad = result.published, result.first_bad
-    return row | {
-        "published.max_abs": published.max_abs if published else None,
-        "first_bad.step": bad.step if bad else None,
-        "first_bad.row": bad.row if bad else None,
-        "first_bad.unit": bad.unit if bad else None,
-        "odd_one_out": report.odd_one_out.get(result.case),
-        "explanations": "; ".join(result.explanations),
-        "weak": "; ".join(result.weak),
-        "detail": result.detail,
-        "reproduce": result.reproduce,
-        "seconds": result.seconds,
-    }
+    yield published.max_abs if published else None
+    yield from (bad.step, bad.row, bad.unit) if bad else (None, None, None)
+    yield report.odd_one_out.get(result.case)
+    yield "; ".join(result.explanations)
+    yield "; ".join(result.weak)
+    yield from (result.detail, result.reproduce, result.seconds)

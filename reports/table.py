@@ -4,7 +4,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.results import read_report_document
-from reports.rows import rows
+from reports.rows import COLUMNS, rows
 
 try:
     import pandas as pd
@@ -16,5 +16,7 @@ except ModuleNotFoundError:
 
 def to_frame(path: Path | str) -> pd.DataFrame:
     """Give one row for each case and backend; see `reports.read_report`."""
-    frame = pd.DataFrame(rows(read_report_document(Path(path))))
+    frame = pd.DataFrame(
+        rows(read_report_document(Path(path))), columns=pd.Index(COLUMNS)
+    )
     return frame.astype({"case": "string", "backend": "string", "verdict": "string"})

@@ -6,9 +6,9 @@ import io
 from harness.folder import RunFolder
 from harness.results import Report, encode
 from reports.markdown import to_markdown
-from reports.rows import rows
+from reports.rows import COLUMNS, rows
 
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_views(report: Report, folder: RunFolder) -> None:
@@ -20,12 +20,10 @@ def write_views(report: Report, folder: RunFolder) -> None:
 
 def to_csv(report: Report) -> str:
     """Write the rows as CSV; text that a spreadsheet would compute is quoted."""
-    table = rows(report)
     file = io.StringIO()
-    writer = csv.DictWriter(file, fieldnames=list(table[0]) if table else [])
-    writer.writeheader()
-    for row in table:
-        writer.writerow({name: _inert(value) for name, value in row.items()})
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    writer.writerows([_inert(value) for value in row] for row in rows(report))
     return file.getvalue()
 
 

@@ -15,6 +15,8 @@ from harness.session import compute, judge_and_write
 from harness.spec import Case, Problem
 from support import SEEDED
 
+pytest_plugins = ["pytester"]
+
 
 @pytest.fixture
 def problem() -> Problem:

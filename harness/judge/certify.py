@@ -66,7 +66,7 @@ def certify(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> Certif
     state = outcome["outputs"].astype(np.float64)
     initial = problem["initial_h"].astype(np.float64)
     before = np.concatenate([initial[:, np.newaxis], state[:, :-1]], axis=1)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         exact: Bounded = step(
             Rounded(problem.case.dtype, ulp),
             problem,
@@ -86,7 +86,7 @@ def certify(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> Certif
 
 def _ratio(error: Array, bound: Array) -> Array:
     """|error| / bound; what is not a number is as bad as can be."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         ratio = np.abs(error) / bound
     return np.where(np.isnan(ratio), np.inf, ratio)
 

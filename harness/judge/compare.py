@@ -26,37 +26,32 @@ class _Running:
     first_nonfinite: int = -1
 
 
-def compare(
-    got: Array, want: Array, *, dtype: str, allowed: Array | None = None
-) -> Figures:
+def compare(got: Array, want: Array, *, dtype: str) -> Figures:
     """Give the deviations of `got` from `want`.
 
     Args:
         got: Any shape.
         want: The same shape; may be of higher precision.
         dtype: The dtype whose ulp is counted.
-        allowed: Largest |got - want| of each element; without it, unequal elements
-            count as mismatched.
 
     Raises:
         ValueError: The shapes differ.
 
     """
-    if got.shape != want.shape or (allowed is not None and allowed.shape != got.shape):
+    if got.shape != want.shape:
         raise ValueError(f"shapes differ: {got.shape}, {want.shape}")
     flat_got, flat_want = got.reshape(-1), want.reshape(-1)
-    limits = None if allowed is None else allowed.reshape(-1)
     running = _Running()
     for start in range(0, got.size, _BLOCK):
         part = slice(start, start + _BLOCK)
-        limit = None if limits is None else limits[part]
-        _add_block(running, start, flat_got[part], flat_want[part], limit, dtype)
+        with np.errstate(invalid="ignore", over="ignore"):
+            _add_block(running, start, flat_got[part], flat_want[part], dtype)
     worst = running.first_nonfinite if running.nonfinite else running.worst
     return Figures(
         max_abs=_measure(running.max_abs),
         max_rel=_measure(running.max_rel),
         max_ulp=_measure(running.max_ulp),
-        rms=math.sqrt(running.squares / running.finite) if running.finite else None,
+        rms=_measure(_root_mean(running)),
         mismatched=running.mismatched,
         nonfinite=running.nonfinite,
         total=got.size,
@@ -66,21 +61,21 @@ def compare(
     )
 
 
+def _root_mean(running: _Running) -> float:
+    if not running.finite:
+        return -1.0
+    return math.sqrt(running.squares / running.finite)
+
+
 def _measure(value: float) -> float | None:
     return value if 0 <= value < math.inf else None
 
 
 def _add_block(
-    running: _Running,
-    start: int,
-    got: Array,
-    want: Array,
-    allowed: Array | None,
-    dtype: str,
+    running: _Running, start: int, got: Array, want: Array, dtype: str
 ) -> None:
     wide = want.astype(np.float64, copy=False)
-    with np.errstate(invalid="ignore", over="ignore"):
-        error = np.abs(got - wide)
+    error = np.abs(got - wide)
     finite = np.isfinite(error)
     if not finite.all():
         bad = np.flatnonzero(~finite)
@@ -91,8 +86,7 @@ def _add_block(
         error = np.where(finite, error, 0.0)
         wide = np.where(finite, wide, 0.0)
     running.finite += int(np.count_nonzero(finite))
-    limit = 0.0 if allowed is None else allowed
-    running.mismatched += int(np.count_nonzero((error > limit) & finite))
+    running.mismatched += int(np.count_nonzero(error > 0))
     if not finite.any():
         return
     at = int(error.argmax())
@@ -100,10 +94,10 @@ def _add_block(
         running.max_abs, running.worst = float(error[at]), start + at
     running.squares += float(np.dot(error, error))
     size = np.abs(wide)
-    smallest = np.finfo(dtype).smallest_normal
-    with np.errstate(over="ignore"):
-        spacing = np.spacing(np.maximum(size.astype(dtype), smallest))
-        running.max_ulp = max(running.max_ulp, float((error / spacing).max()))
+    info = np.finfo(dtype)
+    within = np.clip(size, info.smallest_normal, info.max).astype(dtype)
+    ulp = float((error / np.spacing(within)).max())
+    running.max_ulp = max(running.max_ulp, ulp)
     nonzero = size > 0
     if nonzero.any():
         relative = float((error[nonzero] / size[nonzero]).max())

@@ -26,7 +26,9 @@ def weaknesses(problem: Problem, reference: Outcome) -> list[str]:
         found.append("one step from zero: the recurrent kernel is not used at all")
     for name, axes in CELLS[case.cell].weights.items():
         weight = problem[name]
-        if weight.size > 1 and np.ptp(weight) == 0 and weight.any():
+        if name != "bias" and not weight.any():
+            found.append(f"{name} is all zeros: what it reads would not show")
+        elif weight.size > 1 and np.ptp(weight) == 0 and weight.any():
             found.append(f"{name} is constant: a wrong order of it would not show")
         square = len(axes) > 1 and weight.shape[0] == weight.shape[1]
         if square and case.units > 1 and np.array_equal(weight, weight.T):

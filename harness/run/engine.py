@@ -6,11 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.backend import BackendInfo
+from harness.errors import UsageError
 from harness.folder import Entry, RunFolder
 from harness.results import BackendRecord
 from harness.run.process import Worker, WorkerError
 from harness.run.registry import absence
 from harness.spec import Problem
+
+MAX_TIMEOUT = 1e6  # seconds: eleven days
 
 Notify = Callable[[Entry], None]
 
@@ -134,6 +137,20 @@ class Engine:
             if runner.record:
                 self.records[info.name] = runner.record
         return done
+
+
+def check_timeout(seconds: float) -> None:
+    """See that a time limit is one.
+
+    Raises:
+        UsageError: It is not positive, or longer than a clock can wait for.
+
+    """
+    if not 0 < seconds <= MAX_TIMEOUT:
+        raise UsageError(
+            f"a timeout of {seconds:g} s is none; give seconds above 0, up to "
+            f"{MAX_TIMEOUT:g}"
+        )
 
 
 def default_jobs() -> int:

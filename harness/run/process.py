@@ -60,7 +60,10 @@ class Worker:
         answer = self._ask(START_TIMEOUT, "load", msgspec.json.encode(info))
         if answer[0] != "loaded":
             raise WorkerError(str(answer[1]))
-        return msgspec.json.decode(answer[1], type=BackendRecord)
+        try:
+            return msgspec.json.decode(answer[1], type=BackendRecord)
+        except msgspec.DecodeError as error:
+            raise WorkerError(f"what it says of itself is broken: {error}") from None
 
     def run(self, backend: str, problem: Problem, timeout: float) -> tuple[Any, ...]:
         """Compute a problem: `("outcome", bytes, seconds)`, or why there is none.
@@ -91,7 +94,9 @@ class Worker:
         if status is None:
             return "the worker process died"
         if status < 0:
-            return f"the worker process was killed by {signal.Signals(-status).name}"
+            known = {number.value: number.name for number in signal.Signals}
+            name = known.get(-status, f"signal {-status}")
+            return f"the worker process was killed by {name}"
         return f"the worker process ended with status {status}"
 
     def _last_words(self) -> str:

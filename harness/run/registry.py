@@ -60,8 +60,15 @@ def missing(info: BackendInfo) -> list[str]:
     return [
         distribution
         for module, distribution in info.requires.items()
-        if importlib.util.find_spec(module) is None
+        if not _is_there(module)
     ]
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # of a parent package, which is imported
+        return False
 
 
 def absence(info: BackendInfo) -> str | None:

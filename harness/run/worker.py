@@ -48,11 +48,14 @@ def serve(channel: Any, log: str) -> None:
                 name, case, data = arguments
                 channel.send(adapters[name].answer(case, data))
         except Unsupported as reason:
-            channel.send(("unsupported", str(reason) or "no reason given"))
+            channel.send(("unsupported", _one_line(reason) or "no reason given"))
         except BaseException as error:  # noqa: BLE001 - an adapter may raise anything
             traceback.print_exc()
-            summary = " ".join(str(error).split())[:500]
-            channel.send(("error", f"{type(error).__name__}: {summary}"))
+            channel.send(("error", f"{type(error).__name__}: {_one_line(error)}"))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500]
 
 
 def _print_to(log: str) -> None:

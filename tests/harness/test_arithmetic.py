@@ -1,0 +1,187 @@
+"""Error bounds: they hold for every right way to compute, and not for much more."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from harness.judge.arithmetic import (
+    Bounded,
+    Float64,
+    Rounded,
+    exactly,
+    likely,
+    worst_case,
+)
+from harness.spec import Array
+
+U32 = 2.0**-24
+SMALLEST_NORMAL = 2.0**-126
+STATED_ULP = 2.0
+
+
+def rounded() -> Rounded:
+    return Rounded("float32", {"tanh": STATED_ULP})
+
+
+def test_few_terms_take_the_worst_case() -> None:
+    assert likely(3, U32, 1) == pytest.approx(3 * U32, rel=1e-6)
+    assert likely(2, 0.25, 1) == 1.0  # 2/4 over 1 - 2/4
+    assert likely(50, U32, 1) == pytest.approx(50 * U32, rel=1e-5)
+
+
+def test_many_terms_take_the_probabilistic_bound() -> None:
+    # ln(2 * 1000 / 1e-9) = ln 2 + 12 ln 10 = 28.32417, lambda = sqrt(2 * it) = 7.52651,
+    # times sqrt(1000) is 238.009; a million sums: ln 2 + 18 ln 10 = 42.13968, 290.309.
+    assert likely(1000, U32, 1) == pytest.approx(238.009 * U32, rel=3e-5)
+    assert likely(1000, U32, 10**6) == pytest.approx(290.309 * U32, rel=3e-5)
+    assert likely(51, U32, 1) < 51 * U32
+
+
+def test_more_terms_coarser_units_and_more_sums_never_lower_the_bound() -> None:
+    terms = [likely(n, U32, 100) for n in range(1, 3000)]
+    sums = [likely(500, U32, n) for n in (0, 1, 2, 10, 10**3, 10**9)]
+    units = [likely(500, 2.0**-k, 10) for k in range(60, 9, -1)]
+    for rising in (terms, units):
+        assert all(a < b for a, b in pairwise(rising))
+    assert sums == sorted(sums)
+    assert sums[1] < sums[-1]
+
+
+@pytest.mark.parametrize("terms", [16, 17, 10**9])
+def test_more_terms_than_a_dtype_can_tell_apart_have_no_worst_case(terms: int) -> None:
+    assert worst_case(terms, 1 / 16) == math.inf
+    assert worst_case(15, 1 / 16) < math.inf
+
+
+def test_they_still_have_a_probabilistic_bound_until_that_is_out_of_range_too() -> None:
+    # lambda = 7.52651 as above; exp(7.54124 * sqrt(1000) / 512 + 0.00382) - 1
+    assert likely(1000, 2.0**-9, 1) == pytest.approx(0.599, abs=0.002)
+    assert likely(10**9, 1 / 16, 1) == math.inf
+
+
+def in_many_orders(terms: Array) -> dict[str, float]:
+    """Add float32 terms the way that libraries and loops do."""
+    halves = np.concatenate([terms[:-1], [terms[-1] / 2] * 2]).astype(np.float32)
+    lanes = np.pad(terms, (0, -len(terms) % 8)).reshape(-1, 8)
+    return {
+        "sequential": float(np.cumsum(terms)[-1]),
+        "reversed": float(np.cumsum(terms[::-1])[-1]),
+        "largest first": float(np.cumsum(terms[np.argsort(-np.abs(terms))])[-1]),
+        "positive first": float(np.cumsum(np.sort(terms)[::-1])[-1]),
+        "pairwise": float(np.add.reduce(np.ascontiguousarray(terms))),
+        "in eight lanes": float(np.cumsum(np.cumsum(lanes, axis=0)[-1])[-1]),
+        "once, at the end": float(np.float32(math.fsum(terms[::-1].tolist()))),
+        "bias in halves": float(np.cumsum(halves)[-1]),
+    }
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 40, 300, 1500])
+@pytest.mark.parametrize("low", [-1.0, 0.25])
+def test_sums_in_any_order_lie_within_the_bound(size: int, low: float) -> None:
+    random = np.random.default_rng(size)
+    x, h = (random.uniform(low, 1, (20, size)).astype(np.float32) for _ in range(2))
+    w, u = (random.uniform(low, 1, (size, 1)).astype(np.float32) for _ in range(2))
+    bias = np.array([0.625], np.float32)
+    wide = [(exactly(x), w.astype(np.float64)), (exactly(h), u.astype(np.float64))]
+    value, error = rounded().affine(wide, bias.astype(np.float64))
+    for row in range(len(x)):
+        found = {"blas": float(x[row] @ w[:, 0] + h[row] @ u[:, 0] + bias[0])}
+        products = np.concatenate([x[row] * w[:, 0], h[row] * u[:, 0], bias])
+        assert products.dtype == np.float32
+        found |= in_many_orders(products)
+        for order, got in found.items():
+            assert abs(got - value[row, 0]) <= error[row, 0], order
+
+
+@pytest.mark.parametrize("size", [2000, 8000])
+def test_sums_of_equal_terms_lie_within_the_bound(size: int) -> None:
+    x, w = np.ones((1, size), np.float32), np.full((size, 1), 0.53305084, np.float32)
+    value, error = rounded().affine([(exactly(x), w.astype(float))], np.zeros(1))
+    for order, got in in_many_orders(x[0] * w[:, 0]).items():
+        assert abs(got - value[0, 0]) <= error[0, 0], order
+
+
+# 20 sums of 1502 terms: lambda = sqrt(2 ln(2 * 1502 * 20 / 1e-9)) = 7.966, over
+# sqrt(1502) that is 0.2056 of the worst case.
+@pytest.mark.parametrize(("size", "factor"), [(1, 1.001), (20, 1.001), (1500, 0.206)])
+def test_the_bound_is_at_most_a_stated_part_of_the_worst_case(
+    size: int, factor: float
+) -> None:
+    x = np.random.default_rng(1).uniform(0.25, 1, (20, size)).astype(np.float32)
+    w = -np.ones((size, 1))
+    error = rounded().affine([(exactly(x), w)], np.ones(1)).error[:, 0]
+    magnitude = x.sum(axis=1, dtype=np.float64) + 1
+    assert (error <= factor * (size + 2) * U32 * magnitude / (1 - 1e-3)).all()
+    assert (error >= U32 * magnitude).all()
+
+
+def test_errors_of_the_inputs_are_carried_through_the_weights() -> None:
+    x = Bounded(np.array([[0.5, -0.25]]), np.array([[0.125, 0.0625]]))
+    w = np.array([[2.0, 0.0], [-4.0, 8.0]])
+    value, error = rounded().affine([(x, w)], np.array([1.0, 1.0]))
+    assert value.tolist() == [[3.0, -1.0]]
+    assert error[0] == pytest.approx([0.5, 0.5], rel=1e-5)
+    assert (error[0] > 0.5).all()
+
+
+def test_numbers_flushed_to_zero_are_allowed_and_larger_ones_are_not() -> None:
+    for size, flushed in ((1e-30, True), (1e-15, False)):
+        x = np.full((1, 1), size, np.float32)
+        value, error = rounded().affine([(exactly(x), np.full((1, 1), size))], 0 * x[0])
+        assert value[0, 0] == pytest.approx(size * size)
+        assert (value[0, 0] <= error[0, 0]) == flushed
+    for size, flushed in (
+        (0.5 * SMALLEST_NORMAL, True),
+        (1e4 * SMALLEST_NORMAL, False),
+    ):
+        value, error = rounded().tanh(exactly(np.array([size], np.float32)))
+        assert (value[0] <= error[0]) == flushed
+
+
+def test_tanh_may_be_off_by_the_stated_ulps_and_no_more() -> None:
+    x = np.random.default_rng(2).uniform(-8, 8, 2000)
+    x = np.concatenate([x, x * 1e-3, x * 1e-20]).astype(np.float32)
+    value, error = rounded().tanh(exactly(x))
+    right = value.astype(np.float32)
+    unit = np.spacing(np.abs(right)).astype(np.float64)
+    assert (np.abs(right - value) <= error).all()
+    whole = np.frexp(right)[0]  # next to a power of two the unit changes
+    inside = (np.abs(whole) != 0.5) & (np.abs(right) < 1)
+    assert inside.sum() > 4000
+    for ulps, allowed in ((-1, True), (1, True), (-3, False), (3, False)):
+        within = np.abs(right + ulps * unit - value) <= error
+        assert (within[inside] == allowed).all(), ulps
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.25, 3.0])
+def test_tanh_carries_the_error_of_its_argument(size: float) -> None:
+    x = np.random.default_rng(3).uniform(-6, 6, 500)
+    value, error = rounded().tanh(Bounded(x, np.full_like(x, size)))
+    for shift in np.linspace(-size, size, 9):
+        assert (np.abs(np.tanh(x + shift) - value) <= error).all()
+    assert (error <= size + 4 * STATED_ULP * U32).all()  # a slope is at most 1
+    steep = np.abs(x) < 0.1
+    assert (np.abs(np.tanh(x + 4 * size) - value) > error)[steep & (size < 0.3)].all()
+
+
+def test_saturated_outputs_are_held_to_the_last_places_of_one() -> None:
+    x = np.array([40.0, -40.0, 40.0])
+    value, error = rounded().tanh(Bounded(x, np.array([0.0, 1e-3, 8.0])))
+    assert np.abs(value).tolist() == [1.0, 1.0, 1.0]
+    for got, allowed in ((1 - 2**-24, True), (1 + 2**-23, True), (1 - 1e-6, False)):
+        assert ((np.abs(got - np.abs(value)) <= error) == allowed).all(), got
+
+
+def test_float64_has_a_bound_of_its_own() -> None:
+    wide = Rounded("float64", {"tanh": 1.0})
+    error = wide.tanh(exactly(np.array([0.5]))).error[0]
+    assert 2.0**-53 < error < 4 * 2.0**-53
+
+
+def test_the_reference_adds_and_bends_without_rounding_to_the_dtype() -> None:
+    ops, x = Float64(), np.array([[0.1, 0.2]])
+    summed = ops.affine([(x, np.array([[3.0], [5.0]]))], np.array([-1.0]))
+    assert summed == pytest.approx(np.array([[0.3]]), rel=1e-15)
+    assert ops.tanh(summed)[0, 0] == pytest.approx(math.tanh(0.3), rel=1e-15)

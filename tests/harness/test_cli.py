@@ -1,0 +1,82 @@
+"""The command line runs, judges again, prints again and lists."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.results import read_report_document
+
+Cli = Callable[..., tuple[int, str, str]]
+Snapshot = Callable[[Path], dict[str, bytes | None]]
+
+OUTCOME = "outcomes/numpy/notebook-basic-f32.safetensors"
+
+
+def test_a_run_is_judged_written_and_judged_again_to_the_same_bytes(
+    rnn_parity: Cli, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    status, out, err = rnn_parity("run", "--backends", "numpy", "--out", "deep/run")
+    assert (status, err) == (0, "")
+    assert "4 pass of 4" in out
+    assert "published  8 of 8 printed tables within 1e-06" in out
+    assert re.search(r"^report +deep/run/report.json", out, re.MULTILINE)
+    before = snapshot(tmp_path / "deep/run")
+    assert {"run.json", "report.json", "report.md", "results.csv", OUTCOME} <= {*before}
+    assert len(json.loads(before["report.json"] or b"")["results"]) == 4
+    for name in ("report.json", "report.md", "results.csv"):
+        (tmp_path / "deep/run" / name).unlink()
+    assert rnn_parity("compare", "deep/run") == (0, out, "")
+    assert snapshot(tmp_path / "deep/run") == before
+
+
+def test_selections_narrow_what_is_run(rnn_parity: Cli, tmp_path: Path) -> None:
+    chosen = ["--cases", "seeded", "--variants", "basic", "--dtypes", "float64"]
+    status, _, _ = rnn_parity("run", "--backends", "numpy", *chosen)
+    assert status == 0
+    report = read_report_document(tmp_path / "parity-report")
+    assert len(report.results) == 3
+    assert all("-basic-" in r.case and "-f64-" in r.case for r in report.results)
+
+
+@pytest.mark.parametrize("data", [b"", b"foreign" * 30, None])
+def test_an_outcome_that_cannot_be_read_is_an_error_of_its_case_alone(
+    data: bytes | None, copy: Path, rnn_parity: Cli
+) -> None:
+    whole = (copy / OUTCOME).read_bytes()
+    (copy / OUTCOME).write_bytes(whole[:-3] if data is None else data)
+    status, out, err = rnn_parity("compare", "saved")
+    assert (status, err) == (3, "")
+    assert "3 pass, 1 error of 4" in out
+    assert "is not a whole safetensors file" in out
+    verdicts = [r.verdict for r in read_report_document(copy).results]
+    assert verdicts == ["error", "pass", "pass", "pass"]
+
+
+def test_a_report_is_printed_in_every_form(copy: Path, rnn_parity: Cli) -> None:
+    for form, name in (
+        ("markdown", "report.md"),
+        ("csv", "results.csv"),
+        ("json", "report.json"),
+    ):
+        printed = rnn_parity("report", "saved/report.json", "--format", form)
+        assert printed == (0, (copy / name).read_bytes().decode(), "")
+    status, out, err = rnn_parity("report", "saved")
+    assert (status, err) == (0, "")
+    assert re.search(r"^notebook-dynamic-f32 +✓ 0\.\d\d", out, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("only_numpy")
+def test_backends_and_cases_are_listed(rnn_parity: Cli) -> None:
+    status, out, _ = rnn_parity("backends")
+    assert status == 0
+    assert re.search(r"^numpy  numpy 2", out, re.MULTILINE)
+    absent = r"^jax:eager  jax.* not installed; install with: pip"
+    assert re.search(absent, out, re.MULTILINE)
+    assert "keras.layers.SimpleRNN\n" in re.sub(r" +\n", "\n", out)
+    status, out, _ = rnn_parity("cases", "seeded")
+    assert (status, "notebook" in out) == (0, False)
+    assert re.search(r"rnn_tanh-static-B3-T7-D4-H5-f64-s1 +B 3, T 7, D 4, H 5", out)
+    assert "notebook-basic-f32" in rnn_parity("cases")[1]

@@ -1,0 +1,100 @@
+"""Whatever an adapter does in its process, it does to nobody else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from backends.on_numpy import INFO
+from fixtures import catalogue
+from harness.backend import BackendInfo
+from harness.folder import RunFolder
+from harness.results import Report, Result
+
+CASES = catalogue.select(["notebook"], ["basic", "dynamic"], ["float32"])
+
+Run = Callable[..., tuple[Report, RunFolder]]
+
+
+def named(info: BackendInfo, name: str, **changes: object) -> BackendInfo:
+    return replace(info, name=name, **changes)
+
+
+def of(report: Report, backend: str) -> list[Result]:
+    return [result for result in report.results if result.backend == backend]
+
+
+NOISY = """
+import os, sys
+from backends.on_numpy.adapter import NumpyBackend
+
+print("while imported")
+os.write(1, b"raw on import\\n")
+
+class Noisy(NumpyBackend):
+    def run(self, problem):
+        print("printed", file=sys.__stdout__, flush=True)
+        print("complained", file=sys.stderr)
+        os.write(1, b"\\xff\\x00 raw bytes \\x1b[31m\\n" * 1000)
+        os.system("echo from a child")
+        return super().run(problem)
+"""
+
+
+def test_whatever_an_adapter_prints_goes_to_its_log_and_disturbs_nothing(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "noisy_rnn.py").write_text(NOISY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    noisy = named(INFO, "noisy", adapter="noisy_rnn:Noisy")
+    report, folder = run(CASES, [noisy])
+    assert [result.verdict for result in report.results] == ["pass", "pass"]
+    log = folder.log("noisy").read_bytes()
+    for words in (
+        b"while imported",
+        b"raw on import",
+        b"printed\n",
+        b"complained",
+        b"a child",
+    ):
+        assert words in log
+    assert log.count(b"raw bytes") == 3 * 1000  # the first case is computed twice
+    assert capfd.readouterr() == ("", "")
+
+
+ODD = """
+import os
+from backends.on_numpy.adapter import NumpyBackend
+
+class Odd(NumpyBackend):
+    def versions(self):
+        return {"odd": None}
+
+class Gone(NumpyBackend):
+    def run(self, problem):
+        os.kill(os.getpid(), 35)  # SIGRTMIN + 1, which Python has no name for
+"""
+
+
+@pytest.mark.parametrize(
+    ("attribute", "words"),
+    [("Odd", "did not start"), ("Gone", "the worker process was killed by")],
+)
+def test_what_nobody_expects_of_an_adapter_leaves_the_others_alone(
+    attribute: str,
+    words: str,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "odd_rnn.py").write_text(ODD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    odd = named(INFO, "odd", adapter=f"odd_rnn:{attribute}")
+    report, _ = run(CASES, [odd, INFO])
+    assert [result.verdict for result in of(report, "numpy")] == ["pass", "pass"]
+    assert [result.verdict for result in of(report, "odd")] == ["error", "error"]
+    assert all(result.detail.startswith(words) for result in of(report, "odd"))

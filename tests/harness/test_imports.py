@@ -1,0 +1,64 @@
+"""What importing the package costs: no framework, no pandas, little time."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HEAVY = ("tensorflow", "torch", "jax", "keras", "tf_keras", "pandas")
+
+# Adapters, and what they share, import frameworks: they alone, and the pandas view.
+WALK = f"""
+import importlib, json, pkgutil, sys
+import harness, backends, reports, fixtures
+seen = []
+for package in (harness, backends, reports, fixtures):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        last = module.name.rpartition(".")[2]
+        if last not in {"adapter", "adapter_v1", "settings", "table"}:
+            importlib.import_module(module.name)
+            seen.append(module.name)
+print(json.dumps([seen, [name for name in {HEAVY!r} if name in sys.modules]]))
+"""
+
+
+def test_no_module_but_the_adapters_imports_a_framework_or_pandas() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WALK],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seen, heavy = json.loads(done.stdout)
+    assert heavy == []
+    assert {
+        "harness.cli",
+        "harness.session",
+        "harness.pytest_plugin",
+        "harness.pytest_items",
+        "harness.run.worker",
+        "harness.judge.verdict",
+        "backends.on_numpy",
+        "backends.on_tensorflow",
+        "backends.on_torch.layout",
+        "backends.on_jax",
+        "reports.markdown",
+        "fixtures.faults",
+    } <= set(seen)
+
+
+def _seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=True)
+    return time.perf_counter() - start
+
+
+def test_help_takes_less_than_four_times_an_import_of_numpy() -> None:
+    script = Path(sys.executable).with_name("rnn-parity")
+    start = [str(script)] if script.exists() else [sys.executable, "-m", "harness.cli"]
+    numpy, help_ = [], []
+    for _ in range(5):  # interleaved, so that a busy machine slows both
+        numpy.append(_seconds([sys.executable, "-c", "import numpy"]))
+        help_.append(_seconds([*start, "--help"]))
+    assert min(help_) < 4 * min(numpy)

@@ -1,0 +1,120 @@
+"""Backends are found: built in, and by entry points of installed distributions."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from backends.on_numpy import INFO
+from harness.errors import ParityError, UsageError
+from harness.run.registry import absence, known_backends, missing, select_backends
+
+NAMES = [
+    "numpy",
+    "tensorflow",
+    "tensorflow:v1",
+    "torch",
+    "jax",
+    "jax:eager",
+]
+
+ACME = """
+from msgspec.structs import replace
+from backends.on_numpy import INFO as NUMPY
+
+INFO = replace(NUMPY, name="acme")
+TWIN = replace(NUMPY, name="torch")
+WORDS = "no info"
+"""
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Give a function that installs a distribution `acme` with an entry point."""
+
+    def installed(value: str, source: str = ACME) -> None:
+        info = tmp_path / "acme-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: acme\nVersion: 1\n"
+        )
+        (info / "entry_points.txt").write_text(
+            f"[rnn_parity.backends]\npoint = {value}\n"
+        )
+        (tmp_path / "acme_rnn.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+
+    yield installed
+    sys.modules.pop("acme_rnn", None)
+
+
+def test_the_six_built_in_backends_are_known_by_name_in_order() -> None:
+    found = known_backends()
+    assert list(found)[:6] == NAMES
+    assert all(name == info.name for name, info in found.items())
+
+
+def test_named_backends_come_in_the_order_named_and_once() -> None:
+    chosen = select_backends(["numpy", "numpy"])
+    assert chosen == [INFO]
+
+
+def test_an_unknown_backend_is_refused_with_what_was_probably_meant() -> None:
+    with pytest.raises(
+        UsageError, match=r"unknown backend 'numpi'; did you mean numpy\?"
+    ):
+        select_backends(["numpi"])
+
+
+def test_no_name_chooses_every_known_backend_installed_or_not() -> None:
+    assert [info.name for info in select_backends([])][:6] == NAMES
+
+
+def test_a_named_backend_that_is_absent_is_refused_with_the_command_that_installs_it(
+    install: Install,
+) -> None:
+    changes = 'requires={"nonesuch_": "nonesuch-dist"}, install="pip install nonesuch"'
+    install("acme_rnn:INFO", ACME.replace('name="acme"', f'name="acme", {changes}'))
+    words = (
+        "nonesuch-dist not installed; install with: pip install nonesuch"  # the hint
+    )
+    with pytest.raises(UsageError, match=f"acme cannot run here: {words}"):
+        select_backends(["acme"])
+    assert absence(known_backends()["acme"]) == words
+    assert "acme" in [info.name for info in select_backends([])]
+
+
+def test_a_requirement_inside_a_package_that_is_absent_is_missing() -> None:
+    info = msgspec.structs.replace(INFO, requires={"nonesuch_.rnn": "nonesuch"})
+    assert missing(info) == ["nonesuch"]
+
+
+def test_a_backend_of_an_installed_distribution_is_found_after_the_built_in_ones(
+    install: Install,
+) -> None:
+    install("acme_rnn:INFO")
+    assert [*known_backends()] == [*NAMES, "acme"]
+    assert select_backends(["acme"])[0].adapter == INFO.adapter
+
+
+@pytest.mark.parametrize(
+    ("value", "source", "words"),
+    [
+        ("acme_rnn:INFO", "1 / 0", "cannot be loaded: ZeroDivisionError"),
+        ("acme_rnn:INFO", "import nonesuch_", "cannot be loaded: ModuleNotFoundError"),
+        ("acme_rnn:NONE", ACME, "cannot be loaded: AttributeError"),
+        ("acme_rnn:WORDS", ACME, "is a str, expected a BackendInfo"),
+        ("acme_rnn:TWIN", ACME, "takes the name 'torch', which is in use"),
+    ],
+)
+def test_an_entry_point_that_leads_to_no_new_backend_is_an_error_that_names_it(
+    value: str, source: str, words: str, install: Install
+) -> None:
+    install(value, source)
+    with pytest.raises(ParityError) as caught:
+        known_backends()
+    assert str(caught.value).startswith(f"entry point point = '{value}' {words}")

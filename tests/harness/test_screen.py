@@ -1,0 +1,76 @@
+"""Whoever chose the words on the screen, they are words and not commands."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+
+from backends.on_numpy import INFO
+from harness import screen
+from harness.backend import Gap
+from harness.folder import Entry, RunFolder
+from harness.results import Report, read_report_document
+
+TITLE = "\x1b]0;owned\x07\x1b[2J\r"  # takes a terminal's title, clears its screen
+
+
+def printed(show: Callable[[Console], None], *, terminal: bool) -> str:
+    file = io.StringIO()
+    show(Console(file=file, force_terminal=terminal, width=200))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_escape_sequences_in_names_and_details_are_not_printed_as_such(
+    terminal: bool, saved_run: RunFolder
+) -> None:
+    report = read_report_document(saved_run.path)
+    evil = f"evil{TITLE}"
+    results = [
+        replace(r, backend=evil, case=evil, verdict=v, detail=evil, reproduce=evil)
+        for r, v in zip(
+            report.results, ("pass", "fail", "error", "absent"), strict=True
+        )
+    ]
+    shown = replace(report, results=results, odd_one_out={evil: evil})
+    assert_harmless(show_all(shown, evil), terminal=terminal)
+
+
+def show_all(report: Report, evil: str) -> Callable[[Console], None]:
+    def show(console: Console) -> None:
+        screen.show_report(console, report, evil)
+        with screen.RunProgress(console, 1) as progress:
+            progress.entry(Entry(evil, evil, "error", evil))
+        info = replace(INFO, name=evil, apis={"basic": evil})
+        screen.show_backends(console, [(info, evil, True)])
+
+    return show
+
+
+def assert_harmless(show: Callable[[Console], None], *, terminal: bool) -> None:
+    text = printed(show, terminal=terminal)
+    assert "evil�" in text
+    assert "\x1b]0;" not in text
+    assert "\x07" not in text
+    assert terminal or text.replace("\n", "").isprintable()
+
+
+def test_a_declared_gap_is_printed_as_text_and_not_as_markup() -> None:
+    info = replace(INFO, gaps=(Gap("never", f"no [/x] [bold] evil{TITLE}"),))
+
+    def show(console: Console) -> None:
+        screen.show_backends(console, [(info, "1.0", True)])
+
+    assert_harmless(show, terminal=False)
+    assert "never: no [/x] [bold] evil" in printed(show, terminal=False)
+
+
+def test_the_path_of_the_report_is_printed_whole_however_long(
+    saved_run: RunFolder,
+) -> None:
+    where = f"{'deep/' * 50}report.json"
+    report = read_report_document(saved_run.path)
+    text = printed(lambda c: screen.show_report(c, report, where), terminal=False)
+    assert where in text

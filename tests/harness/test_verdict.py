@@ -1,0 +1,191 @@
+"""Verdicts: from what came of a case to one word, and the reason in words."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness.arrays import pack
+from harness.backend import BackendInfo, Gap
+from harness.errors import FileError
+from harness.folder import Entry, RunFolder
+from harness.judge.certify import reference
+from harness.judge.verdict import judge, judge_entry
+from harness.results import Result, Summary
+from harness.spec import Array, Problem
+from support import honest
+
+NEVER = Gap("never", "it has no such loop")
+ELSEWHERE = Gap("notyet", "not written", variant="static")
+
+
+def info(*gaps: Gap, ulp: dict[str, dict[str, float]] | None = None) -> BackendInfo:
+    """Describe a backend that nobody starts: judging reads only what it left."""
+    return BackendInfo(
+        name="acme:fast",
+        adapter="acme:Backend",
+        requires={},
+        install="",
+        apis={},
+        elementwise_ulp={"tanh": {"float32": 2.0}} if ulp is None else ulp,
+        gaps=gaps,
+    )
+
+
+class Bench:
+    """One problem, and judging whatever is said to have come of it."""
+
+    def __init__(self, folder: RunFolder, problem: Problem) -> None:
+        self.folder, self.problem = folder, problem
+        self.case = problem.case.id
+
+    def save(self, data: dict[str, Array] | bytes) -> None:
+        packed = data if isinstance(data, bytes) else pack(data, {"case": self.case})
+        self.folder.write_outcome("acme:fast", self.case, packed)
+
+    def entry(self, status: str, detail: str = "", *gaps: Gap) -> Result:
+        of = Entry(self.case, "acme:fast", status, detail, 1.5)  # type: ignore[arg-type]
+        return self.judge(of, info(*gaps))
+
+    def judge(self, entry: Entry, about: BackendInfo) -> Result:
+        truth = reference(self.problem)
+        judged = judge_entry(self.folder, self.problem, truth, about, entry)
+        compared = bool(judged.result.figures)
+        assert (judged.certificate is not None) == compared
+        return judged.result
+
+    def done(self, data: dict[str, Array] | bytes) -> Result:
+        self.save(data)
+        return self.entry("done")
+
+
+@pytest.fixture
+def bench(tmp_path: Path, problem: Problem) -> Bench:
+    return Bench(RunFolder(tmp_path), problem)
+
+
+@pytest.mark.parametrize(
+    ("status", "gaps", "verdict", "words"),
+    [
+        ("done", (), "pass", ""),
+        ("done", (ELSEWHERE,), "pass", ""),
+        ("done", (NEVER,), "fail", "stale gap: declared never (it has no such loop),"),
+        ("unsupported", (NEVER,), "gap", "never: it has no such loop"),
+        ("unsupported", (), "fail", "undeclared gap: so it says; declare it as a Gap"),
+        ("unsupported", (ELSEWHERE,), "fail", "undeclared gap: so it says"),
+        ("error", (), "error", "so it says"),
+        ("error", (NEVER,), "error", "so it says"),
+        ("absent", (), "absent", "so it says"),
+        ("absent", (NEVER,), "absent", "so it says"),
+    ],
+)
+def test_what_came_of_a_case_and_what_was_declared_make_the_verdict(
+    bench: Bench, status: str, gaps: tuple[Gap, ...], verdict: str, words: str
+) -> None:
+    bench.save(honest(bench.problem))
+    result = bench.entry(status, "so it says", *gaps)
+    assert result.verdict == verdict
+    assert result.detail.startswith(words)
+    assert bool(result.detail) == (verdict != "pass")
+    if result.detail:
+        assert result.detail.endswith(f" [acme:fast, {bench.case}]")
+    assert (result.case, result.backend) == (bench.case, "acme:fast")
+    assert result.seconds == 1.5
+    assert result.reproduce == (
+        f"rnn-parity run --cases {bench.case} --backends acme:fast"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"final_h": None}, "final_h is missing"),
+        ({"attention": np.zeros(2)}, "attention is not asked for"),
+        (
+            {"outputs": np.zeros((7, 3, 5), np.float32)},
+            "outputs has shape [7, 3, 5], expected [3, 7, 5]",
+        ),
+        (
+            {"outputs": np.zeros((3, 7, 5)), "final_h": None},
+            "final_h is missing; outputs has dtype float64, expected float32",
+        ),
+        (
+            {"final_h": np.zeros((3, 5), np.int32)},
+            "final_h has dtype int32, expected float32",
+        ),
+    ],
+)
+def test_what_breaks_the_contract_fails_with_the_words(
+    bench: Bench, change: dict[str, Array | None], words: str
+) -> None:
+    outcome = {**honest(bench.problem), **change}
+    result = bench.done({n: a for n, a in outcome.items() if a is not None})
+    assert result.verdict == "fail"
+    assert result.detail == f"{words} [acme:fast, {bench.case}]"
+    assert (result.headroom, result.figures) == (None, {})
+
+
+@pytest.mark.parametrize("data", [b"", b"not safetensors", None])
+def test_an_outcome_that_cannot_be_read_is_an_error(
+    bench: Bench, data: bytes | None
+) -> None:
+    result = bench.entry("done") if data is None else bench.done(data)
+    assert result.verdict == "error"
+    words = "cannot read" if data is None else "is not a whole safetensors file"
+    assert words in result.detail
+
+
+def test_an_outcome_of_another_case_is_an_error(bench: Bench) -> None:
+    result = bench.done(pack(honest(bench.problem), {"case": "notebook-basic-f32"}))
+    assert result.verdict == "error"
+    assert f"holds case 'notebook-basic-f32', expected '{bench.case}'" in result.detail
+
+
+@pytest.mark.parametrize("ulp", [{}, {"tanh": {}}, {"tanh": {"float64": 2.0}}])
+def test_a_backend_that_states_no_accuracy_gets_no_verdict(
+    bench: Bench, ulp: dict[str, dict[str, float]]
+) -> None:
+    bench.save(honest(bench.problem))
+    result = bench.judge(Entry(bench.case, "acme:fast", "done"), info(ulp=ulp))
+    assert result.verdict == "error"
+    assert "no accuracy of tanh in float32" in result.detail
+    assert "elementwise_ulp" in result.detail
+
+
+def test_a_saved_run_is_judged_again_and_counted(
+    saved_run: RunFolder, tmp_path: Path
+) -> None:
+    folder = RunFolder(shutil.copytree(saved_run.path, tmp_path / "copy"))
+    whole = judge(folder)
+    assert whole.summary == Summary(4, 4, 4, 0, 0, 0, 0)
+    assert whole.exit_status == 0
+    assert all(result.weak for result in whole.results)
+
+    record = folder.record()
+    first, second, third, fourth = record.entries
+    entries = [
+        msgspec.structs.replace(second, status="unsupported", detail="no"),
+        msgspec.structs.replace(third, status="absent", detail="gone"),
+    ]
+    folder.write_record(msgspec.structs.replace(record, entries=entries))
+    report = judge(folder)
+    said = {result.case: result for result in report.results}
+    for entry in (first, fourth):
+        assert said[entry.case].verdict == "error"
+        assert "the run ended before this was computed" in said[entry.case].detail
+    assert report.summary == Summary(
+        expected=4, compared=1, passed=0, failed=1, gap=0, error=2, absent=1
+    )
+    assert report.exit_status == 1
+
+
+def test_a_run_whose_problem_is_broken_is_not_judged(
+    saved_run: RunFolder, tmp_path: Path
+) -> None:
+    folder = RunFolder(shutil.copytree(saved_run.path, tmp_path / "copy"))
+    case = folder.record().cases[0]
+    (folder.path / "problems" / f"{case.id}.safetensors").write_bytes(b"")
+    with pytest.raises(FileError, match=case.id):
+        judge(folder)

@@ -1,0 +1,114 @@
+"""Verdicts on numbers: figures, where and how much, and what would explain it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backends.on_numpy import INFO
+from fixtures import catalogue
+from harness.arrays import pack
+from harness.folder import Entry, RunFolder
+from harness.judge.certify import reference
+from harness.judge.verdict import judge_entry
+from harness.results import Result
+from harness.spec import Outcome, Problem
+from support import honest, with_arrays
+
+Judged = Callable[[Problem, Outcome], Result]
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Judged:
+    """Give a function that judges an outcome as if NumPy had returned it."""
+    folder = RunFolder(tmp_path)
+
+    def result(problem: Problem, outcome: Outcome) -> Result:
+        case = problem.case.id
+        folder.write_outcome("numpy", case, pack(outcome, {"case": case}))
+        entry = Entry(case, "numpy", "done")
+        return judge_entry(folder, problem, reference(problem), INFO, entry).result
+
+    return result
+
+
+def test_a_pass_shows_its_headroom_and_figures(
+    problem: Problem, judged: Judged
+) -> None:
+    result = judged(problem, honest(problem))
+    assert result.headroom is not None
+    assert 0 < result.headroom <= 1
+    assert result.first_bad is None
+    assert result.figures.keys() == {"outputs", "final_h"}
+    for figures, total in zip(result.figures.values(), (105, 15), strict=True):
+        assert (figures.total, figures.mismatched, figures.nonfinite) == (total, 0, 0)
+        assert figures.max_abs is not None
+        assert 0 < figures.max_abs <= 2.0**-25  # rounded once from float64
+    assert result.published is None
+
+
+def test_wrong_numbers_fail_with_where_how_much_and_why(
+    problem: Problem, judged: Judged
+) -> None:
+    outcome = honest(problem)
+    outcome["outputs"][1, 4, 2] += 0.01
+    result = judged(problem, outcome)
+    assert result.verdict == "fail"
+    assert result.detail.startswith("outputs: ")
+    assert " of 105 elements outside the bound; worst " in result.detail
+    assert "x at (row 1, step 4, unit 2): " in result.detail
+    assert ", got 0.01; the first bad step is 4 [numpy" in result.detail
+    assert "it would match" not in result.detail
+    assert result.figures["outputs"].worst_at == (1, 4, 2)
+    assert result.figures["outputs"].mismatched >= 1
+    assert result.figures["final_h"].mismatched == 0
+
+
+def test_a_wrong_final_state_is_said_to_be_that(
+    problem: Problem, judged: Judged
+) -> None:
+    outcome = honest(problem)
+    outcome["final_h"][0, :2] += 0.01
+    detail = judged(problem, outcome).detail
+    assert detail.startswith("final_h: 2 of 15 elements outside the bound of the last")
+    assert "outputs are right; the first bad step is 6" in detail
+
+
+def test_nan_fails_without_a_headroom_or_an_explanation(
+    problem: Problem, judged: Judged
+) -> None:
+    outcome = honest(problem)
+    outcome["outputs"][2, 5, 0] = np.nan
+    result = judged(problem, outcome)
+    assert (result.verdict, result.headroom, result.explanations) == ("fail", None, [])
+    assert result.detail.startswith(
+        "outputs has 1 of 105 elements NaN or infinite; the first bad step is 5"
+    )
+    assert result.figures["outputs"].nonfinite == 1
+
+
+def test_published_tables_are_a_second_test_beside_the_bound(judged: Judged) -> None:
+    problem = catalogue.build(catalogue.case_from_id("notebook-dynamic-f32"))
+    passed = judged(problem, honest(problem))
+    assert (passed.verdict, passed.detail) == ("pass", "")
+    assert passed.published is not None
+    assert passed.published.tables == 2
+    tables = problem.published["outputs"].copy()
+    tables[3, 1, 0] += 2e-6
+    moved = Problem(problem.case, problem.arrays, {"outputs": tables})
+    result = judged(moved, honest(problem))
+    assert result.verdict == "fail"
+    assert result.headroom == passed.headroom
+    assert result.published is not None
+    assert result.published.max_abs == pytest.approx(2e-6, rel=0.2)
+    assert "from the published tables, allowed 1e-06" in result.detail
+
+
+def test_a_known_mistake_is_named_in_the_result_and_in_words(
+    problem: Problem, judged: Judged
+) -> None:
+    bare = with_arrays(problem, bias=np.zeros_like(problem["bias"]))
+    result = judged(problem, honest(bare))
+    assert result.explanations == ["bias dropped"]
+    assert "; it would match with: bias dropped; the first bad" in result.detail
