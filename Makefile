@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: compare test lint types imports pytest format schema clean
+.PHONY: compare test slow lint types imports pytest format schema clean
 
 compare: $(INSTALLED)
 	$(BIN)/rnn-parity run
@@ -29,7 +29,12 @@ imports: $(INSTALLED)
 	$(BIN)/lint-imports
 
 pytest: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+
+# What takes minutes: the g2p network on every backend, the standard suite on all of them.
+slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+	$(BIN)/rnn-parity run --cases standard --out parity-standard
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
@@ -39,4 +44,4 @@ schema: $(INSTALLED)
 	$(BIN)/python -m reports.schema
 
 clean:
-	rm -rf .venv parity-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv parity-report parity-standard .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+import ml_dtypes  # noqa: F401 - gives NumPy the name bfloat16
 import numpy as np
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
@@ -22,6 +23,7 @@ DTYPE_NAMES = {
     "float64": "F64",
     "float32": "F32",
     "float16": "F16",
+    "bfloat16": "BF16",
     "int64": "I64",
     "int32": "I32",
     "bool": "BOOL",

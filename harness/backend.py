@@ -20,23 +20,50 @@ class Unsupported(Exception):  # noqa: N818 - an answer, not a fault
 
 
 class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Cases that a backend declines, declared ahead; `None` matches every value."""
+    """Cases that a backend declines, declared ahead; an empty list matches all."""
 
     kind: Literal["never", "notyet"]
     """`never`: the framework has no such thing; `notyet`: the adapter lacks it."""
     reason: str
-    cell: str | None = None
-    variant: str | None = None
-    dtype: str | None = None
+    cells: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    zero_length: bool = False
+    """Whether it is only about rows without a valid step."""
+    tasks: tuple[str, ...] = ()
+    full_projection: bool = False
+    """Whether it is only about projections that are no smaller than the units."""
     link: str = ""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the backend does some of the cases of these cells and variants."""
+        narrowed = self.directions or self.dtypes or self.tasks
+        return bool(narrowed or self.zero_length or self.full_projection)
 
     def covers(self, case: Case) -> bool:
         """Whether this gap speaks of the case."""
         return (
-            self.cell in {None, case.cell}
-            and self.variant in {None, case.variant}
-            and self.dtype in {None, case.dtype}
+            (not self.cells or case.cell in self.cells)
+            and (not self.variants or case.variant in self.variants)
+            and (not self.directions or case.direction in self.directions)
+            and (not self.dtypes or case.dtype in self.dtypes)
+            and (not self.tasks or case.task in self.tasks)
+            and (not self.zero_length or case.zero_length)
+            and (not self.full_projection or case.projection >= case.units)
         )
+
+
+class Means(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an adapter calls for some variants; an empty list of cells matches all."""
+
+    api: str
+    """The framework's own names: `nn.RNNCell over a list`."""
+    variants: tuple[str, ...]
+    cells: tuple[str, ...] = ()
+    by_hand: bool = False
+    """Whether the equations are written out, and not the framework's."""
 
 
 class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,8 +77,8 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Import name → distribution, of everything that must be installed."""
     install: str
     """The command that installs it."""
-    apis: dict[str, str]
-    """Variant → the framework's means that the adapter calls for it."""
+    means: tuple[Means, ...]
+    """What the adapter calls; the first that matches a cell and a variant counts."""
     elementwise_ulp: dict[str, dict[str, Ulp]]
     """Function → dtype → largest error in ulp; the verdict's bound rests on it."""
     options: dict[str, Scalar] = {}
@@ -75,6 +102,13 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 )
             stated[name] = self.elementwise_ulp[name][case.dtype]
         return stated
+
+    def means_for(self, cell: str, variant: str) -> Means | None:
+        """Give what the adapter calls for a cell and a variant, if it does it."""
+        for means in self.means:
+            if variant in means.variants and (not means.cells or cell in means.cells):
+                return means
+        return None
 
     def gap(self, case: Case) -> Gap | None:
         """Give the declared gap that covers the case, if there is one."""

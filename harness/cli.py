@@ -122,11 +122,19 @@ def report(
 
 
 @app.command()
-def backends() -> None:
+def backends(
+    *,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="What each does for each cell and variant.")
+    ] = False,
+) -> None:
     """List backends: what is installed, how to install the rest, what each calls."""
     from harness.run.registry import absence, installed_versions, known_backends
-    from harness.screen import console, show_backends
+    from harness.screen import console, show_backends, show_matrix
 
+    if matrix:
+        show_matrix(console(), list(known_backends().values()))
+        return
     rows = []
     for info in known_backends().values():
         reason = absence(info)
@@ -147,7 +155,8 @@ def cases(
     known = suites()
     if suite and suite not in known:
         raise unknown_name("suite", suite, known)
-    show_cases(console(), {suite: known[suite]} if suite else known)
+    chosen = {suite: known[suite]} if suite else known
+    show_cases(console(), chosen, whole=bool(suite))
 
 
 def _split(names: str, option: str = "", example: str = "") -> list[str]:

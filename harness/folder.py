@@ -18,7 +18,8 @@ import msgspec
 
 from harness.arrays import pack, unpack
 from harness.backend import BackendInfo
-from harness.errors import FileError
+from harness.cases import check_case
+from harness.errors import FileError, UsageError
 from harness.results import (
     BackendRecord,
     Environment,
@@ -27,9 +28,6 @@ from harness.results import (
     read_record,
 )
 from harness.spec import (
-    CELLS,
-    DTYPES,
-    VARIANTS,
     Array,
     Case,
     Problem,
@@ -159,6 +157,7 @@ class RunFolder:
         shapes = {n: s for n, s in case.output_shapes().items() if n in published}
         wrong += contract_violations(published, shapes, "float64")
         wrong += nonfinite(arrays) if not wrong else []
+        wrong += _out_of_range(case, own) if not wrong else []
         if wrong:
             raise FileError(f"{path} does not hold case {case.id}: {'; '.join(wrong)}")
         return Problem(case, own, published)
@@ -191,9 +190,10 @@ class RunFolder:
 def _check_record(record: RunRecord, path: Path) -> None:
     """Check names before any of them becomes a path or a key."""
     for case in record.cases:
-        known = case.cell in CELLS and case.variant in VARIANTS and case.dtype in DTYPES
-        if not known or min(case.shape(("B", "T", "D", "H"))) < 1:
-            raise FileError(f"{path}: a case is none that is known here: {case}")
+        try:
+            check_case(case)
+        except UsageError as error:
+            raise FileError(f"{path}: {error}") from None
     cases = _distinct([case.id for case in record.cases], path)
     backends = _distinct([info.name for info in record.infos], path)
     for entry in record.entries:
@@ -202,6 +202,16 @@ def _check_record(record: RunRecord, path: Path) -> None:
                 f"{path}: an entry names {entry.case!r} on {entry.backend!r}, "
                 "which the run does not list"
             )
+
+
+def _out_of_range(case: Case, arrays: Mapping[str, Array]) -> list[str]:
+    """List integers that name a step or a token which does not exist."""
+    largest = {"lengths": case.steps, "start_stop": case.vocabulary - 1}
+    return [
+        f"{name} has elements outside of 0 to {limit}"
+        for name, limit in largest.items()
+        if name in arrays and ((arrays[name] < 0) | (arrays[name] > limit)).any()
+    ]
 
 
 def _distinct(names: list[str], path: Path) -> set[str]:

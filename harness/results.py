@@ -58,8 +58,9 @@ class FirstBad(_Record, frozen=True):
     step: Count
     row: Count
     unit: Count
-    gate: str | None = None
     layer: Count = 0
+    direction: str | None = None
+    """Pass over time; null if there is only the forward one."""
     times_bound: Measure | None = None
     """|error| / bound there; null if the element is NaN or infinite."""
 

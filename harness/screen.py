@@ -10,11 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from harness.backend import BackendInfo
+from harness.backend import BackendInfo, Gap
 from harness.errors import clean
 from harness.folder import Entry
 from harness.results import Report, Result
-from harness.spec import Case
+from harness.spec import CELLS, VARIANTS, Case
 
 _STYLES = {
     "pass": ("✓", "green"),
@@ -25,6 +25,7 @@ _STYLES = {
 }
 _LABEL_STYLES = {"verdict": "bold", "odd one": "bold red", "weak data": "yellow"}
 _MOST_WORDS = 10
+_MOST_CASES = 8
 _CELL_WIDTH = 6
 _WIDTH_OFF_TERMINAL = 140
 
@@ -103,14 +104,17 @@ def _matrix(report: Report) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("case", overflow="fold", vertical="bottom")
     for backend in backends:
-        # A mode goes below its framework, so that six of them fit in 80 columns.
-        name, _, mode = clean(backend).partition(":")
-        header = Text(f"{name}\n:{mode}" if mode else name)
-        table.add_column(header, overflow="fold", min_width=_CELL_WIDTH)
+        table.add_column(_header(backend), overflow="fold", min_width=_CELL_WIDTH)
     for case, results in by_case.items():
         cells = [_cell(results[b]) if b in results else Text() for b in backends]
         table.add_row(Text(clean(case)), *cells)
     return table
+
+
+def _header(backend: str) -> Text:
+    """Put a mode below its framework, so that six of them fit in 80 columns."""
+    name, _, mode = clean(backend).partition(":")
+    return Text(f"{name}\n:{mode}" if mode else name)
 
 
 def _cell(result: Result) -> Text:
@@ -197,21 +201,67 @@ def show_backends(
             soft_wrap=True,
         )
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
-        for variant, api in info.apis.items():
-            table.add_row(Text(variant, "dim"), Text(clean(api)))
+        for means in info.means:
+            what = [", ".join(means.variants), *means.cells]
+            table.add_row(Text(clean(" ".join(what)), "dim"), Text(clean(means.api)))
         for gap in info.gaps:
-            what = " ".join(p for p in (gap.cell, gap.variant, gap.dtype) if p) or "all"
             reason = Text(clean(f"{gap.kind}: {gap.reason}"))
-            table.add_row(Text(clean(f"gap: {what}"), "yellow"), reason)
+            table.add_row(Text(clean(f"gap: {_scope(gap)}"), "yellow"), reason)
         console.print(table)
 
 
-def show_cases(console: Console, suites: dict[str, list[Case]]) -> None:
-    """Print the cases of each suite with their sizes."""
+def _scope(gap: Gap) -> str:
+    """Say which cases a gap covers."""
+    parts = [*gap.cells, *gap.variants, *gap.directions, *gap.dtypes, *gap.tasks]
+    parts += ["zerolength"] * gap.zero_length + ["P >= H"] * gap.full_projection
+    return " ".join(parts) or "everything"
+
+
+def show_matrix(console: Console, infos: list[BackendInfo]) -> None:
+    """Print for each cell and variant what each backend calls, and why it does not."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("cell")
+    table.add_column("variant")
+    reasons: dict[str, list[str]] = {}
+    for info in infos:
+        table.add_column(_header(info.name), min_width=_CELL_WIDTH)
+    for cell in CELLS:
+        for number, variant in enumerate(VARIANTS):
+            row = [_means(info, cell, variant, reasons) for info in infos]
+            table.add_row(Text("" if number else cell, "bold"), Text(variant), *row)
+    console.print(table)
+    for reason, backends in reasons.items():
+        words = clean(f"{', '.join(dict.fromkeys(backends))}: {reason}")
+        console.print(Text.assemble(("never ", "yellow"), words), soft_wrap=True)
+
+
+def _means(
+    info: BackendInfo, cell: str, variant: str, reasons: dict[str, list[str]]
+) -> Text:
+    """Say how a backend computes a cell in a variant, and keep why it does not."""
+    for gap in info.gaps:
+        in_cell = not gap.cells or cell in gap.cells
+        if in_cell and (not gap.variants or variant in gap.variants):
+            kept = f"{gap.reason} ({_scope(gap)})"
+            reasons.setdefault(kept, []).append(info.name)
+            if not gap.is_partial:
+                return Text(gap.kind, "yellow")
+    means = info.means_for(cell, variant)
+    if means is None:
+        return Text("undeclared", "red")
+    return Text("by hand", "dim") if means.by_hand else Text("native", "green")
+
+
+def show_cases(console: Console, suites: dict[str, list[Case]], *, whole: bool) -> None:
+    """Print the cases of each suite with their sizes; of a long one the first few."""
     for name, cases in suites.items():
         console.print(Text.assemble((name, "bold"), f"  {_count(cases, 'case')}"))
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
-        for case in cases:
+        for case in cases if whole else cases[:_MOST_CASES]:
             sizes = f"B {case.batch}, T {case.steps}, D {case.features}, H {case.units}"
             table.add_row(case.id, Text(f"{sizes}, {case.dtype}", "dim"))
         console.print(table)
+        if not whole and len(cases) > _MOST_CASES:
+            console.print(f"  … all of them: rnn-parity cases {name}", highlight=False)
+    if not whole:
+        console.print(Text.assemble(("random:N:SEED", "bold"), "  N cases of any kind"))

@@ -11,7 +11,7 @@ from harness.judge.verdict import judge_entry
 from harness.results import Result
 from harness.run.process import Worker
 from harness.run.registry import absence, known_backends
-from harness.spec import Array, Case, Problem
+from harness.spec import CELLS, Array, Case, Problem
 
 BACKENDS = tuple(known_backends())
 SEEDED = "rnn_tanh-dynamic-B3-T7-D4-H5-f32-s1"
@@ -43,9 +43,28 @@ def judged(worker: Worker, info: BackendInfo, case: Case, folder: RunFolder) -> 
     return judge_entry(folder, problem, reference(problem), info, entry).result
 
 
+def full_name(problem: Problem, name: str) -> str:
+    """Give an array's full name; a short one is of the first layer's forward pass."""
+    weights = CELLS[problem.case.cell].weights
+    return f"layer0.forward.{name}" if name in weights else name
+
+
+def weight(problem: Problem, name: str) -> Array:
+    """Give a weight of the first layer's forward pass, by short name."""
+    return problem[full_name(problem, name)]
+
+
 def with_arrays(problem: Problem, **arrays: Array) -> Problem:
-    """Give the problem with other arrays in place of some."""
-    return Problem(problem.case, {**problem.arrays, **arrays}, problem.published)
+    """Give the problem with other arrays in place of some, by short or full name.
+
+    Dots of a full name are underscores twice: `layer1__reverse__kernel`.
+    """
+    changed = {
+        full_name(problem, name.replace("__", ".")): array
+        for name, array in arrays.items()
+    }
+    assert changed.keys() <= problem.arrays.keys(), changed.keys()
+    return Problem(problem.case, {**problem.arrays, **changed}, problem.published)
 
 
 def bits_equal(first: Array, second: Array) -> bool:

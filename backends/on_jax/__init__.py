@@ -1,37 +1,45 @@
 """JAX: operations, an unrolled cell and `lax.scan`, compiled (`jax`) or not.
 
-JAX has no recurrent layer; the cell is a function of `jax.numpy`, the loop is JAX's.
+JAX has no recurrent layer and no cell; a cell is a function of `jax.numpy`, the loops
+and the compiler are JAX's.
 """
 
-from harness.backend import BackendInfo
+from msgspec.structs import replace
+
+from harness.backend import BackendInfo, Means
 
 INFO = BackendInfo(
     name="jax",
     adapter="backends.on_jax.adapter:JaxBackend",
     requires={"jax": "jax", "jaxlib": "jaxlib"},
     install="pip install 'rnn-parity[jax]'",
-    apis={
-        "basic": "jit: jnp.matmul, jnp.tanh",
-        "static": "jit: cell unrolled over a list",
-        "static_single": "jit: jnp.unstack, cell, jnp.stack",
-        "dynamic": "jit: lax.scan",
+    means=(
+        Means("jit: jnp operations, step by step", ("basic",), by_hand=True),
+        Means("jit: cell unrolled over a list", ("static",)),
+        Means("jit: jnp.unstack, cell, jnp.stack", ("static_single",)),
+        Means("jit: lax.scan", ("dynamic",)),
+        Means("jit: lax.scan, masked by lengths", ("variable_input",)),
+        Means("jit: lax.while_loop, jnp.argmax", ("variable_output",)),
+    ),
+    # JAX 0.10.2, CPU, float64 and float32: tanh 6.5 and 4.53, sigmoid 2.1 and 2.40 were
+    # the largest seen; half precisions: all numbers tried, 0.5 and 2.04.
+    elementwise_ulp={
+        "tanh": {"float64": 8.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 4.0, "float32": 3.0, "bfloat16": 3.0, "float16": 3.0},
     },
-    # JAX 0.10.2, CPU: 4.53 and 6.5 were the largest seen.
-    elementwise_ulp={"tanh": {"float32": 5.0, "float64": 8.0}},
     options={"jit": True},
 )
 
-INFO_EAGER = BackendInfo(
+INFO_EAGER = replace(
+    INFO,
     name="jax:eager",
-    adapter=INFO.adapter,
-    requires=INFO.requires,
-    install=INFO.install,
-    apis={
-        "basic": "jnp.matmul, jnp.tanh, op by op",
-        "static": "cell called over a list",
-        "static_single": "jnp.unstack, cell, jnp.stack",
-        "dynamic": "lax.scan outside jit",
-    },
-    elementwise_ulp=INFO.elementwise_ulp,
+    means=(
+        Means("jnp operations, op by op", ("basic",), by_hand=True),
+        Means("cell called over a list", ("static",)),
+        Means("jnp.unstack, cell, jnp.stack", ("static_single",)),
+        Means("lax.scan outside jit", ("dynamic",)),
+        Means("lax.scan outside jit, masked by lengths", ("variable_input",)),
+        Means("lax.while_loop outside jit, jnp.argmax", ("variable_output",)),
+    ),
     options={"jit": False},
 )

@@ -1,20 +1,96 @@
 """TensorFlow twice: today's Keras layers, and the notebook's TensorFlow 1 graph."""
 
-from harness.backend import BackendInfo
+from harness.backend import BackendInfo, Gap, Means
+
+_BEYOND_BASIC = (
+    "static",
+    "static_single",
+    "dynamic",
+    "variable_input",
+    "variable_output",
+)
+
+# Cells → Keras' name of them, and what it is told to be one of them.
+_KERAS = {
+    ("rnn_tanh",): ("SimpleRNN", ""),
+    ("rnn_relu",): ("SimpleRNN", "activation='relu'"),
+    ("lstm",): ("LSTM", ""),
+    ("gru",): ("GRU", "reset_after=True"),
+    ("gru_reset_before",): ("GRU", "reset_after=False"),
+}
+
+# Cells → TensorFlow 1's cell.
+_V1 = {
+    ("rnn_tanh",): "BasicRNNCell",
+    ("rnn_relu",): "BasicRNNCell(tf.nn.relu)",
+    ("lstm",): "BasicLSTMCell",
+    ("lstm_peephole",): "LSTMCell(use_peepholes=True)",
+    ("lstm_projection",): "LSTMCell(num_proj=P)",
+    ("gru_reset_before",): "GRUCell",
+}
+
+
+def _keras_means() -> tuple[Means, ...]:
+    """Name Keras' layers; what they do otherwise than the contract is said here."""
+    found = []
+    for cells, (name, argument) in _KERAS.items():
+        cell, layer = f"{name}Cell({argument})", f"{name}({argument})"
+        calls = {
+            "static": f"{cell} over a list",
+            "static_single": f"RNN({cell}, unroll=True)",
+            "dynamic": f"{layer}; time-major: tf.transpose before",
+            "variable_input": f"{layer}, mask=tf.sequence_mask; past the end, where it "
+            "repeats its last output, zeroed after",
+            "variable_output": f"{cell} in tf.function, tf.while_loop, tf.argmax",
+        }
+        found += [Means(f"keras {api}", (v,), cells) for v, api in calls.items()]
+    return tuple(found)
+
+
+def _v1_means() -> tuple[Means, ...]:
+    """Name TensorFlow 1's loops and cells.
+
+    Legacy cells always have biases, and LSTMs add 1 to the forget gate when they run.
+    """
+    found = []
+    for cells, cell in _V1.items():
+        calls = {
+            "static": f"static_rnn({cell}) over a list",
+            "static_single": f"tf.unstack, static_rnn({cell}), tf.stack",
+            "dynamic": f"dynamic_rnn({cell})",
+            "variable_input": f"dynamic_rnn({cell}, sequence_length)",
+            "variable_output": f"tf.while_loop, {cell}, tf.argmax",
+        }
+        said = "; its forget_bias of 1 taken off ours" if "LSTM" in cell else ""
+        said += "; no bias: zeros"
+        found += [Means(api + said, (v,), cells) for v, api in calls.items()]
+    return tuple(found)
+
 
 INFO = BackendInfo(
     name="tensorflow",
     adapter="backends.on_tensorflow.adapter:KerasBackend",
     requires={"tensorflow": "tensorflow", "keras": "keras"},
     install="pip install 'rnn-parity[tensorflow]'",
-    apis={
-        "basic": "tf.matmul, tf.tanh, eager",
-        "static": "keras.layers.SimpleRNNCell over a list",
-        "static_single": "keras.layers.RNN(SimpleRNNCell, unroll=True)",
-        "dynamic": "keras.layers.SimpleRNN",
+    means=(
+        Means("@, tf.tanh, tf.sigmoid, tf.nn.relu, eager", ("basic",), by_hand=True),
+        *_keras_means(),
+    ),
+    # TensorFlow 2.21, CPU, float64 and float32: tanh 7.4 and 5.76, sigmoid 2.1 and 6.05
+    # were the largest seen; half precisions: all numbers tried, 0.5 and 1.76.
+    elementwise_ulp={
+        "tanh": {"float64": 8.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 4.0, "float32": 7.0, "bfloat16": 3.0, "float16": 3.0},
     },
-    # TensorFlow 2.21, CPU: 5.76 and 7.4 were the largest seen.
-    elementwise_ulp={"tanh": {"float32": 6.0, "float64": 8.0}},
+    gaps=(
+        Gap(
+            "never",
+            "Keras has no LSTM with peepholes and none with a projection",
+            cells=("lstm_peephole", "lstm_projection"),
+            variants=_BEYOND_BASIC,
+            link="https://keras.io/api/layers/recurrent_layers/lstm/",
+        ),
+    ),
 )
 
 INFO_V1 = BackendInfo(
@@ -22,11 +98,21 @@ INFO_V1 = BackendInfo(
     adapter="backends.on_tensorflow.adapter_v1:GraphBackend",
     requires={"tensorflow": "tensorflow", "tf_keras": "tf_keras"},
     install=INFO.install,
-    apis={
-        "basic": "tf.matmul, tf.tanh in a graph",
-        "static": "static_rnn(BasicRNNCell) over a list",
-        "static_single": "tf.unstack, static_rnn(BasicRNNCell), tf.stack",
-        "dynamic": "dynamic_rnn(BasicRNNCell)",
-    },
+    means=(
+        Means(
+            "@, tf.tanh, tf.sigmoid, tf.nn.relu in a graph", ("basic",), by_hand=True
+        ),
+        *_v1_means(),
+    ),
     elementwise_ulp=INFO.elementwise_ulp,
+    gaps=(
+        Gap(
+            "never",
+            "TensorFlow 1's GRUCell resets before the product, and it has no other",
+            cells=("gru",),
+            variants=_BEYOND_BASIC,
+            link="https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/rnn_cell/"
+            "GRUCell",
+        ),
+    ),
 )

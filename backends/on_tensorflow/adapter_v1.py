@@ -1,22 +1,23 @@
-"""The tanh RNN as the 2017 notebook wrote it: TensorFlow 1 in a graph and a session.
+"""Every cell that TensorFlow 1 had, as the 2017 notebook ran it: a graph, a session.
 
 `compat.v1.nn.rnn_cell` asks for a process-wide switch to Keras 2; the same cells are in
 `tf_keras`, and need none. Eager mode stays on outside the graph.
 """
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
-from tf_keras.src.layers.rnn import legacy_cells
+from msgspec.structs import replace
 
-from backends.on_tensorflow import layout
+from backends.on_tensorflow import graphs, layout
+from backends.on_tensorflow.gradients import named_gradients
+from backends.on_tensorflow.operations import Tensors
 from backends.on_tensorflow.settings import tensorflow_settings
 from harness.backend import Scalar
-from harness.spec import Array, Case, Outcome, Problem
-
-Tensors = Any  # symbolic `tf.Tensor`s
+from harness.spec import CELLS, Array, Case, Outcome, Problem
 
 v1 = tf.compat.v1
 
@@ -33,117 +34,86 @@ class GraphBackend:
         return {"eager_outside": tf.executing_eagerly(), **tensorflow_settings()}
 
     def run(self, problem: Problem) -> Outcome:
-        """Compute the problem; see the package's `apis` for the means."""
-        return _program(problem.case).run(problem)
-
-
-class _Graph(NamedTuple):
-    """The symbolic ends of a graph."""
-
-    inputs: list[Tensors]  # one [B, T, D], or T of [B, D]
-    initial: Tensors
-    variables: list[Tensors]
-    outputs: Tensors
-    final: Tensors
+        """Compute the problem; see the package's `means`."""
+        # Neither moves a shape.
+        shape = replace(problem.case, seed=None, zero_length=False)
+        return _program(shape).run(problem)
 
 
 class _Program:
+    """A case's graph and the session that runs it."""
+
     def __init__(self, case: Case) -> None:
-        build = {
-            "basic": _basic,
-            "static": _static,
-            "static_single": _static_single,
-            "dynamic": _dynamic,
-        }[case.variant]
         with tf.Graph().as_default() as graph:
-            self._ends = build(case)
+            self._ends = graphs.build(case)
+            variables = [v for of in self._ends.variables for v in of]
             self._values = [
-                v1.placeholder(v.dtype, v.shape) for v in self._ends.variables
+                v1.placeholder(v.dtype.base_dtype, v.shape) for v in variables
             ]
             self._assign = [
                 v1.assign(variable, value)
-                for variable, value in zip(
-                    self._ends.variables, self._values, strict=True
-                )
+                for variable, value in zip(variables, self._values, strict=True)
             ]
             self._session = v1.Session(graph=graph)
 
     def run(self, problem: Problem) -> Outcome:
-        ends = self._ends
-        weights = dict(zip(self._values, _native(problem), strict=True))
-        self._session.run(self._assign, weights)
-        x = problem["inputs"]
-        single = ends.inputs[0].shape.rank == x.ndim
-        fed = [x] if single else list(x.swapaxes(0, 1))
-        feed = dict(zip(ends.inputs, fed, strict=True))
-        feed[ends.initial] = problem["initial_h"]
-        outputs, final = self._session.run([ends.outputs, ends.final], feed)
-        return {"outputs": outputs.copy(), "final_h": final.copy()}
+        case = problem.case
+        weights = [array for at in case.passes for array in _native(problem, *at)]
+        self._session.run(self._assign, dict(zip(self._values, weights, strict=True)))
+        outcome, gradients = self._session.run(
+            [self._ends.outcome, self._ends.gradients], self._feed(problem)
+        )
+        if case.time_major:
+            outcome["outputs"] = outcome["outputs"].swapaxes(0, 1)
+        if gradients:
+            outcome |= _named(case, gradients)
+        return {name: array.copy() for name, array in outcome.items()}
+
+    def _feed(self, problem: Problem) -> dict[Tensors, Array]:
+        """Give what each placeholder is fed."""
+        fed, case = self._ends.fed, problem.case
+        feed = {fed.others[name]: problem[name] for name in fed.others}
+        if case.time_major and "cotangent_outputs" in fed.others:
+            swapped = problem["cotangent_outputs"].swapaxes(0, 1)
+            feed[fed.others["cotangent_outputs"]] = swapped
+        if fed.inputs:
+            x = problem["inputs"]
+            if len(fed.inputs[0].shape) < x.ndim:
+                given = list(x.swapaxes(0, 1))
+            else:
+                given = [x.swapaxes(0, 1) if case.time_major else x]
+            feed |= zip(fed.inputs, given, strict=True)
+        for at, states in zip(case.passes, fed.initial, strict=True):
+            initial = problem.initial(*at)
+            feed |= {states[name]: initial[name] for name in states}
+        return feed
 
 
-def _native(problem: Problem) -> list[Array]:
-    if problem.case.variant == "basic":
-        return layout.to_keras(problem.arrays)
-    return layout.to_v1(problem.arrays)
-
-
-def _program(case: Case) -> _Program:
-    """Build, or find again, the program for a shape, whatever the seed."""
-    shape = (case.batch, case.steps, case.features, case.units)
-    return _cached_program(case.cell, case.variant, shape, case.dtype)
+def _named(case: Case, gradients: dict[str, Any]) -> Outcome:
+    """Give a graph's gradients by canonical names."""
+    weights = {}
+    for at, native in zip(case.passes, gradients["variables"], strict=True):
+        if case.variant == "basic":
+            own = [n for n in CELLS[case.cell].weights if case.bias or "bias" not in n]
+            weights[at] = dict(zip(own, native, strict=True))
+        else:
+            weights[at] = layout.gradients_to_canonical("v1", case.cell, native)
+    states = {
+        name: np.stack([state[name] for state in gradients["initial"]])
+        for name in CELLS[case.cell].states
+    }
+    return named_gradients(case, gradients["inputs"], states, weights)
 
 
 @lru_cache(maxsize=64)
-def _cached_program(
-    cell: str, variant: str, shape: tuple[int, int, int, int], dtype: str
-) -> _Program:
-    return _Program(Case(cell, variant, *shape, dtype, None))
+def _program(shape: Case) -> _Program:
+    """Build, or find again, the program for a shape."""
+    return _Program(shape)
 
 
-def _placeholders(case: Case) -> tuple[list[Tensors], Tensors]:
-    """Placeholders as the notebook has them: batch left open."""
-    per_step = [
-        v1.placeholder(case.dtype, [None, case.features]) for _ in range(case.steps)
-    ]
-    return per_step, v1.placeholder(case.dtype, [None, case.units])
-
-
-def _basic(case: Case) -> _Graph:
-    inputs, initial = _placeholders(case)
-    kernel = v1.Variable(tf.zeros([case.features, case.units], case.dtype))
-    recurrent_kernel = v1.Variable(tf.zeros([case.units, case.units], case.dtype))
-    bias = v1.Variable(tf.zeros([case.units], case.dtype))
-    h, outputs = initial, []
-    for x in inputs:
-        products = tf.matmul(h, recurrent_kernel) + tf.matmul(x, kernel)
-        h = tf.tanh(products + bias)
-        outputs.append(h)
-    variables = [kernel, recurrent_kernel, bias]
-    return _Graph(inputs, initial, variables, tf.stack(outputs, axis=1), h)
-
-
-def _static(case: Case) -> _Graph:
-    inputs, initial = _placeholders(case)
-    cell = legacy_cells.BasicRNNCell(case.units, dtype=case.dtype)
-    outputs, final = v1.nn.static_rnn(cell, inputs, initial_state=initial)
-    return _Graph(inputs, initial, cell.variables, tf.stack(outputs, axis=1), final)
-
-
-def _single_input(case: Case) -> tuple[Tensors, Tensors, Any]:
-    x = v1.placeholder(case.dtype, [None, case.steps, case.features])
-    initial = v1.placeholder(case.dtype, [None, case.units])
-    return x, initial, legacy_cells.BasicRNNCell(case.units, dtype=case.dtype)
-
-
-def _static_single(case: Case) -> _Graph:
-    x, initial, cell = _single_input(case)
-    inputs = tf.unstack(tf.transpose(x, perm=[1, 0, 2]))
-    outputs, final = v1.nn.static_rnn(cell, inputs, initial_state=initial)
-    stacked = tf.transpose(tf.stack(outputs), perm=[1, 0, 2])
-    return _Graph([x], initial, cell.variables, stacked, final)
-
-
-def _dynamic(case: Case) -> _Graph:
-    x, initial, cell = _single_input(case)
-    outputs, final = v1.nn.dynamic_rnn(cell, x, initial_state=initial)
-    return _Graph([x], initial, cell.variables, outputs, final)
+def _native(problem: Problem, layer: int, way: str) -> list[Array]:
+    """Give one layer and direction's weights in the order of its variables."""
+    cell, weights = problem.case.cell, problem.weights(layer, way)
+    if problem.case.variant == "basic":
+        return [weights[name] for name in CELLS[cell].weights if name in weights]
+    return layout.to_v1(cell, weights)

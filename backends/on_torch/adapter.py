@@ -1,13 +1,25 @@
-"""The tanh RNN by PyTorch's own means."""
+"""Every cell by PyTorch's own means."""
 
 from collections.abc import Callable
 
+import ml_dtypes
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from backends.on_torch import layout
+from backends.on_torch import cells, layers
+from backends.on_torch.cells import Tensors
 from harness.backend import Scalar
-from harness.spec import Array, Outcome, Problem
+from harness.spec import Array, Case, Outcome, Problem
+
+_VARIANTS: dict[str, Callable[[Problem], Tensors]] = {
+    "basic": cells.basic,
+    "static": cells.static,
+    "static_single": cells.static_single,
+    "dynamic": layers.dynamic,
+    "variable_input": layers.variable_input,
+    "variable_output": cells.decoded,
+}
 
 
 class TorchBackend:
@@ -29,73 +41,49 @@ class TorchBackend:
         }
 
     def run(self, problem: Problem) -> Outcome:
-        """Compute the problem; see the package's `apis` for the means."""
-        variant = {
-            "basic": _basic,
-            "static": _static,
-            "static_single": _static_single,
-            "dynamic": _dynamic,
-        }[problem.case.variant]
-        with torch.inference_mode():
-            outputs, final = variant(problem)
-            return {"outputs": outputs.numpy().copy(), "final_h": final.numpy().copy()}
+        """Compute the problem; see the package's `means`."""
+        case = problem.case
+        variant = _VARIANTS[case.variant]
+        tensors = {name: _tensor(array) for name, array in problem.arrays.items()}
+        gradient = case.task == "gradient"
+        with torch.inference_mode(mode=not gradient):
+            if gradient:
+                found = _with_gradients(variant, case, tensors)
+            else:
+                found = variant(Problem(case, tensors))
+            return {name: _array(tensor.detach()) for name, tensor in found.items()}
+
+
+def _with_gradients(
+    variant: Callable[[Problem], Tensors], case: Case, tensors: Tensors
+) -> Tensors:
+    """Give an outcome, and its seeded sum's gradients by everything that is real."""
+    leaves = {
+        name: tensor.requires_grad_()
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point() and not name.startswith("cotangent_")
+    }
+    outcome = variant(Problem(case, tensors))
+    loss = sum((t * tensors[f"cotangent_{n}"]).sum() for n, t in outcome.items())
+    loss.backward()
+    # What the loss does not depend on has none, and will be missed.
+    found = {f"gradient_{n}": leaf.grad for n, leaf in leaves.items()}
+    return outcome | {name: grad for name, grad in found.items() if grad is not None}
 
 
 def _tensor(array: Array) -> Tensor:
-    """Copy to a tensor of its own: PyTorch would share memory with `from_numpy`."""
+    """Copy to a tensor of its own: PyTorch would share memory with `from_numpy`.
+
+    PyTorch knows no bfloat16 of NumPy's, so its bits travel as integers.
+    """
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.tensor(array.view(np.int16)).view(torch.bfloat16)
     return torch.tensor(array)
 
 
-def _load(module: nn.Module, problem: Problem, suffix: str = "") -> None:
-    native = layout.to_native(problem.arrays)
-    module.load_state_dict({name + suffix: _tensor(a) for name, a in native.items()})
-
-
-def _basic(problem: Problem) -> tuple[Tensor, Tensor]:
-    x, h = _tensor(problem["inputs"]), _tensor(problem["initial_h"])
-    kernel = _tensor(problem["kernel"])
-    recurrent_kernel = _tensor(problem["recurrent_kernel"])
-    bias = _tensor(problem["bias"])
-    steps = []
-    for t in range(problem.case.steps):
-        products = torch.matmul(h, recurrent_kernel) + torch.matmul(x[:, t], kernel)
-        h = torch.tanh(products + bias)
-        steps.append(h)
-    return torch.stack(steps, dim=1), h
-
-
-def _cell(problem: Problem) -> Callable[[Tensor, Tensor], Tensor]:
-    case = problem.case
-    dtype = getattr(torch, case.dtype)
-    cell = nn.RNNCell(case.features, case.units, nonlinearity="tanh", dtype=dtype)
-    _load(cell, problem)
-    return cell
-
-
-def _unroll(problem: Problem, inputs: list[Tensor]) -> list[Tensor]:
-    cell, h, outputs = _cell(problem), _tensor(problem["initial_h"]), []
-    for x in inputs:
-        h = cell(x, h)
-        outputs.append(h)
-    return outputs
-
-
-def _static(problem: Problem) -> tuple[Tensor, Tensor]:
-    per_step = [_tensor(x) for x in problem["inputs"].swapaxes(0, 1)]
-    outputs = _unroll(problem, per_step)
-    return torch.stack(outputs, dim=1), outputs[-1]
-
-
-def _static_single(problem: Problem) -> tuple[Tensor, Tensor]:
-    outputs = _unroll(problem, list(_tensor(problem["inputs"]).unbind(1)))
-    return torch.stack(outputs, dim=1), outputs[-1]
-
-
-def _dynamic(problem: Problem) -> tuple[Tensor, Tensor]:
-    case = problem.case
-    dtype = getattr(torch, case.dtype)
-    layer = nn.RNN(case.features, case.units, batch_first=True, dtype=dtype)
-    _load(layer, problem, suffix="_l0")
-    initial = _tensor(problem["initial_h"]).unsqueeze(0)
-    outputs, final = layer(_tensor(problem["inputs"]), initial)
-    return outputs, final.squeeze(0)
+def _array(tensor: Tensor) -> Array:
+    """Copy to an array of its own."""
+    if tensor.dtype == torch.bfloat16:
+        bits = tensor.contiguous().view(torch.int16).numpy()
+        return np.array(bits).view(ml_dtypes.bfloat16)
+    return np.array(tensor.numpy())

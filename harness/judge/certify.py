@@ -2,117 +2,228 @@
 
 Two correct trajectories of a chaotic network drift apart; one step of it cannot. So for
 every step t, take the backend's own h[t-1], apply one step in float64, and ask whether
-its h[t] lies within the rounding error that one step in its dtype can make. All steps
-are independent of each other, so this is one batched step.
+its h[t] lies within the rounding error that one step in its dtype can make.
+
+What a backend does not show is carried along with its error bound instead: the cell
+state c of an LSTM, which no gate amplifies, and the layers below the last one.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from harness.judge.arithmetic import Bounded, Float64, Rounded, exactly
-from harness.judge.cells import step
+from harness.judge.arithmetic import Bounded, Float64, Rounded
+from harness.judge.decode import Choices, fed, judge_choices, reference_tokens
+from harness.judge.gradients import gradient_ratios, reference_gradients
+from harness.judge.trajectory import processing_order, row_lengths, trajectory
 from harness.results import FirstBad
-from harness.spec import Array, Outcome, Problem
+from harness.spec import CELLS, Array, Case, Outcome, Problem
 
 
 class Certificate(NamedTuple):
     """One-step errors of an outcome and their bounds, all float64."""
 
+    problem: Problem
+    """What the steps were held to."""
     state: Array
-    """What the backend returned, `[B, T, H]`."""
+    """What the backend returned, `[B, T, R * directions]`."""
     residual: Array
-    """That minus one exact step from what it returned before, `[B, T, H]`."""
+    """That minus one exact step from what it returned before."""
     bound: Array
-    """What |residual| may be, `[B, T, H]`."""
+    """What |residual| may be."""
     ratio: Array
-    """|residual| / bound, `[B, T, H]`; infinite where something is not a number."""
-    final_ratio: Array
-    """The same of the final state, `[B, H]`."""
+    """|residual| / bound; infinite where something is not a number."""
+    final_ratios: Mapping[str, Array]
+    """State → the same of the final states, `[L * directions, B, R or H]`."""
+    processed: Array
+    """How many steps a pass takes before a time index, `[B, T, directions]`."""
+    choices: Choices | None = None
+    """Whether the tokens of `variable_output` are the best ones."""
+    gradients: Mapping[str, float] = MappingProxyType({})
+    """Gradient array → its deviation as a share of what is allowed."""
 
     @property
     def headroom(self) -> float:
         """Worst |error| / bound of all; infinite if an element is not a number."""
-        return float(max(self.ratio.max(), self.final_ratio.max()))
+        finals = [ratio.max() for ratio in self.final_ratios.values()]
+        tokens = [self.choices.ratio.max()] if self.choices else []
+        return float(
+            max([self.ratio.max(), *finals, *tokens, *self.gradients.values()])
+        )
+
+    @property
+    def steps_pass(self) -> bool:
+        """Whether all steps and final states are within their bounds."""
+        ratios = [self.ratio, *self.final_ratios.values()]
+        return all(bool((ratio <= 1).all()) for ratio in ratios)
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether the bound is wider than the outputs in most places."""
+        size = np.maximum(np.abs(self.state), 1.0)
+        return bool(np.median(~(self.bound < size)) > 0)
 
     @property
     def first_bad(self) -> FirstBad | None:
-        """Where the bound is first exceeded; None if nowhere."""
-        ratio = self.ratio.copy()
-        ratio[:, -1] = np.maximum(ratio[:, -1], self.final_ratio)
-        bad_steps = np.flatnonzero((ratio > 1).any(axis=(0, 2)))
-        if not bad_steps.size:
-            return None
-        t = int(bad_steps[0])
-        row, unit = np.unravel_index(int(ratio[:, t].argmax()), ratio[:, t].shape)
-        times = float(ratio[row, t, unit])
-        return FirstBad(
-            step=t,
-            row=int(row),
-            unit=int(unit),
-            times_bound=times if np.isfinite(times) else None,
-        )
+        """Say where the bound is first exceeded in the order of computing, if anywhere.
+
+        If only final states exceed it, the first of these, at the last step.
+        """
+        size = self.problem.case.recurrent_size
+        bad = [
+            (int(self.processed[row, t, unit // size]), -self.ratio[row, t, unit], at)
+            for at in np.argwhere(self.ratio > 1)
+            for row, t, unit in [at]
+        ]
+        if bad:
+            _, minus_times, (row, t, unit) = min(bad, key=lambda item: item[:2])
+            return _place(
+                self.problem.case,
+                (
+                    self.problem.case.layers - 1,
+                    self.problem.case.directions[unit // size],
+                ),
+                (t, row, unit % size),
+                -minus_times,
+            )
+        for ratio in self.final_ratios.values():
+            if (ratio > 1).any():
+                at = np.unravel_index(int(ratio.argmax()), ratio.shape)
+                number, row, unit = (int(i) for i in at)
+                where = (max(self.problem.case.steps - 1, 0), row, unit)
+                return _place(
+                    self.problem.case,
+                    self.problem.case.passes[number],
+                    where,
+                    ratio[at],
+                )
+        return None
+
+
+def _place(
+    case: Case, which: tuple[int, str], where: tuple[int, int, int], times: float
+) -> FirstBad:
+    step, row, unit = (int(i) for i in where)
+    return FirstBad(
+        step=step,
+        row=row,
+        unit=unit,
+        layer=which[0],
+        direction=which[1] if case.direction != "forward" else None,
+        times_bound=float(times) if np.isfinite(times) else None,
+    )
 
 
 def certify(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> Certificate:
     """Certify an outcome whose arrays have the right names, shapes and dtype.
 
+    Tokens are well formed, if there are any.
+
     Args:
         problem: The problem that the backend was given.
-        outcome: `outputs` `[B, T, H]` and `final_h` `[B, H]` as it returned them.
+        outcome: Everything that the backend returned.
         ulp: Function → largest error in ulp that the backend states for it.
 
     """
+    if "tokens" in outcome:
+        steps = certify_steps(fed(problem, outcome["tokens"]), outcome, ulp)
+        choices = judge_choices(problem, outcome, ulp)
+        return steps._replace(choices=choices)
+    steps = certify_steps(problem, outcome, ulp)
+    if problem.case.task == "gradient":
+        wanted = reference_gradients(problem)
+        return steps._replace(gradients=gradient_ratios(problem, outcome, wanted))
+    return steps
+
+
+def certify_steps(
+    problem: Problem, outcome: Outcome, ulp: dict[str, float]
+) -> Certificate:
+    """Certify `outputs` and final states alone."""
+    case = problem.case
     state = outcome["outputs"].astype(np.float64)
-    initial = problem["initial_h"].astype(np.float64)
-    before = np.concatenate([initial[:, np.newaxis], state[:, :-1]], axis=1)
     with np.errstate(invalid="ignore", over="ignore"):
-        exact: Bounded = step(
-            Rounded(problem.case.dtype, ulp),
-            problem,
-            exactly(problem["inputs"]),
-            exactly(before),
-        )
-        residual = state - exact.value
-        final = outcome["final_h"] - exact.value[:, -1]
+        exact = trajectory(Rounded(case.dtype, ulp), problem, observed=state)
+        residual = state - exact.outputs.value
+        finals = {
+            name: _final_ratio(values, outcome[f"final_{name}"])
+            for name, values in exact.finals.items()
+        }
+    lengths = row_lengths(problem)
+    orders = [processing_order(lengths, case.steps, way) for way in case.directions]
     return Certificate(
+        problem,
         state,
         residual,
-        exact.error,
-        ratio=_ratio(residual, exact.error),
-        final_ratio=_ratio(final, exact.error[:, -1]),
+        exact.outputs.error,
+        ratio=_ratio(residual, exact.outputs.error),
+        final_ratios=finals,
+        processed=np.stack(orders, axis=-1),
     )
 
 
+def _final_ratio(values: list[Bounded], got: Array) -> Array:
+    value = np.stack([v.value for v in values])
+    error = np.stack([v.error for v in values])
+    return _ratio(got - value, error)
+
+
 def _ratio(error: Array, bound: Array) -> Array:
-    """|error| / bound; what is not a number is as bad as can be."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        ratio = np.abs(error) / bound
+    """|error| / bound; what is not a number is as bad as can be, and 0 / 0 is right.
+
+    A bound that is none any more, having grown without limit, rejects nothing.
+    """
+    bound = np.where(np.isnan(bound), np.inf, bound)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        ratio = np.where(error == 0, 0.0, np.abs(error) / bound)
     return np.where(np.isnan(ratio), np.inf, ratio)
 
 
 def reference(problem: Problem) -> dict[str, Array]:
-    """Compute the whole trajectory in float64: `outputs` and `final_h`."""
-    h = problem["initial_h"].astype(np.float64)
-    inputs = problem["inputs"].astype(np.float64)
-    outputs = []
-    for t in range(problem.case.steps):
-        h = step(Float64(), problem, inputs[:, t], h)
-        outputs.append(h)
-    return {"outputs": np.stack(outputs, axis=1), "final_h": h}
+    """Compute everything that an outcome of the problem holds, in float64."""
+    if problem.case.variant == "variable_output":
+        tokens = reference_tokens(problem)
+        return {**reference(fed(problem, tokens)), "tokens": tokens}
+    exact = trajectory(Float64(), problem)
+    finals = {f"final_{name}": np.stack(v) for name, v in exact.finals.items()}
+    asked = problem.case.task == "gradient"
+    gradients = reference_gradients(problem) if asked else {}
+    return {"outputs": exact.outputs, **finals, **gradients}
 
 
-def pair_headroom(problem: Problem, first: Certificate, second: Certificate) -> float:
+def pair_headroom(first: Certificate, second: Certificate) -> float:
     """Say how well two backends agree, whatever the reference step is worth.
 
     The difference of their one-step errors is free of what the reference gets wrong for
-    both. Their states differ a little; a step spreads that by at most the magnitudes of
-    the recurrent kernel, since the slope of tanh is at most 1, and so does the
-    reference's: hence the factor 2. At most 1 means that they agree.
+    both. Their states differ a little, and a step from one is not quite a step from the
+    other: by how much is taken from the reference's own two steps, and from the size of
+    the recurrent kernel for where these are saturated. At most 1 means that they agree.
     """
-    recurrent = np.abs(problem["recurrent_kernel"].astype(np.float64))
     with np.errstate(invalid="ignore"):
-        spread = np.zeros_like(first.residual)
-        spread[:, 1:] = 2 * np.abs(first.state - second.state)[:, :-1] @ recurrent
+        steps_apart = (first.state - first.residual) - (second.state - second.residual)
         difference = first.residual - second.residual
+        spread = 2 * np.abs(steps_apart) + 2 * _spread(first, second)
     return float(_ratio(difference, first.bound + second.bound + spread).max())
+
+
+def _spread(first: Certificate, second: Certificate) -> Array:
+    """Bound how far states apart move the next ones, gates' slopes being at most 1."""
+    problem, case = first.problem, first.problem.case
+    size = case.recurrent_size
+    apart = np.abs(first.state - second.state)
+    before = np.zeros_like(apart)
+    for number, way in enumerate(case.directions):
+        columns = slice(number * size, (number + 1) * size)
+        weights = problem.weights(case.layers - 1, way)
+        count = len(CELLS[case.cell].gates)
+        kernel = np.abs(weights["recurrent_kernel"].astype(np.float64))
+        kernel = np.sum(np.split(kernel, count, axis=1), axis=0)
+        if "projection" in weights:
+            kernel = kernel @ np.abs(weights["projection"].astype(np.float64))
+        if way == "forward":
+            before[:, 1:, columns] = apart[:, :-1, columns] @ kernel
+        else:
+            before[:, :-1, columns] = apart[:, 1:, columns] @ kernel
+    return np.asarray(before)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.results import Figures
-from harness.spec import Array
+from harness.spec import Array, spacing
 
 _BLOCK = 1 << 15  # elements whose float64 working copies stay in a core's cache
 
@@ -94,9 +94,7 @@ def _add_block(
         running.max_abs, running.worst = float(error[at]), start + at
     running.squares += float(np.dot(error, error))
     size = np.abs(wide)
-    info = np.finfo(dtype)
-    within = np.clip(size, info.smallest_normal, info.max).astype(dtype)
-    ulp = float((error / np.spacing(within)).max())
+    ulp = float((error / spacing(size, dtype)).max())
     running.max_ulp = max(running.max_ulp, ulp)
     nonzero = size > 0
     if nonzero.any():

@@ -17,7 +17,7 @@ def pairs(problem: Problem, certificates: Mapping[str, Certificate]) -> list[Pai
     """Compare every two backends that returned whole outcomes of one problem."""
     found = []
     for (first, a), (second, b) in combinations(certificates.items(), 2):
-        headroom = pair_headroom(problem, a, b)
+        headroom = pair_headroom(a, b)
         found.append(
             Pair(
                 problem.case.id,

@@ -11,6 +11,7 @@ from harness.errors import ParityError
 from harness.folder import Entry, RunFolder
 from harness.judge.certify import Certificate, certify, reference
 from harness.judge.compare import compare
+from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
 from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.weak import weaknesses
@@ -28,6 +29,9 @@ from harness.spec import Case, Outcome, Problem, contract_violations, nonfinite
 PUBLISHED_ALLOWED = 1e-6
 """Printed tables carry 8 digits of what was itself float32; 5.6e-7 was the largest
 deviation seen from any backend here."""
+
+
+_VACUOUS = "the bound has grown wider than the outputs: nothing is shown by it"
 
 
 class Judged(NamedTuple):
@@ -57,7 +61,9 @@ def judge(folder: RunFolder) -> Report:
         for info in record.infos:
             entry = entries.get((case.id, info.name)) or _unanswered(case, info)
             judged = judge_entry(folder, problem, truth, info, entry)
-            results.append(replace(judged.result, weak=weak))
+            vacuous = judged.certificate and judged.certificate.is_vacuous
+            notes = [*weak, *([_VACUOUS] if vacuous else [])]
+            results.append(replace(judged.result, weak=notes))
             if judged.certificate:
                 certificates[info.name] = judged.certificate
         of_case = pairs(problem, certificates)
@@ -98,6 +104,8 @@ def judge_entry(
             detail = "; ".join(
                 contract_violations(outcome, case.output_shapes(), case.dtype)
             )
+            if not detail and "tokens" in outcome:
+                detail = "; ".join(well_formed(problem, outcome["tokens"]))
             if not detail:
                 certificate = certify(problem, outcome, ulp)
                 fields, detail = _judge_numbers(
@@ -147,9 +155,12 @@ def _judge_numbers(
     }
     if headroom > 1:
         broken = nonfinite(outcome)
-        fields["explanations"] = [] if broken else explain(problem, outcome, ulp)
-        words = broken or _excess(certificate, fields["explanations"])
+        if not (broken or certificate.steps_pass):
+            fields["explanations"] = explain(problem, outcome, ulp)
+        words = broken or _excess(certificate, fields.get("explanations", []))
         return fields, "; ".join([*words, *_first(certificate)])
+    if certificate.choices and certificate.choices.differs:
+        return fields, "; ".join(certificate.choices.differs)
     if published and (
         published.max_abs is None or published.max_abs > published.allowed
     ):
@@ -162,8 +173,8 @@ def _judge_numbers(
 
 def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
     """Say what exceeds its bound: how many, the worst, what would explain it."""
-    ratio, final = certificate.ratio, certificate.final_ratio
-    if ratio.max() > 1:
+    ratio = certificate.ratio
+    if (ratio > 1).any():
         row, t, unit = (int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
         excess = (
             f"outputs: {int((ratio > 1).sum())} of {ratio.size} elements outside the "
@@ -171,15 +182,39 @@ def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
             f"allowed {certificate.bound[row, t, unit]:.2g}, "
             f"got {abs(certificate.residual[row, t, unit]):.2g}"
         )
+    elif parts := _apart_from_steps(certificate):
+        excess = f"{parts}; outputs and final states are right"
     else:
+        name, final = max(
+            certificate.final_ratios.items(), key=lambda item: float(item[1].max())
+        )
         excess = (
-            f"final_h: {int((final > 1).sum())} of {final.size} elements outside the "
-            f"bound of the last step; worst {final.max():.3g}x, outputs are right"
+            f"final_{name}: {int((final > 1).sum())} of {final.size} elements outside "
+            f"the bound; worst {final.max():.3g}x, outputs are right"
         )
     words = [excess]
     if explanations:
         words.append(f"it would match with: {' or: '.join(explanations)}")
     return words
+
+
+def _apart_from_steps(certificate: Certificate) -> str:
+    """Say which tokens or gradients exceed what is allowed, if no step does."""
+    if not certificate.steps_pass:
+        return ""
+    words = []
+    if certificate.choices and (ratio := certificate.choices.ratio).max() > 1:
+        row, t = (int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
+        words.append(
+            f"tokens: {int((ratio > 1).sum())} of {ratio.size} are not the best choice "
+            f"nor tied with it; worst {ratio.max():.3g}x at (row {row}, step {t})"
+        )
+    words += [
+        f"{name}: {ratio:.3g}x as far from the reference's as is allowed"
+        for name, ratio in certificate.gradients.items()
+        if ratio > 1
+    ]
+    return "; ".join(words)
 
 
 def _first(certificate: Certificate) -> list[str]:
@@ -191,12 +226,14 @@ def _figures(
     problem: Problem, truth: Outcome, outcome: Outcome, certificate: Certificate
 ) -> dict[str, Figures]:
     """Deviations from the float64 trajectory; mismatched: what the bound rejects."""
-    rejected = {"outputs": certificate.ratio, "final_h": certificate.final_ratio}
+    rejected = {"outputs": certificate.ratio}
+    rejected |= {f"final_{n}": r for n, r in certificate.final_ratios.items()}
     figures = {}
     for name, want in truth.items():
         plain = compare(outcome[name], want, dtype=problem.case.dtype)
-        mismatched = int((rejected[name] > 1).sum())
-        figures[name] = replace(plain, mismatched=mismatched)
+        if name in rejected:
+            plain = replace(plain, mismatched=int((rejected[name] > 1).sum()))
+        figures[name] = plain
     return figures
 
 

@@ -102,9 +102,10 @@ class _Adapter:
         The second one is of other inputs, so that the same numbers written into a
         buffer that is used again are seen.
         """
-        inputs = problem["inputs"] / 2
-        inputs.flags.writeable = False
-        self._backend.run(Problem(problem.case, {**problem.arrays, "inputs": inputs}))
+        entering = "inputs" if "inputs" in problem.arrays else "embedding"
+        other = problem[entering] / 2
+        other.flags.writeable = False
+        self._backend.run(Problem(problem.case, {**problem.arrays, entering: other}))
         if _packed(outcome, problem) != packed:
             raise RuntimeError(
                 "an outcome changed when the next problem ran: the adapter returns a "

@@ -42,6 +42,7 @@ def rnn_parity(
     It returns the exit status, and what was printed to stdout and stderr.
     """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")  # with xdist it is 80, and lines are folded
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["rnn-parity", *arguments])

@@ -1,5 +1,7 @@
 """The certificate: right networks pass, chaotic ones too; one wrong number does not."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from fixtures import catalogue
 from harness.judge.certify import Certificate, certify, pair_headroom, reference
 from harness.results import FirstBad
 from harness.spec import Array, Problem
-from support import honest, with_arrays
+from support import honest, weight, with_arrays
 
 ULP = {"tanh": 2.0}
 
@@ -19,19 +21,19 @@ def seeded(sizes: str, dtype: str = "f32", seed: int = 5) -> Problem:
 
 def computed(problem: Problem, *, backwards: bool = False) -> dict[str, Array]:
     """Compute in the case's dtype, in one order of operations or in another."""
-    h, outputs = problem["initial_h"], []
-    kernel, recurrent = problem["kernel"], problem["recurrent_kernel"]
+    h, outputs = problem["initial_h"][0], []
+    kernel, recurrent, bias = problem.weights(0, "forward").values()
     for t in range(problem.case.steps):
         x = problem["inputs"][:, t]
         if backwards:
             stacked = np.concatenate([h, x], axis=1)[:, ::-1]
             weights = np.concatenate([recurrent, kernel])[::-1]
-            h = np.tanh(problem["bias"] + stacked @ np.ascontiguousarray(weights))
+            h = np.tanh(bias + stacked @ np.ascontiguousarray(weights))
         else:
-            h = np.tanh(x @ kernel + h @ recurrent + problem["bias"])
+            h = np.tanh(x @ kernel + h @ recurrent + bias)
         outputs.append(h)
     assert h.dtype == problem.case.dtype
-    return {"outputs": np.stack(outputs, axis=1), "final_h": h}
+    return {"outputs": np.stack(outputs, axis=1), "final_h": h[np.newaxis]}
 
 
 def certified(problem: Problem, outcome: dict[str, Array]) -> Certificate:
@@ -40,7 +42,7 @@ def certified(problem: Problem, outcome: dict[str, Array]) -> Certificate:
 
 def chaotic() -> Problem:
     tame = seeded("B4-T256-D8-H32")
-    return with_arrays(tame, recurrent_kernel=8 * tame["recurrent_kernel"])
+    return with_arrays(tame, recurrent_kernel=8 * weight(tame, "recurrent_kernel"))
 
 
 def nudged(
@@ -53,21 +55,22 @@ def nudged(
 
 def test_the_reference_is_the_recurrence_written_out() -> None:
     problem = seeded("B2-T2-D3-H4", "f64")
-    x, w, u = problem["inputs"], problem["kernel"], problem["recurrent_kernel"]
+    x = problem["inputs"]
+    w, u, bias = problem.weights(0, "forward").values()
     want = np.empty((2, 2, 4))
     for b in range(2):
-        h = problem["initial_h"][b]
+        h = problem["initial_h"][0, b]
         for t in range(2):
             terms = [
                 sum(x[b, t, d] * w[d, k] for d in range(3))
                 + sum(h[j] * u[j, k] for j in range(4))
                 for k in range(4)
             ]
-            h = np.tanh(np.array(terms) + problem["bias"])
+            h = np.tanh(np.array(terms) + bias)
             want[b, t] = h
     found = reference(problem)
     assert found["outputs"] == pytest.approx(want, rel=1e-14)
-    assert (found["final_h"] == found["outputs"][:, -1]).all()
+    assert (found["final_h"] == found["outputs"][np.newaxis, :, -1]).all()
 
 
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
@@ -99,7 +102,7 @@ def test_a_chaotic_network_passes_however_far_it_is_from_the_reference() -> None
 @pytest.mark.parametrize("name", ["kernel", "recurrent_kernel", "bias"])
 def test_one_weight_that_is_off_by_a_thousandth_is_caught(name: str) -> None:
     for problem in (seeded("B3-T7-D4-H5"), chaotic()):
-        wrong = problem[name].copy()
+        wrong = weight(problem, name).copy()
         wrong.flat[1] *= 1.001  # of unit 1
         outcome = computed(with_arrays(problem, **{name: wrong}))
         certificate = certified(problem, outcome)
@@ -129,16 +132,20 @@ def test_an_error_is_blamed_on_its_own_step_alone_once_it_is_carried() -> None:
 
 def test_a_wrong_final_state_beside_right_outputs_is_caught() -> None:
     problem = seeded("B3-T7-D4-H5")
-    certificate = certified(problem, nudged(honest(problem), "final_h", (2, 1), 1e-3))
+    certificate = certified(
+        problem, nudged(honest(problem), "final_h", (0, 2, 1), 1e-3)
+    )
     assert certificate.ratio.max() <= 1
     assert certificate.headroom > 1
     assert certificate.first_bad == FirstBad(
-        step=6, row=2, unit=1, times_bound=certificate.final_ratio[2, 1]
+        step=6, row=2, unit=1, times_bound=certificate.final_ratios["h"][0, 2, 1]
     )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize(("name", "at"), [("outputs", (1, 2, 3)), ("final_h", (1, 3))])
+@pytest.mark.parametrize(
+    ("name", "at"), [("outputs", (1, 2, 3)), ("final_h", (0, 1, 3))]
+)
 def test_what_is_not_a_number_has_infinite_headroom(
     value: float, name: str, at: tuple[int, ...]
 ) -> None:
@@ -170,28 +177,31 @@ def test_two_honest_backends_agree_and_a_wrong_one_agrees_with_neither() -> None
     for problem in (seeded("B3-T7-D4-H5"), chaotic()):
         first = certified(problem, computed(problem))
         second = certified(problem, computed(problem, backwards=True))
-        assert pair_headroom(problem, first, second) <= 1
-        assert pair_headroom(problem, first, first) == 0
-        bias = problem["bias"] * np.float32(1.01)
+        assert pair_headroom(first, second) <= 1
+        assert pair_headroom(first, first) == 0
+        bias = weight(problem, "bias") * np.float32(1.01)
         third = certified(problem, computed(with_arrays(problem, bias=bias)))
         for honest_one in (first, second):
-            assert pair_headroom(problem, honest_one, third) > 1
-            assert pair_headroom(problem, third, honest_one) > 1
+            assert pair_headroom(honest_one, third) > 1
+            assert pair_headroom(third, honest_one) > 1
 
 
-def test_two_backends_that_share_a_mistake_agree_with_each_other() -> None:
-    for problem in (seeded("B3-T7-D4-H5"), chaotic()):
-        transposed = problem["recurrent_kernel"].T.copy()
-        wrong = with_arrays(problem, recurrent_kernel=transposed)
-        first = certified(problem, computed(wrong))
-        second = certified(problem, computed(wrong, backwards=True))
-        assert min(first.headroom, second.headroom) > 1
-        assert pair_headroom(problem, first, second) <= 1
+@pytest.mark.parametrize("make", [lambda: seeded("B3-T7-D4-H5"), chaotic])
+def test_two_backends_that_share_a_mistake_agree_with_each_other(
+    make: Callable[[], Problem],
+) -> None:
+    problem = make()
+    transposed = weight(problem, "recurrent_kernel").T.copy()
+    wrong = with_arrays(problem, recurrent_kernel=transposed)
+    first = certified(problem, computed(wrong))
+    second = certified(problem, computed(wrong, backwards=True))
+    assert min(first.headroom, second.headroom) > 1
+    assert pair_headroom(first, second) <= 1
 
 
 def test_nothing_agrees_with_what_is_not_a_number() -> None:
     problem = seeded("B3-T7-D4-H5")
     right = certified(problem, honest(problem))
     broken = certified(problem, nudged(honest(problem), "outputs", (0, 0, 0), np.nan))
-    assert pair_headroom(problem, right, broken) == np.inf
-    assert pair_headroom(problem, broken, broken) == np.inf
+    assert pair_headroom(right, broken) == np.inf
+    assert pair_headroom(broken, broken) == np.inf

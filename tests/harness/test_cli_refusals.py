@@ -30,11 +30,15 @@ SAVED = ["--out", "saved"]
             ["run", *SAVED, "--variants", "basics"],
         ),
         ("'float23'; did you mean float32", ["run", *SAVED, "--dtypes", "float23"]),
-        ("suite 'seed'; did you mean seeded", ["cases", "seed"]),
+        ("suite 'standart'; did you mean standard", ["cases", "standart"]),
         ("--cases names nothing", ["run", *SAVED, "--cases", " , "]),
         (
             "nothing to run: 1 cases are named",
             ["run", *SAVED, "--cases", "notebook-basic-f32", "--dtypes", "float64"],
+        ),
+        (
+            "P goes with lstm_projection",
+            ["run", *SAVED, "--cases", "lstm_projection-basic-B1-T1-D1-H1-f32-s1"],
         ),
         (
             "must each be at least 1",

@@ -41,7 +41,7 @@ def refusal(act: Callable[[], object]) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", ["notebook", "seeded"])
+@pytest.mark.parametrize("name", ["notebook", "standard"])
 def test_a_problem_comes_back_to_the_last_bit_with_its_published_tables(
     name: str, tmp_path: Path
 ) -> None:

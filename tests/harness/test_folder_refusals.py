@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixtures import catalogue
 from harness.arrays import pack
 from harness.errors import FileError
 from harness.folder import RunFolder, RunRecord
 from harness.spec import Problem
+from support import with_arrays
 
 
 def refusal(act: Callable[[], object]) -> str:
@@ -41,9 +43,10 @@ def test_files_that_hold_no_problem_of_the_case_are_refused_in_one_line(
     path = tmp_path / "problems" / f"{case.id}.safetensors"
     whole = path.read_bytes()
     own, said = dict(problem.arrays), {"case": case.id}
-    wide = own["kernel"].astype(np.float64)
-    nan = np.full_like(own["bias"], np.nan)
-    tensor = {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}
+    kernel, bias = "layer0.forward.kernel", "layer0.forward.bias"
+    wide = own[kernel].astype(np.float64)
+    nan = np.full_like(own[bias], np.nan)
+    tensor = {"dtype": "I16", "shape": [1], "data_offsets": [0, 2]}
     files = {
         b"": "is not a whole safetensors file",
         whole[:7]: "is not a whole safetensors file",
@@ -51,12 +54,12 @@ def test_files_that_hold_no_problem_of_the_case_are_refused_in_one_line(
         whole + b"\0": "is not a whole safetensors file",
         b"\xff" * 64: "is not a whole safetensors file",
         b"PK\x03\x04" + whole: "is not a whole safetensors file",
-        header(__metadata__=said, x=tensor) + b"\0\0": "'x' has dtype BF16, unknown",
+        header(__metadata__=said, x=tensor) + b"\0\0": "'x' has dtype I16, unknown",
         header(): f"holds case None, expected '{case.id}'",
         pack(own, {"case": "other"}): "holds case 'other', expected",
-        pack({**own, "kernel": wide}, said): "kernel has dtype float64, expected",
-        pack({**own, "bias": nan}, said): "bias has 5 of 5 elements NaN",
-        pack({"bias": own["bias"]}, said): "inputs is missing",
+        pack({**own, kernel: wide}, said): f"{kernel} has dtype float64, expected",
+        pack({**own, bias: nan}, said): f"{bias} has 5 of 5 elements NaN",
+        pack({bias: own[bias]}, said): "inputs is missing",
         pack({**own, "published.x": wide}, said): "x is not asked for",
         pack({**own, "published.outputs": wide}, said): "outputs has shape [4, 5]",
     }
@@ -65,6 +68,18 @@ def test_files_that_hold_no_problem_of_the_case_are_refused_in_one_line(
         assert words in refusal(lambda: folder.problem(case)), data[:99]
     path.unlink()
     assert "cannot read" in refusal(lambda: folder.problem(case))
+
+
+@pytest.mark.parametrize("length", [-1, 8, 2**31 - 1])
+def test_a_problem_whose_lengths_are_not_within_the_steps_is_refused(
+    length: int, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path)
+    name = "rnn_tanh-variable_input-B3-T7-D4-H5-reverse-f32-s1"
+    problem = catalogue.build(catalogue.case_from_id(name))
+    lengths = np.array([7, length, 3], np.int32)
+    folder.write_problem(with_arrays(problem, lengths=lengths))
+    assert "lengths" in refusal(lambda: folder.problem(problem.case))
 
 
 def test_a_file_whose_metadata_is_null_is_refused(copy: Path) -> None:
@@ -91,13 +106,16 @@ def test_records_that_do_not_hang_together_are_refused(copy: Path) -> None:
         "unknown field": _set("cases", 0, "sparse", value=True),
         "Invalid enum value": _set("schema", value="rnn-parity.run/2"),
         "Expected `int`": _set("cases", 0, "units", value="5"),
-        "none that is known here: Case(cell='lstm'": _set(
-            "cases", 0, "cell", value="lstm"
-        ),
-        "variant='../../x'": _set("cases", 0, "variant", value="../../x"),
-        "dtype='float16'": _set("cases", 0, "dtype", value="float16"),
-        "steps=0": _set("cases", 0, "steps", value=0),
-        "batch=-4": _set("cases", 0, "batch", value=-4),
+        "unknown cell 'lstn'": _set("cases", 0, "cell", value="lstn"),
+        "unknown variant '../../x'": _set("cases", 0, "variant", value="../../x"),
+        "unknown dtype 'float8'": _set("cases", 0, "dtype", value="float8"),
+        "unknown direction '../x'": _set("cases", 0, "direction", value="../x"),
+        "T, D, H and L must each": _set("cases", 0, "steps", value=0),
+        "B, T, D, H and L": _set("cases", 0, "batch", value=-4),
+        "and L at most 64": _set("cases", 0, "layers", value=65),
+        "P goes with lstm_projection": _set("cases", 0, "projection", value=2),
+        "zerolength goes with": _set("cases", 0, "zero_length", value=True),
+        "timemajor goes with": _set("cases", 0, "time_major", value=True),
         "an entry names 'x'": _set("entries", 0, "case", value="x"),
         "on '../torch'": _set("entries", 0, "backend", value="../torch"),
     }
@@ -131,7 +149,9 @@ def test_a_record_of_which_no_sound_report_can_come_is_refused(
     refusal(RunFolder(copy).record)
 
 
-@pytest.mark.parametrize("size", [10**9, 10**18, 10**400])
+@pytest.mark.parametrize(
+    "size", [10**9, 10**18, 10**400, 10**4000], ids=lambda n: f"{len(str(n))} digits"
+)
 def test_a_case_of_an_absurd_size_is_refused_and_not_attempted(
     size: int, copy: Path
 ) -> None:

@@ -8,15 +8,17 @@ from pathlib import Path
 
 HEAVY = ("tensorflow", "torch", "jax", "keras", "tf_keras", "pandas")
 
-# Adapters, and what they share, import frameworks: they alone, and the pandas view.
+# Of a backend's package the face and the layout import nothing; the rest is the
+# framework's. pandas is for one view alone.
 WALK = f"""
 import importlib, json, pkgutil, sys
 import harness, backends, reports, fixtures
 seen = []
 for package in (harness, backends, reports, fixtures):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        last = module.name.rpartition(".")[2]
-        if last not in {"adapter", "adapter_v1", "settings", "table"}:
+        inside = module.name.startswith("backends.on_") and not module.ispkg
+        exempt = inside and not module.name.endswith(".layout")
+        if not exempt and module.name != "reports.table":
             importlib.import_module(module.name)
             seen.append(module.name)
 print(json.dumps([seen, [name for name in {HEAVY!r} if name in sys.modules]]))

@@ -9,7 +9,7 @@ from harness.judge.certify import certify
 from harness.judge.pairs import odd_one_out, pairs
 from harness.results import Figures, Pair
 from harness.spec import Array, Problem
-from support import honest, with_arrays
+from support import honest, weight, with_arrays
 
 ULP = {"tanh": 2.0}
 NAMES = ("a", "b", "c", "d")
@@ -19,7 +19,7 @@ def outcomes(problem: Problem, **wrong: Array) -> dict[str, dict[str, Array]]:
     """Four honest outcomes that differ in the last place; some of another bias."""
     found = {}
     for index, name in enumerate(NAMES):
-        bias = wrong.get(name, problem["bias"])
+        bias = wrong.get(name, weight(problem, "bias"))
         outcome = honest(with_arrays(problem, bias=bias))
         outcome["outputs"].flat[index] = np.nextafter(
             outcome["outputs"].flat[index], np.float32(0)
@@ -53,7 +53,7 @@ def test_figures_of_a_pair_take_the_first_for_what_is_wanted(problem: Problem) -
 
 @pytest.mark.parametrize("odd", NAMES)
 def test_the_one_of_four_that_differs_is_named(problem: Problem, odd: str) -> None:
-    found = compared(problem, outcomes(problem, **{odd: problem["bias"] * 2}))
+    found = compared(problem, outcomes(problem, **{odd: weight(problem, "bias") * 2}))
     assert odd_one_out(found) == odd
 
 
@@ -68,13 +68,13 @@ def test_one_that_returns_nan_is_the_odd_one(problem: Problem) -> None:
 
 
 def test_of_two_that_differ_neither_is_the_odd_one(problem: Problem) -> None:
-    twice, none = 2 * problem["bias"], 0 * problem["bias"]
+    twice, none = 2 * weight(problem, "bias"), 0 * weight(problem, "bias")
     for wrong in ({"a": twice, "c": none}, {"a": twice, "c": twice}):
         assert odd_one_out(compared(problem, outcomes(problem, **wrong))) is None
 
 
 def test_between_two_backends_there_is_no_odd_one(problem: Problem) -> None:
-    given = outcomes(problem, b=2 * problem["bias"])
+    given = outcomes(problem, b=2 * weight(problem, "bias"))
     found = compared(problem, {name: given[name] for name in ("a", "b")})
     assert found[0].headroom is not None
     assert found[0].headroom > 1
@@ -83,7 +83,7 @@ def test_between_two_backends_there_is_no_odd_one(problem: Problem) -> None:
 
 
 def test_a_reference_that_is_wrong_for_all_makes_none_odd(problem: Problem) -> None:
-    given = outcomes(problem, **dict.fromkeys(NAMES, 2 * problem["bias"]))
+    given = outcomes(problem, **dict.fromkeys(NAMES, 2 * weight(problem, "bias")))
     assert all(certify(problem, o, ULP).headroom > 1 for o in given.values())
     assert odd_one_out(compared(problem, given)) is None
 

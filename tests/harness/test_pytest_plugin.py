@@ -20,7 +20,7 @@ from backends.on_numpy import INFO
 from fixtures.faults import plant
 from harness.backend import Gap
 
-gap = Gap("never", "no such thing", variant="dynamic")
+gap = Gap("never", "no such thing", variants=("dynamic",))
 WRONG = replace(plant(INFO, "one unit off by 1e-5"), name="wrong")
 KILLED = replace(plant(INFO, "killed"), name="killed")
 DECLARES = replace(plant(INFO, "declines"), name="declares", gaps=(gap,))

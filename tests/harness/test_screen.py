@@ -9,7 +9,7 @@ from rich.console import Console
 
 from backends.on_numpy import INFO
 from harness import screen
-from harness.backend import Gap
+from harness.backend import Gap, Means
 from harness.folder import Entry, RunFolder
 from harness.results import Report, read_report_document
 
@@ -43,7 +43,7 @@ def show_all(report: Report, evil: str) -> Callable[[Console], None]:
         screen.show_report(console, report, evil)
         with screen.RunProgress(console, 1) as progress:
             progress.entry(Entry(evil, evil, "error", evil))
-        info = replace(INFO, name=evil, apis={"basic": evil})
+        info = replace(INFO, name=evil, means=(Means(evil, (evil,), cells=(evil,)),))
         screen.show_backends(console, [(info, evil, True)])
 
     return show

@@ -18,7 +18,7 @@ from harness.spec import Array, Problem
 from support import honest
 
 NEVER = Gap("never", "it has no such loop")
-ELSEWHERE = Gap("notyet", "not written", variant="static")
+ELSEWHERE = Gap("notyet", "not written", variants=("static",))
 
 
 def info(*gaps: Gap, ulp: dict[str, dict[str, float]] | None = None) -> BackendInfo:
@@ -28,7 +28,7 @@ def info(*gaps: Gap, ulp: dict[str, dict[str, float]] | None = None) -> BackendI
         adapter="acme:Backend",
         requires={},
         install="",
-        apis={},
+        means=(),
         elementwise_ulp={"tanh": {"float32": 2.0}} if ulp is None else ulp,
         gaps=gaps,
     )
@@ -112,7 +112,7 @@ def test_what_came_of_a_case_and_what_was_declared_make_the_verdict(
             "final_h is missing; outputs has dtype float64, expected float32",
         ),
         (
-            {"final_h": np.zeros((3, 5), np.int32)},
+            {"final_h": np.zeros((1, 3, 5), np.int32)},
             "final_h has dtype int32, expected float32",
         ),
     ],

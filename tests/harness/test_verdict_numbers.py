@@ -14,7 +14,7 @@ from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
 from harness.results import Result
 from harness.spec import Outcome, Problem
-from support import honest, with_arrays
+from support import honest, weight, with_arrays
 
 Judged = Callable[[Problem, Outcome], Result]
 
@@ -69,9 +69,9 @@ def test_a_wrong_final_state_is_said_to_be_that(
     problem: Problem, judged: Judged
 ) -> None:
     outcome = honest(problem)
-    outcome["final_h"][0, :2] += 0.01
+    outcome["final_h"][0, 0, :2] += 0.01
     detail = judged(problem, outcome).detail
-    assert detail.startswith("final_h: 2 of 15 elements outside the bound of the last")
+    assert detail.startswith("final_h: 2 of 15 elements outside the bound; worst ")
     assert "outputs are right; the first bad step is 6" in detail
 
 
@@ -108,7 +108,7 @@ def test_published_tables_are_a_second_test_beside_the_bound(judged: Judged) -> 
 def test_a_known_mistake_is_named_in_the_result_and_in_words(
     problem: Problem, judged: Judged
 ) -> None:
-    bare = with_arrays(problem, bias=np.zeros_like(problem["bias"]))
+    bare = with_arrays(problem, bias=np.zeros_like(weight(problem, "bias")))
     result = judged(problem, honest(bare))
     assert result.explanations == ["bias dropped"]
     assert "; it would match with: bias dropped; the first bad" in result.detail

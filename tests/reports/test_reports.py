@@ -39,7 +39,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     infos = [INFO, replace(INFO, name="twin"), *(plant(INFO, name) for name in names)]
     infos.append(replace(INFO, name="gone", requires={"nonesuch_": "nonesuch"}))
     out = tmp_path_factory.mktemp("faulty") / "run"
-    cases = catalogue.select(["seeded"], ["dynamic"], ["float32"])[:2]
+    cases = catalogue.select(["standard"], ["dynamic"], ["float32"])[:2]
     folder = compute(cases, infos, out, jobs=2, timeout=60)
     report = judge_and_write(folder)
     assert report.summary.expected == 2 * 8

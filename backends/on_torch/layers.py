@@ -1,0 +1,112 @@
+"""The loops over time of `nn.RNN`, `nn.LSTM` and `nn.GRU`."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from backends.on_torch import layout
+from backends.on_torch.cells import Tensors
+from harness.backend import Unsupported
+from harness.spec import Case, Problem
+
+# What PyTorch has; a cell that is not here it has not.
+_LAYERS: Mapping[str, Any] = {
+    "rnn_tanh": partial(nn.RNN, nonlinearity="tanh"),
+    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),
+    "lstm": nn.LSTM,
+    "lstm_projection": nn.LSTM,
+    "gru": nn.GRU,
+}
+
+
+def _layer(problem: Problem) -> tuple[Any, Tensors]:
+    """Give an `nn.RNN`, `nn.LSTM` or `nn.GRU` of all layers, and its weights.
+
+    These have no reverse direction alone: it runs here as the forward one.
+    """
+    case = problem.case
+    if case.cell not in _LAYERS:
+        raise Unsupported(f"torch.nn has no layer for {case.cell}")
+    if case.projection >= case.units:
+        raise Unsupported("nn.LSTM wants proj_size smaller than hidden_size")
+    both = case.direction == "bidirectional"
+    module = _LAYERS[case.cell](
+        case.features,
+        case.units,
+        num_layers=case.layers,
+        bias=case.bias,
+        batch_first=not case.time_major,
+        bidirectional=both,
+        dtype=getattr(torch, case.dtype),
+        # nn.RNN and nn.GRU do not know the word.
+        **({"proj_size": case.projection} if case.projection else {}),
+    )
+    state: Tensors = {}
+    for number, way in case.passes:
+        suffix = f"_l{number}" + ("_reverse" if both and way == "reverse" else "")
+        native = layout.to_native(case.cell, problem.weights(number, way))
+        state |= {name + suffix: tensor for name, tensor in native.items()}
+    return module, state
+
+
+def _called(problem: Problem, inputs: Any) -> tuple[Any, Tensors]:
+    """Call a layer with our weights and states; `h_n`, `c_n` are stacked as ours are.
+
+    The weights replace the module's own for the call, so that gradients reach them.
+    """
+    module, weights = _layer(problem)
+    h = problem["initial_h"]
+    if "initial_c" not in problem.arrays:
+        outputs, final_h = functional_call(module, weights, (inputs, h))
+        return outputs, {"final_h": final_h}
+    states = (h, problem["initial_c"])
+    outputs, (final_h, final_c) = functional_call(module, weights, (inputs, states))
+    return outputs, {"final_h": final_h, "final_c": final_c}
+
+
+def _major(case: Case, x: Tensor) -> Tensor:
+    """Swap batch and time if the case is fed time-major, in memory too."""
+    return x.transpose(0, 1).contiguous() if case.time_major else x
+
+
+def dynamic(problem: Problem) -> Tensors:
+    """Call a layer on whole rows."""
+    case = problem.case
+    turned = [1] if case.direction == "reverse" else []
+    inputs: Any = problem["inputs"]
+    x = inputs.flip(turned)
+    outputs, finals = _called(problem, _major(case, x))
+    return {"outputs": _major(case, outputs).flip(turned), **finals}
+
+
+def _reversed_within(lengths: Tensor, x: Tensor) -> Tensor:
+    """Reverse each row of `[B, T, …]` within its own length; the rest stays."""
+    times = torch.arange(x.shape[1])
+    last = lengths.unsqueeze(1) - 1
+    order = torch.where(times <= last, last - times, times)
+    return x.gather(1, order.unsqueeze(2).expand_as(x))
+
+
+def variable_input(problem: Problem) -> Tensors:
+    """Call a layer on packed rows, each of its own length."""
+    case, lengths = problem.case, problem["lengths"].long()  # type: ignore[attr-defined]
+    if int(lengths.min()) < 1:
+        raise Unsupported("pack_padded_sequence refuses rows of length 0")
+    reverse = case.direction == "reverse"
+    x = problem["inputs"]
+    x = _reversed_within(lengths, x) if reverse else x
+    packed = pack_padded_sequence(
+        _major(case, x), lengths, batch_first=not case.time_major, enforce_sorted=False
+    )
+    outputs, finals = _called(problem, packed)
+    padded, _ = pad_packed_sequence(
+        outputs, batch_first=not case.time_major, total_length=case.steps
+    )
+    padded = _major(case, padded)
+    padded = _reversed_within(lengths, padded) if reverse else padded
+    return {"outputs": padded, **finals}

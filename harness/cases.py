@@ -1,0 +1,131 @@
+"""Which cases there can be: their IDs, their limits, and what contradicts what."""
+
+import math
+import re
+
+from harness.errors import UsageError, unknown_name
+from harness.spec import CELLS, DIRECTIONS, DTYPES, HALF_DTYPES, TASKS, VARIANTS, Case
+
+# What one array may take up, so that a mistyped size is refused and not attempted.
+MAX_ELEMENTS = 2**28
+MAX_LAYERS = 64
+_FEWEST_TOKENS = 3  # start, stop, and one to say
+MAX_SEED = 2**63 - 1
+
+_ID = re.compile(
+    r"(?P<cell>[a-z_]+)-(?P<variant>[a-z_]+)"
+    r"-B(?P<batch>\d+)-T(?P<steps>\d+)-D(?P<features>\d+)-H(?P<units>\d+)"
+    r"(-P(?P<projection>\d+))?(-V(?P<vocabulary>\d+))?(-L(?P<layers>\d+))?"
+    r"(-(?P<direction>reverse|bidirectional))?"
+    r"(?P<no_bias>-nobias)?(?P<time_major>-timemajor)?(?P<zero_length>-zerolength)?"
+    r"(?P<gradient>-gradient)?"
+    r"-(?P<dtype>[a-z]+\d+)-s(?P<seed>\d+)"
+)
+
+
+def parse_id(case_id: str) -> Case | None:
+    """Give the case that an ID spells out; None if it spells none.
+
+    Other names than that of the dtype, and sizes, are for `check_case` to judge.
+
+    Raises:
+        UsageError: The dtype is unknown.
+
+    """
+    if not (match := _ID.fullmatch(case_id)):
+        return None
+    part = match.groupdict()
+    long_dtypes = {short: name for name, short in DTYPES.items()}
+    if part["dtype"] not in long_dtypes:
+        raise unknown_name("dtype", part["dtype"], long_dtypes)
+    # Cut short, so that thousands of digits are no number to compute with.
+    number = {n: int((part[n] or "0")[:12]) for n in ("batch", "steps", "features")}
+    return Case(
+        cell=part["cell"],
+        variant=part["variant"],
+        **number,
+        units=int(part["units"][:12]),
+        projection=int((part["projection"] or "0")[:12]),
+        vocabulary=int((part["vocabulary"] or "0")[:12]),
+        layers=int((part["layers"] or "1")[:12]),
+        direction=part["direction"] or "forward",
+        bias=not part["no_bias"],
+        time_major=bool(part["time_major"]),
+        zero_length=bool(part["zero_length"]),
+        task="gradient" if part["gradient"] else "forward",
+        dtype=long_dtypes[part["dtype"]],
+        seed=int(part["seed"][:20]),
+    )
+
+
+def check_case(case: Case) -> None:
+    """See that a case names something that can be computed.
+
+    Raises:
+        UsageError: A name is unknown, a size is out of range, or options contradict.
+
+    """
+    for kind, got, known in (
+        ("cell", case.cell, CELLS),
+        ("variant", case.variant, VARIANTS),
+        ("dtype", case.dtype, DTYPES),
+        ("direction", case.direction, DIRECTIONS),
+        ("task", case.task, TASKS),
+    ):
+        if got not in known:
+            raise unknown_name(kind, got, known)
+    label = _label(case)
+    sizes = case.batch, case.steps, case.features, case.units, case.layers
+    if min(sizes) < 1 or case.layers > MAX_LAYERS:
+        raise UsageError(
+            f"case {label}: B, T, D, H and L must each be at least 1, and L at most "
+            f"{MAX_LAYERS}"
+        )
+    if not 0 <= (case.seed or 0) <= MAX_SEED:
+        raise UsageError(f"case {label}: the seed must be below 2^63")
+    if said := _contradiction(case):
+        raise UsageError(f"case {label}: {said}")
+    for name, shape in {**case.input_shapes(), **case.output_shapes()}.items():
+        if (elements := math.prod(shape)) > MAX_ELEMENTS:
+            raise UsageError(
+                f"case {label}: {name} would have {min(elements, 10**30)} elements, "
+                f"more than {MAX_ELEMENTS}"
+            )
+
+
+def _label(case: Case) -> str:
+    """Name a case in a message, even one whose numbers Python does not write."""
+    try:
+        return case.id
+    except ValueError:
+        return "of sizes too large to write"
+
+
+def _contradiction(case: Case) -> str:
+    """Say which options of a case do not go together; nothing if all do."""
+    decodes = case.variant == "variable_output"
+    looped = case.variant in {"dynamic", "variable_input"}
+    half = case.dtype in HALF_DTYPES
+    rules = {
+        "P goes with lstm_projection, and only there": (
+            case.projection > 0
+            if "projection" in CELLS[case.cell].weights
+            else case.projection == 0
+        ),
+        "zerolength goes with variable_input only": (
+            not case.zero_length or case.variant == "variable_input"
+        ),
+        "timemajor goes with dynamic and variable_input only": (
+            not case.time_major or looped
+        ),
+        "V goes with variable_output only, and is at least 3 there": (
+            case.vocabulary >= _FEWEST_TOKENS if decodes else case.vocabulary == 0
+        ),
+        "variable_output goes forward only, in float32 or float64": (
+            not decodes or (case.direction == "forward" and not half)
+        ),
+        "gradient goes with float32 and float64, and not with variable_output": (
+            case.task != "gradient" or not (decodes or half)
+        ),
+    }
+    return next((rule for rule, kept in rules.items() if not kept), "")

@@ -1,0 +1,72 @@
+"""What a backend declares is what it does: gaps are declined, means are used."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from fixtures import catalogue
+from harness.run.process import Worker
+from harness.run.registry import known_backends
+from harness.spec import Case
+from support import BACKENDS, installed
+
+# A projection as large as what it projects is in no suite.
+FULL = "lstm_projection-dynamic-B3-T7-D4-H5-P5-f32-s1"
+STANDARD = [*catalogue.suites()["standard"], catalogue.case_from_id(FULL)]
+
+
+def declined(name: str) -> list[Case]:
+    return [case for case in STANDARD if known_backends()[name].gap(case)]
+
+
+def some_others(name: str) -> list[Case]:
+    """Give a case of every cell in another variant each, and one of its gradients."""
+    info, found = known_backends()[name], []
+    for number, cell in enumerate({case.cell: None for case in STANDARD}):
+        for task in ("forward", "gradient"):
+            cases = [
+                case
+                for case in STANDARD
+                if case.cell == cell and case.task == task and not info.gap(case)
+            ]
+            if cases:
+                found.append(cases[37 * number % len(cases)])
+    return found
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_declared_a_gap_is_declined_and_nothing_else(
+    backend: str, workers: Callable[[str], Worker]
+) -> None:
+    info, worker = installed(backend), workers(backend)
+    worker.load(info)
+    gaps, others = declined(backend), some_others(backend)
+    answers = {
+        case.id: worker.run(info.name, catalogue.build(case), 120)[0]
+        for case in gaps + others
+    }
+    expected = {case.id: "unsupported" for case in gaps}
+    assert answers == expected | {case.id: "outcome" for case in others}
+    assert len(others) >= 7
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_gap_is_needed(backend: str) -> None:
+    info = known_backends()[backend]
+    for gap in info.gaps:
+        without = replace(info, gaps=tuple(g for g in info.gaps if g is not gap))
+        assert any(info.gap(case) and not without.gap(case) for case in STANDARD)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_there_are_means_for_what_runs_and_for_nothing_else(backend: str) -> None:
+    info = known_backends()[backend]
+    run = {(case.cell, case.variant) for case in STANDARD if not info.gap(case)}
+    for case in STANDARD:
+        means = info.means_for(case.cell, case.variant)
+        assert (means is not None) == ((case.cell, case.variant) in run), case.id
+        by_hand = backend == "numpy" or case.variant == "basic"
+        assert means is None or means.by_hand == by_hand, case.id
+    used = {means.api for pair in run if (means := info.means_for(*pair))}
+    assert used == {means.api for means in info.means}
