@@ -6,7 +6,7 @@ from harness.results import Report, Result
 
 Cell = str | int | float | None
 
-ARRAYS = ("outputs", "final_h")
+ARRAYS = ("outputs", "final_h", "final_c", "tokens")
 _FIGURES = (
     "max_abs",
     "max_rel",
@@ -28,6 +28,8 @@ COLUMNS = (
     "first_bad.step",
     "first_bad.row",
     "first_bad.unit",
+    "first_bad.layer",
+    "first_bad.direction",
     "odd_one_out",
     "explanations",
     "weak",
@@ -50,7 +52,8 @@ def _row(result: Result, report: Report) -> Iterator[Cell]:
             yield getattr(figures, name) if figures else None
     published, bad = result.published, result.first_bad
     yield published.max_abs if published else None
-    yield from (bad.step, bad.row, bad.unit) if bad else (None, None, None)
+    for name in ("step", "row", "unit", "layer", "direction"):
+        yield getattr(bad, name) if bad else None
     yield report.odd_one_out.get(result.case)
     yield "; ".join(result.explanations)
     yield "; ".join(result.weak)
