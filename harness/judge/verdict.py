@@ -219,7 +219,11 @@ def _apart_from_steps(certificate: Certificate) -> str:
 
 def _first(certificate: Certificate) -> list[str]:
     bad = certificate.first_bad
-    return [f"the first bad step is {bad.step}"] if bad else []
+    if bad is None:
+        return []
+    layer = f" of layer {bad.layer}" if certificate.problem.case.layers > 1 else ""
+    way = f", {bad.direction}" if bad.direction else ""
+    return [f"the first bad step is {bad.step}{layer}{way}"]
 
 
 def _figures(
