@@ -31,10 +31,11 @@ imports: $(INSTALLED)
 pytest: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
-# What takes minutes: the g2p network on every backend, the standard suite on all of them.
+# What takes minutes: the g2p network and the standard suite on every backend, the kill score.
 slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/rnn-parity run --cases standard --out parity-standard
+	$(BIN)/rnn-parity audit --each 2
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

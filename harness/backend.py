@@ -19,6 +19,10 @@ class Unsupported(Exception):  # noqa: N818 - an answer, not a fault
     """Raised by an adapter that declines a problem; the text is the reason."""
 
 
+class Absent(Exception):  # noqa: N818 - an answer, not a fault
+    """Raised by an adapter's constructor where what it runs on is not here: a GPU."""
+
+
 class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cases that a backend declines, declared ahead; an empty list matches all."""
 
@@ -70,7 +74,8 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that is known of a backend before its framework is imported."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
-    """`torch`; a mode follows a colon: `jax:eager`."""
+    """`torch`; a mode follows a colon, a device an at sign: `jax:eager`, `jax@cuda`;
+    settings other than the usual follow a plus sign each: `torch@cuda+tf32=on`."""
     adapter: str
     """`module:Class` of the adapter, imported in the worker only."""
     requires: dict[str, str]
@@ -83,6 +88,10 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Function → dtype → largest error in ulp; the verdict's bound rests on it."""
     options: dict[str, Scalar] = {}
     """Keyword arguments of the adapter class."""
+    settings: tuple[str, ...] = ()
+    """Options that whoever names the backend may give other values of their types."""
+    on_request: str = ""
+    """Why it runs only if it is named; nothing if it always does."""
     gaps: tuple[Gap, ...] = ()
 
     def ulp(self, case: Case) -> dict[str, float]:

@@ -9,6 +9,7 @@ from harness.spec import CELLS, DIRECTIONS, DTYPES, HALF_DTYPES, TASKS, VARIANTS
 # What one array may take up, so that a mistyped size is refused and not attempted.
 MAX_ELEMENTS = 2**28
 MAX_LAYERS = 64
+MAX_GAIN = 64
 _FEWEST_TOKENS = 3  # start, stop, and one to say
 MAX_SEED = 2**63 - 1
 
@@ -16,9 +17,10 @@ _ID = re.compile(
     r"(?P<cell>[a-z_]+)-(?P<variant>[a-z_]+)"
     r"-B(?P<batch>\d+)-T(?P<steps>\d+)-D(?P<features>\d+)-H(?P<units>\d+)"
     r"(-P(?P<projection>\d+))?(-V(?P<vocabulary>\d+))?(-L(?P<layers>\d+))?"
+    r"(-G(?P<gain>\d{1,3}(\.\d{1,5})?))?"
     r"(-(?P<direction>reverse|bidirectional))?"
     r"(?P<no_bias>-nobias)?(?P<time_major>-timemajor)?(?P<zero_length>-zerolength)?"
-    r"(?P<gradient>-gradient)?"
+    r"(-(?P<task>gradient|sgd|adam))?"
     r"-(?P<dtype>[a-z]+\d+)-s(?P<seed>\d+)"
 )
 
@@ -48,11 +50,12 @@ def parse_id(case_id: str) -> Case | None:
         projection=int((part["projection"] or "0")[:12]),
         vocabulary=int((part["vocabulary"] or "0")[:12]),
         layers=int((part["layers"] or "1")[:12]),
+        gain=float(part["gain"] or 1),
         direction=part["direction"] or "forward",
         bias=not part["no_bias"],
         time_major=bool(part["time_major"]),
         zero_length=bool(part["zero_length"]),
-        task="gradient" if part["gradient"] else "forward",
+        task=part["task"] or "forward",
         dtype=long_dtypes[part["dtype"]],
         seed=int(part["seed"][:20]),
     )
@@ -81,6 +84,8 @@ def check_case(case: Case) -> None:
             f"case {label}: B, T, D, H and L must each be at least 1, and L at most "
             f"{MAX_LAYERS}"
         )
+    if not 0 < case.gain <= MAX_GAIN:
+        raise UsageError(f"case {label}: G must be above 0, and at most {MAX_GAIN}")
     if not 0 <= (case.seed or 0) <= MAX_SEED:
         raise UsageError(f"case {label}: the seed must be below 2^63")
     if said := _contradiction(case):
@@ -124,8 +129,7 @@ def _contradiction(case: Case) -> str:
         "variable_output goes forward only, in float32 or float64": (
             not decodes or (case.direction == "forward" and not half)
         ),
-        "gradient goes with float32 and float64, and not with variable_output": (
-            case.task != "gradient" or not (decodes or half)
-        ),
+        "gradient, sgd and adam go with float32 and float64, and not with "
+        "variable_output": case.task == "forward" or not (decodes or half),
     }
     return next((rule for rule, kept in rules.items() if not kept), "")

@@ -35,7 +35,9 @@ def run(
     backends: Annotated[
         str,
         typer.Option(
-            metavar="A,B,…", help="Backends; all installed ones if none is named."
+            metavar="A,B,…",
+            help="Backends, with settings as in torch+threads=1; if none is named, all "
+            "that are installed and need no request.",
         ),
     ] = "",
     variants: Annotated[
@@ -139,7 +141,8 @@ def backends(
     for info in known_backends().values():
         reason = absence(info)
         found = " ".join(f"{k} {v}" for k, v in installed_versions(info).items())
-        rows.append((info, reason or found, reason is None))
+        said = f"; only if named: {info.on_request}" if info.on_request else ""
+        rows.append((info, f"{reason or found}{said}", reason is None))
     show_backends(console(), rows)
 
 
@@ -157,6 +160,47 @@ def cases(
         raise unknown_name("suite", suite, known)
     chosen = {suite: known[suite]} if suite else known
     show_cases(console(), chosen, whole=bool(suite))
+
+
+@app.command()
+def audit(
+    cases: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Suites or case IDs.")
+    ] = "standard",
+    backend: Annotated[
+        str, typer.Option(help="Backend that faults are planted in.")
+    ] = "torch",
+    each: Annotated[
+        int, typer.Option(min=1, help="Cases that each fault is tried in.")
+    ] = 4,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
+    ] = 0,
+    *,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table as Markdown.")
+    ] = False,
+) -> None:
+    """Plant every known fault, and count who kills it: the kill score.
+
+    Beside it, what fixed tolerances kill on the same outcomes, and what each check
+    calls broken that is not. Exit status: 0 if every fault that applies is killed and
+    no healthy case is called broken, else 1.
+    """
+    from fixtures import catalogue
+    from harness.audit import audit as plant_all
+    from harness.audit import idle, survivors, table
+    from harness.run.engine import default_jobs
+    from harness.run.registry import select_backends
+    from harness.screen import console, show_audit
+
+    selected = catalogue.select(_split(cases, "--cases", "standard"), [], [])
+    (info,) = select_backends([backend])
+    with console(stderr=True).status("planting faults", spinner="dots"):
+        trials = plant_all(info, selected, each=each, jobs=jobs or default_jobs())
+    alive = survivors(trials)
+    show_audit(console(), table(trials), alive, idle(info, selected), markdown=markdown)
+    raise typer.Exit(1 if alive else 0)
 
 
 def _split(names: str, option: str = "", example: str = "") -> list[str]:

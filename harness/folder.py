@@ -19,6 +19,7 @@ import msgspec
 from harness.arrays import pack, unpack
 from harness.backend import BackendInfo
 from harness.cases import check_case
+from harness.contract import contract_violations, nonfinite
 from harness.errors import FileError, UsageError
 from harness.results import (
     BackendRecord,
@@ -27,13 +28,7 @@ from harness.results import (
     encode,
     read_record,
 )
-from harness.spec import (
-    Array,
-    Case,
-    Problem,
-    contract_violations,
-    nonfinite,
-)
+from harness.spec import Array, Case, Problem
 
 _PUBLISHED = "published."
 

@@ -13,13 +13,13 @@ import pytest
 
 from fixtures import catalogue
 from harness.backend import BackendInfo
-from harness.errors import ParityError, unknown_name
+from harness.errors import ParityError
 from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
 from harness.results import Result
 from harness.run.engine import Runner, check_timeout
-from harness.run.registry import known_backends
+from harness.run.registry import known_backends, with_settings
 from harness.spec import Case
 
 ALL = "all"
@@ -65,11 +65,12 @@ def _split(names: str) -> list[str]:
 
 def _backends(names: list[str]) -> list[BackendInfo]:
     known = known_backends()
+    usual = {name: info for name, info in known.items() if not info.on_request}
+    found = {} if ALL not in names else usual
     for name in names:
-        if name not in {ALL, *known}:
-            raise unknown_name("backend", name, [ALL, *known])
-    chosen = list(known) if ALL in names else names
-    return [known[name] for name in dict.fromkeys(chosen)]
+        if name != ALL:
+            found[name] = with_settings(known, name)
+    return list(found.values())
 
 
 class _Bench:

@@ -76,6 +76,8 @@ class Result(_Record, frozen=True):
     figures: dict[str, Figures] = {}
     """Array → its deviations from the float64 reference."""
     published: Published | None = None
+    peers: dict[str, bool] = {}
+    """Fixed tolerance that others use → whether it would pass this outcome."""
     first_bad: FirstBad | None = None
     explanations: list[str] = []
     """Known mistakes under which it would pass: "recurrent kernel transposed"."""

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from harness.backend import BackendInfo, Gap
+from harness.backend import BackendInfo, Gap, Scalar
 from harness.errors import clean
 from harness.folder import Entry
 from harness.results import Report, Result
@@ -133,6 +133,8 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
     yield "numbers", Text("headroom: worst one-step error / its bound; above 1 fails")
     if published := [r for r in report.results if r.published]:
         yield "published", _published(published)
+    if judged := [r for r in report.results if r.peers]:
+        yield "peers", _peers(judged)
     if report.pairs:
         far = max(report.pairs, key=lambda pair: pair.outputs.max_abs or 0.0)
         words = f"{far.first} and {far.second} differ most, by "
@@ -149,6 +151,16 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
         whole = cases == {r.case for r in report.results}
         some = "" if whole else f" (in {_count(cases, 'case')})"
         yield "weak data", Text(clean(f"{note}{some}"))
+
+
+def _peers(results: list[Result]) -> Text:
+    """Say what fixed tolerances would have called broken."""
+    said = []
+    for name in results[0].peers:
+        broken = sum(not result.peers[name] for result in results)
+        said.append(f"{name} {broken}")
+    words = f"fixed tolerances would fail, of {len(results)}: {', '.join(said)}"
+    return Text(words)
 
 
 def _counts(report: Report) -> Text:
@@ -207,7 +219,15 @@ def show_backends(
         for gap in info.gaps:
             reason = Text(clean(f"{gap.kind}: {gap.reason}"))
             table.add_row(Text(clean(f"gap: {_scope(gap)}"), "yellow"), reason)
+        settings = ", ".join(f"+{k}={_setting(info.options[k])}" for k in info.settings)
+        if settings:
+            table.add_row(Text("settings", "dim"), Text(clean(settings)))
         console.print(table)
+
+
+def _setting(value: Scalar) -> str:
+    """Write a setting's value as it can be given."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
 def _scope(gap: Gap) -> str:
@@ -250,6 +270,34 @@ def _means(
     if means is None:
         return Text("undeclared", "red")
     return Text("by hand", "dim") if means.by_hand else Text("native", "green")
+
+
+def show_audit(
+    console: Console,
+    scores: tuple[list[str], list[list[str]]],
+    alive: list[str],
+    idle: list[str],
+    *,
+    markdown: bool,
+) -> None:
+    """Print who killed what; then the faults that live, or that no case is for."""
+    titles, rows = scores
+    if markdown:
+        lines = [titles, ["---"] * len(titles), *rows]
+        words = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        console.print(Text(words), soft_wrap=True)
+    else:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for number, title in enumerate(titles):
+            table.add_column(title, justify="right" if number else "left")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    for words in alive:
+        console.print(Text.assemble(("✗ ", "red"), clean(words)), soft_wrap=True)
+    if idle:
+        words = f"apply to no case here: {', '.join(idle)}"
+        console.print(Text(clean(words), "dim"), soft_wrap=True)
 
 
 def show_cases(console: Console, suites: dict[str, list[Case]], *, whole: bool) -> None:

@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import ml_dtypes
 import msgspec
-import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -44,9 +42,19 @@ DTYPES = {
 TASKS = {
     "forward": "outputs and final states",
     "gradient": "also the gradients of a scalar loss by everything that enters it",
+    "sgd": "also all weights after each of ten updates by gradient descent",
+    "adam": "the same by Adam",
 }
 """What is asked of a case. The loss is the sum of outputs and final states, each
-element weighted by a seeded cotangent."""
+element weighted by a seeded cotangent; there is a batch for each update."""
+
+OPTIMIZERS = ("sgd", "adam")
+UPDATES = 10
+LEARNING_RATE = 0.01
+ADAM_BETAS = (0.9, 0.999)
+ADAM_EPSILON = 1e-3
+"""Added to the root of the corrected second moment, as in Kingma and Ba (2015),
+algorithm 1. Large, so that where a framework adds it shows in float32 too."""
 
 INTEGER_ARRAYS = ("lengths", "start_stop", "tokens")
 """Arrays that are int32 whatever the case's dtype."""
@@ -124,6 +132,8 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     vocabulary: int = 0
     """Number `V` of tokens in `variable_output`; 0 elsewhere."""
     layers: int = 1
+    gain: float = 1.0
+    """Factor of the seeded recurrent kernels; from 2 or so on a network is chaotic."""
     direction: str = "forward"
     bias: bool = True
     time_major: bool = False
@@ -145,12 +155,18 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         parts += [f"P{self.projection}"] if self.projection else []
         parts += [f"V{self.vocabulary}"] if self.vocabulary else []
         parts += [f"L{self.layers}"] if self.layers != 1 else []
+        parts += [f"G{self.gain:g}"] if self.gain != 1 else []
         parts += [self.direction] if self.direction != "forward" else []
         parts += [] if self.bias else ["nobias"]
         parts += ["timemajor"] if self.time_major else []
         parts += ["zerolength"] if self.zero_length else []
-        parts += ["gradient"] if self.task == "gradient" else []
+        parts += [self.task] if self.task != "forward" else []
         return "-".join([*parts, dtype, f"s{self.seed}"])
+
+    @property
+    def trains(self) -> bool:
+        """Whether weights are updated."""
+        return self.task in OPTIMIZERS
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -223,9 +239,11 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             entering["lengths"] = self.shape("B")
         states = {f"initial_{n}": s for n, s in self.state_shapes().items()}
         shapes = {**entering, **states, **self.weight_shapes()}
-        if self.task == "gradient":
+        if self.task != "forward":
             forward = self.forward_shapes().items()
             shapes |= {f"cotangent_{name}": shape for name, shape in forward}
+        if self.trains:
+            shapes["later_inputs"] = (UPDATES - 1, *self.shape("BTD"))
         return shapes
 
     def forward_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -242,6 +260,9 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             states = {f"initial_{n}": s for n, s in self.state_shapes().items()}
             by = {"inputs": self.shape("BTD"), **states, **self.weight_shapes()}
             shapes |= {f"gradient_{name}": shape for name, shape in by.items()}
+        if self.trains:
+            by = self.weight_shapes()
+            shapes |= {f"trained_{n}": (UPDATES, *shape) for n, shape in by.items()}
         return shapes
 
 
@@ -277,46 +298,3 @@ class Problem:
         index = self.case.passes.index((layer, direction))
         states = CELLS[self.case.cell].states
         return {state: self.arrays[f"initial_{state}"][index] for state in states}
-
-
-def spacing(values: Array, dtype: str) -> Array:
-    """Give the unit in the last place of a dtype at float64 values.
-
-    Below the smallest normal number it is that of the subnormal ones.
-    """
-    info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
-    size = np.maximum(np.abs(values), float(info.smallest_normal))
-    _, exponent = np.frexp(np.minimum(size, float(info.max)))
-    return np.asarray(np.ldexp(float(info.eps), exponent - 1))
-
-
-def contract_violations(
-    arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], dtype: str
-) -> list[str]:
-    """List what keeps named arrays from being what a case asks for.
-
-    Looks for missing and extra names, wrong shapes and dtypes. An empty list means that
-    there is nothing to complain about.
-    """
-    found = [f"{name} is missing" for name in shapes if name not in arrays]
-    found += [f"{name} is not asked for" for name in arrays if name not in shapes]
-    for name in shapes.keys() & arrays.keys():
-        array, shape = arrays[name], shapes[name]
-        expected = np.dtype("int32" if name in INTEGER_ARRAYS else dtype)
-        if array.shape != shape:
-            found.append(
-                f"{name} has shape {list(array.shape)}, expected {list(shape)}"
-            )
-        if array.dtype != expected:
-            found.append(f"{name} has dtype {array.dtype}, expected {expected}")
-    return sorted(found)
-
-
-def nonfinite(arrays: Mapping[str, Array]) -> list[str]:
-    """List the arrays that have elements which are NaN or infinite, and how many."""
-    found = []
-    for name, array in arrays.items():
-        bad = array.size - int(np.count_nonzero(np.isfinite(array)))
-        if bad:
-            found.append(f"{name} has {bad} of {array.size} elements NaN or infinite")
-    return found

@@ -25,6 +25,7 @@ COLUMNS = (
     "headroom",
     *(f"{array}.{figure}" for array in ARRAYS for figure in _FIGURES),
     "published.max_abs",
+    "peers_failing",
     "first_bad.step",
     "first_bad.row",
     "first_bad.unit",
@@ -52,6 +53,7 @@ def _row(result: Result, report: Report) -> Iterator[Cell]:
             yield getattr(figures, name) if figures else None
     published, bad = result.published, result.first_bad
     yield published.max_abs if published else None
+    yield "; ".join(name for name, passes in result.peers.items() if not passes)
     for name in ("step", "row", "unit", "layer", "direction"):
         yield getattr(bad, name) if bad else None
     yield report.odd_one_out.get(result.case)

@@ -10,10 +10,10 @@ from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
 from harness.results import Result
 from harness.run.process import Worker
-from harness.run.registry import absence, known_backends
+from harness.run.registry import absence, known_backends, select_backends
 from harness.spec import CELLS, Array, Case, Problem
 
-BACKENDS = tuple(known_backends())
+BACKENDS = tuple(info.name for info in select_backends([]))
 SEEDED = "rnn_tanh-dynamic-B3-T7-D4-H5-f32-s1"
 
 

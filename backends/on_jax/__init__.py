@@ -1,7 +1,7 @@
 """JAX: operations, an unrolled cell and `lax.scan`, compiled (`jax`) or not.
 
 JAX has no recurrent layer and no cell; a cell is a function of `jax.numpy`, the loops
-and the compiler are JAX's.
+and the compiler are JAX's, the optimisers Optax's.
 """
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from harness.backend import BackendInfo, Means
 INFO = BackendInfo(
     name="jax",
     adapter="backends.on_jax.adapter:JaxBackend",
-    requires={"jax": "jax", "jaxlib": "jaxlib"},
+    requires={"jax": "jax", "jaxlib": "jaxlib", "optax": "optax"},
     install="pip install 'rnn-parity[jax]'",
     means=(
         Means("jit: jnp operations, step by step", ("basic",), by_hand=True),
@@ -27,7 +27,8 @@ INFO = BackendInfo(
         "tanh": {"float64": 8.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 4.0, "float32": 3.0, "bfloat16": 3.0, "float16": 3.0},
     },
-    options={"jit": True},
+    options={"device": "cpu", "jit": True, "tf32": False, "threads": 0},
+    settings=("tf32", "threads"),
 )
 
 INFO_EAGER = replace(
@@ -41,5 +42,25 @@ INFO_EAGER = replace(
         Means("lax.scan outside jit, masked by lengths", ("variable_input",)),
         Means("lax.while_loop outside jit, jnp.argmax", ("variable_output",)),
     ),
-    options={"jit": False},
+    options={**INFO.options, "jit": False},
+)
+
+INFO_CUDA = replace(
+    INFO,
+    name="jax@cuda",
+    install="pip install 'rnn-parity[jax]' 'jax[cuda12]'",
+    # Read and derived, not seen: there was no GPU to try. The table of functions in the
+    # CUDA C++ Programming Guide has 2 ulp for tanh in float64, 1 for exp in float64 and
+    # 2 in float32. In float32 XLA has a tanh of its own, the approximation that it has
+    # for the CPU. The logistic function is 1 / (1 + exp(-x)); in units of 2^-53, its
+    # relative error in float64 is at most 2 + 1 + 1, and in float32, in units of 2^-24,
+    # 4 + 1 + 4, as XLA asks for the division that errs by 2 ulp (div.full); a unit is
+    # no more than an ulp. In half precisions each of the three operations is rounded.
+    elementwise_ulp={
+        "tanh": {"float64": 2.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 4.0, "float32": 9.0, "bfloat16": 3.0, "float16": 3.0},
+    },
+    options={"device": "cuda", "jit": True, "tf32": False, "deterministic": True},
+    settings=("tf32", "deterministic"),
+    on_request="needs an NVIDIA GPU",
 )

@@ -17,7 +17,13 @@ INFO = BackendInfo(
             "a loop, np.argmax, until all rows stop", ("variable_output",), by_hand=True
         ),
     ),
-    gaps=(Gap("never", "NumPy has no automatic differentiation", tasks=("gradient",)),),
+    gaps=(
+        Gap(
+            "never",
+            "NumPy has no automatic differentiation",
+            tasks=("gradient", "sgd", "adam"),
+        ),
+    ),
     # NumPy 2.4 with AVX-512, float64 and float32: tanh 1.1 and 1.37, 1 / (1 + exp(-x))
     # 2.1 and 3.68; half precisions: all numbers tried, 0.5 and 2.04.
     elementwise_ulp={

@@ -1,6 +1,8 @@
-"""TensorFlow twice: today's Keras layers, and the notebook's TensorFlow 1 graph."""
+"""TensorFlow: today's Keras layers, op by op or compiled, and the notebook's graph."""
 
-from harness.backend import BackendInfo, Gap, Means
+from msgspec.structs import replace
+
+from harness.backend import BackendInfo, Gap, Means, Scalar
 
 _BEYOND_BASIC = (
     "static",
@@ -61,17 +63,22 @@ def _v1_means() -> tuple[Means, ...]:
             "variable_input": f"dynamic_rnn({cell}, sequence_length)",
             "variable_output": f"tf.while_loop, {cell}, tf.argmax",
         }
-        said = "; its forget_bias of 1 taken off ours" if "LSTM" in cell else ""
+        offset = "; its forget_bias of 1 taken off ours, 0 in training"
+        said = offset if "LSTM" in cell else ""
         said += "; no bias: zeros"
         found += [Means(api + said, (v,), cells) for v, api in calls.items()]
     return tuple(found)
 
+
+_OPTIONS: dict[str, Scalar] = {"tf32": False, "deterministic": True, "threads": 0}
 
 INFO = BackendInfo(
     name="tensorflow",
     adapter="backends.on_tensorflow.adapter:KerasBackend",
     requires={"tensorflow": "tensorflow", "keras": "keras"},
     install="pip install 'rnn-parity[tensorflow]'",
+    options=_OPTIONS,
+    settings=tuple(_OPTIONS),
     means=(
         Means("@, tf.tanh, tf.sigmoid, tf.nn.relu, eager", ("basic",), by_hand=True),
         *_keras_means(),
@@ -93,11 +100,32 @@ INFO = BackendInfo(
     ),
 )
 
+INFO_XLA = BackendInfo(
+    name="tensorflow:xla",
+    adapter="backends.on_tensorflow.adapter_xla:XlaBackend",
+    requires=INFO.requires,
+    install=INFO.install,
+    options=_OPTIONS,
+    settings=tuple(_OPTIONS),
+    on_request="it compiles for each shape: ten times the processor time of tensorflow",
+    means=tuple(
+        replace(means, api=f"jit_compile: {means.api.removesuffix(', eager')}")
+        for means in INFO.means
+    ),
+    elementwise_ulp={
+        "tanh": {"float64": 8.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 4.0, "float32": 7.0, "bfloat16": 3.0, "float16": 3.0},
+    },
+    gaps=INFO.gaps,
+)
+
 INFO_V1 = BackendInfo(
     name="tensorflow:v1",
     adapter="backends.on_tensorflow.adapter_v1:GraphBackend",
     requires={"tensorflow": "tensorflow", "tf_keras": "tf_keras"},
     install=INFO.install,
+    options=_OPTIONS,
+    settings=tuple(_OPTIONS),
     means=(
         Means(
             "@, tf.tanh, tf.sigmoid, tf.nn.relu in a graph", ("basic",), by_hand=True

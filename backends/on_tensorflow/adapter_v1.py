@@ -4,6 +4,7 @@
 `tf_keras`, and need none. Eager mode stays on outside the graph.
 """
 
+import gc
 from functools import lru_cache
 from typing import Any
 
@@ -13,9 +14,10 @@ import tf_keras
 from msgspec.structs import replace
 
 from backends.on_tensorflow import graphs, layout
-from backends.on_tensorflow.gradients import named_gradients
+from backends.on_tensorflow.gradients import epsilon_hat, named_gradients
 from backends.on_tensorflow.operations import Tensors
-from backends.on_tensorflow.settings import tensorflow_settings
+from backends.on_tensorflow.settings import configure, tensorflow_settings
+from backends.on_tensorflow.training_v1 import Updates
 from harness.backend import Scalar
 from harness.spec import CELLS, Array, Case, Outcome, Problem
 
@@ -23,7 +25,18 @@ v1 = tf.compat.v1
 
 
 class GraphBackend:
-    """Builds one graph and session for each shape, and feeds many problems to it."""
+    """Builds one graph and session for each shape, and feeds many problems to it.
+
+    Args:
+        options: Settings of TensorFlow; see `configure`.
+
+    """
+
+    def __init__(self, **options: Scalar) -> None:
+        configure(**options)
+        # Graphs are full of cycles. Looking for dead ones goes through everything that
+        # lives, and TensorFlow's half a million objects will live on.
+        gc.freeze()
 
     def versions(self) -> dict[str, str]:
         """Versions of TensorFlow and of the package that keeps its legacy cells."""
@@ -46,30 +59,45 @@ class _Program:
     def __init__(self, case: Case) -> None:
         with tf.Graph().as_default() as graph:
             self._ends = graphs.build(case)
-            variables = [v for of in self._ends.variables for v in of]
-            self._values = [
-                v1.placeholder(v.dtype.base_dtype, v.shape) for v in variables
-            ]
-            self._assign = [
-                v1.assign(variable, value)
-                for variable, value in zip(variables, self._values, strict=True)
-            ]
+            # An optimiser's variables are among them: each problem starts afresh.
+            self._start = v1.global_variables_initializer()
             self._session = v1.Session(graph=graph)
 
     def run(self, problem: Problem) -> Outcome:
-        case = problem.case
-        weights = [array for at in case.passes for array in _native(problem, *at)]
-        self._session.run(self._assign, dict(zip(self._values, weights, strict=True)))
-        outcome, gradients = self._session.run(
-            [self._ends.outcome, self._ends.gradients], self._feed(problem)
-        )
+        """Load the weights of a problem of the case's shape, and compute it."""
+        case, ends = problem.case, self._ends
+        native = layout.native_weights("v1", problem)
+        # What `Variable.load` does, for all at once.
+        initial = [variable.initializer.inputs[1] for variable in ends.variables]
+        self._session.run(self._start, dict(zip(initial, native, strict=True)))
+        if ends.updates:
+            outcome = self._trained(ends.updates, problem)
+        else:
+            outcome, gradients = self._session.run(
+                [ends.outcome, ends.gradients], self._feed(problem)
+            )
+            if gradients:
+                outcome |= _named(case, gradients)
         if case.time_major:
             outcome["outputs"] = outcome["outputs"].swapaxes(0, 1)
-        if gradients:
-            outcome |= _named(case, gradients)
         return {name: array.copy() for name, array in outcome.items()}
 
-    def _feed(self, problem: Problem) -> dict[Tensors, Array]:
+    def _trained(self, updates: Updates, problem: Problem) -> dict[str, Array]:
+        """Give an outcome of the first batch, and the weights after each update."""
+        outcomes, after = [], []
+        for number, inputs in enumerate([problem["inputs"], *problem["later_inputs"]]):
+            arrays = {**problem.arrays, "inputs": inputs}
+            feed = self._feed(Problem(problem.case, arrays))
+            feed[updates.epsilon] = epsilon_hat(number + 1)
+            outcome, native = self._session.run(
+                [self._ends.outcome, updates.variables], feed
+            )
+            outcomes.append(outcome)
+            after.append(layout.canonical_weights("v1", problem.case, native))
+        trained = {f"trained_{n}": np.stack([of[n] for of in after]) for n in after[0]}
+        return outcomes[0] | trained
+
+    def _feed(self, problem: Problem) -> dict[Tensors, Any]:
         """Give what each placeholder is fed."""
         fed, case = self._ends.fed, problem.case
         feed = {fed.others[name]: problem[name] for name in fed.others}
@@ -89,15 +117,9 @@ class _Program:
         return feed
 
 
-def _named(case: Case, gradients: dict[str, Any]) -> Outcome:
+def _named(case: Case, gradients: dict[str, Any]) -> dict[str, Array]:
     """Give a graph's gradients by canonical names."""
-    weights = {}
-    for at, native in zip(case.passes, gradients["variables"], strict=True):
-        if case.variant == "basic":
-            own = [n for n in CELLS[case.cell].weights if case.bias or "bias" not in n]
-            weights[at] = dict(zip(own, native, strict=True))
-        else:
-            weights[at] = layout.gradients_to_canonical("v1", case.cell, native)
+    weights = layout.canonical_gradients("v1", case, gradients["variables"])
     states = {
         name: np.stack([state[name] for state in gradients["initial"]])
         for name in CELLS[case.cell].states
@@ -105,15 +127,7 @@ def _named(case: Case, gradients: dict[str, Any]) -> Outcome:
     return named_gradients(case, gradients["inputs"], states, weights)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _program(shape: Case) -> _Program:
     """Build, or find again, the program for a shape."""
     return _Program(shape)
-
-
-def _native(problem: Problem, layer: int, way: str) -> list[Array]:
-    """Give one layer and direction's weights in the order of its variables."""
-    cell, weights = problem.case.cell, problem.weights(layer, way)
-    if problem.case.variant == "basic":
-        return [weights[name] for name in CELLS[cell].weights if name in weights]
-    return layout.to_v1(cell, weights)

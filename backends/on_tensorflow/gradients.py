@@ -1,4 +1,4 @@
-"""Gradients of the seeded loss: what both adapters share."""
+"""The seeded loss and what is learnt of it: what all adapters share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from backends.on_tensorflow.operations import Tensors
-from harness.spec import Array, Case
+from harness.spec import ADAM_BETAS, ADAM_EPSILON, Array, Case
 
 
 def seeded_loss(
@@ -19,20 +19,27 @@ def seeded_loss(
     )
 
 
-def symbolic_gradients(
-    outcome: Mapping[str, Tensors], cotangents: Mapping[str, Tensors], by: Any
-) -> Any:
-    """Give the loss' gradients in a graph, in whatever structure `by` has."""
-    loss = seeded_loss(outcome, cotangents)
+def symbolic_gradients(loss: Tensors, by: Any) -> Any:
+    """Give a loss' gradients in a graph, in whatever structure `by` has."""
     found = tf.gradients(loss, tf.nest.flatten(by))
     return tf.nest.pack_sequence_as(by, found)
+
+
+def epsilon_hat(number: int) -> float:
+    """Give the epsilon which, added to the uncorrected root, is the contract's.
+
+    Args:
+        number: Which update it is for, from 1.
+
+    """
+    return float(ADAM_EPSILON * np.sqrt(1 - ADAM_BETAS[1] ** number))
 
 
 def named_gradients(
     case: Case,
     inputs: list[Array],
     initial: Mapping[str, Array],
-    weights: Mapping[tuple[int, str], Mapping[str, Array]],
+    weights: Mapping[str, Array],
 ) -> dict[str, Array]:
     """Name gradients as an outcome does.
 
@@ -40,8 +47,7 @@ def named_gradients(
         case: A case.
         inputs: The one by all inputs, as they were fed, or one `[B, D]` for each step.
         initial: State → all layers and directions.
-        weights: Layer and direction → canonical weight → its gradient; those of biases
-            that a case lacks are left out.
+        weights: Those by weights, by full name.
 
     """
     x = inputs[0]
@@ -49,14 +55,6 @@ def named_gradients(
         x = np.stack(inputs, axis=1)
     elif case.time_major:
         x = x.swapaxes(0, 1)
-    full = {
-        f"layer{layer}.{way}.{name}": array
-        for (layer, way), own in weights.items()
-        for name, array in own.items()
-    }
-    by = {
-        "inputs": x,
-        **{f"initial_{name}": array for name, array in initial.items()},
-        **{name: array for name, array in full.items() if name in case.weight_shapes()},
-    }
+    states = {f"initial_{name}": array for name, array in initial.items()}
+    by = {"inputs": x, **states, **weights}
     return {f"gradient_{name}": np.array(array) for name, array in by.items()}

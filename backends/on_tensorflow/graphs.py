@@ -10,9 +10,10 @@ from tf_keras.src.layers.rnn.legacy_cells import MultiRNNCell
 
 from backends import by_hand
 from backends.on_tensorflow import decoding
-from backends.on_tensorflow.gradients import symbolic_gradients
+from backends.on_tensorflow.gradients import seeded_loss, symbolic_gradients
 from backends.on_tensorflow.legacy import make_cell, to_canonical, to_native
 from backends.on_tensorflow.operations import OPS, Tensors
+from backends.on_tensorflow.training_v1 import Updates, updates
 from harness.spec import CELLS, INTEGER_ARRAYS, Case
 
 v1 = tf.compat.v1
@@ -35,26 +36,31 @@ class Graph(NamedTuple):
     """The symbolic ends of a graph; time-major ones are `[T, B, …]`."""
 
     fed: Fed
-    variables: list[list[Tensors]]
-    """For each layer and direction, in the order of the layout."""
+    variables: list[Tensors]
+    """For one layer and direction after the other, in the order of the layout."""
     outcome: dict[str, Tensors]
     gradients: dict[str, Any]
     """Those by `inputs`, `initial` and `variables`, each in the structure it has here;
     empty if the task asks for none."""
+    updates: Updates | None
+    """What trains the variables, if the task is to."""
 
 
-_Built = tuple[dict[str, Tensors], list[list[Tensors]]]  # outcome, variables
+_Built = tuple[dict[str, Tensors], list[Tensors]]  # outcome, variables
 
 
 def build(case: Case) -> Graph:
     """Build a case's graph in the default graph.
 
-    Gradients are part of it: once a session has run, `tf.gradients` fails on loops.
+    Gradients and updates are part of it: once a session has run, `tf.gradients` fails
+    on loops.
 
     Raises:
         Unsupported: There is no legacy cell for it.
 
     """
+    # Weights are always given: their own initial values need not be drawn.
+    v1.get_variable_scope().set_initializer(v1.zeros_initializer())
     fed = Fed(
         _inputs(case),
         [
@@ -79,11 +85,16 @@ def build(case: Case) -> Graph:
         }[case.variant]
         outputs, finals, cells = built(case, fed)
         outcome = {"outputs": outputs, **by_hand.final_arrays(finals, tf.stack)}
-        variables = [cell.variables for cell in cells]
-    by = {"inputs": fed.inputs, "initial": fed.initial, "variables": variables}
-    gradient = case.task == "gradient"
-    gradients = symbolic_gradients(outcome, fed.others, by) if gradient else {}
-    return Graph(fed, variables, outcome, gradients)
+        variables = [variable for cell in cells for variable in cell.variables]
+    gradients, updated = {}, None
+    if case.task != "forward":
+        loss = seeded_loss(outcome, fed.others)
+    if case.task == "gradient":
+        by = {"inputs": fed.inputs, "initial": fed.initial, "variables": variables}
+        gradients = symbolic_gradients(loss, by)
+    if case.trains:
+        updated = updates(case, loss, variables)
+    return Graph(fed, variables, outcome, gradients, updated)
 
 
 def _others(case: Case) -> dict[str, Tensors]:
@@ -93,7 +104,7 @@ def _others(case: Case) -> dict[str, Tensors]:
         shapes["lengths"] = [None]
     if case.variant == "variable_output":
         shapes |= {name: list(case.input_shapes()[name]) for name in decoding.NEEDED}
-    if case.task == "gradient":
+    if case.task != "forward":
         for name, (first, _, *rest) in case.forward_shapes().items():
             shape = [first if name.startswith("final_") else None, None, *rest]
             shapes[f"cotangent_{name}"] = shape
@@ -139,7 +150,7 @@ def _basic(case: Case, fed: Fed) -> _Built:
         lambda layer, way: initial[layer, way],
         OPS.concatenate,
     )
-    in_order = [list(of.values()) for of in variables.values()]
+    in_order = [variable for of in variables.values() for variable in of.values()]
     stacked = by_hand.final_arrays(finals, tf.stack)
     return {"outputs": tf.stack(outputs, axis=1), **stacked}, in_order
 
@@ -156,7 +167,7 @@ def _decoded(case: Case, fed: Fed) -> _Built:
 
     steps = [step_of(cell) for cell in cells]
     outcome = decoding.decoded(case, fed.others, steps, fed.initial)
-    return outcome, [cell.variables for cell in cells]
+    return outcome, [variable for cell in cells for variable in cell.variables]
 
 
 def _stacked(case: Case, fed: Fed) -> tuple[Any, Tensors, list[Any]]:

@@ -5,13 +5,16 @@ The lists are in the order of `set_weights()` (keras/src/layers/rnn) and of `var
 stacks them, rows `[x; h]`. Our gates are i, f, g, o and r, z, n.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from harness.backend import Unsupported
-from harness.spec import CELLS, Array
+from harness.spec import CELLS, Array, Case, Problem
+
+Api = Literal["keras", "v1"]
 
 _KERAS_GRU = ("z", "r", "n")
 _V1_LSTM = ("i", "g", "f", "o")
@@ -58,15 +61,25 @@ def from_keras(cell: str, native: list[Array]) -> dict[str, Array]:
     }
 
 
-def to_v1(cell: str, weights: Mapping[str, Array]) -> list[Array]:
+def forget_offset(case: Case) -> float:
+    """Say what a case's legacy LSTM adds to its forget gate when it runs.
+
+    That is 1 if it is not told otherwise. In training it is told 0: a bias kept 1 lower
+    is rounded 1 lower after each update, where that is more than the contract allows.
+    """
+    return 0.0 if case.trains else 1.0
+
+
+def to_v1(cell: str, weights: Mapping[str, Array], offset: float = 1.0) -> list[Array]:
     """Give a legacy cell's variables; biases that a case lacks are zeros there.
 
     RNN: `[kernel [I + R, H], bias [H]]`. LSTMs: the same with gates i, g, f, o, then
-    the peepholes of f, i, o, or the projection. The cell adds 1 to its forget gate when
-    it runs, so 1 is taken off here. GRU: kernel and bias of r and z, then those of n.
+    the peepholes of f, i, o, or the projection; `forget_offset` is taken off here. GRU:
+    kernel and bias of r and z, then those of n.
 
     Raises:
-        Unsupported: A forget bias has no number in its dtype that is it after adding 1.
+        Unsupported: A forget bias has no number in its dtype that is it with the offset
+            added.
 
     """
     kernel = np.concatenate([weights["kernel"], weights["recurrent_kernel"]])
@@ -78,7 +91,7 @@ def to_v1(cell: str, weights: Mapping[str, Array]) -> list[Array]:
         return [kernel[:, :gates], bias[:gates], kernel[:, gates:], bias[gates:]]
     native = [
         _to_order(cell, _V1_LSTM, kernel),
-        _to_order(cell, _V1_LSTM, _less_forget_bias(bias)),
+        _to_order(cell, _V1_LSTM, _less_forget_bias(bias, offset)),
     ]
     if "peephole" in weights:
         native += [weights["peephole"][k] for k in _V1_PEEPHOLES]
@@ -87,18 +100,72 @@ def to_v1(cell: str, weights: Mapping[str, Array]) -> list[Array]:
     return native
 
 
-def from_v1(cell: str, native: list[Array]) -> dict[str, Array]:
+def from_v1(cell: str, native: list[Array], offset: float = 1.0) -> dict[str, Array]:
     """Give back the canonical weights of a legacy cell's variables."""
     weights = _from_v1(cell, native)
     if cell.startswith("lstm"):
         bias = weights["bias"]
         size = bias.size // len(CELLS[cell].gates)
-        bias[size : 2 * size] += bias.dtype.type(1)
+        bias[size : 2 * size] += bias.dtype.type(offset)
     return weights
 
 
+def native_weights(api: Api, problem: Problem) -> list[Array]:
+    """Give all weights, for one layer and direction after the other, as `api` has them.
+
+    In `basic` they are the canonical ones, in the order of the cell.
+    """
+    case = problem.case
+    found: list[Array] = []
+    for at in case.passes:
+        weights = problem.weights(*at)
+        if case.variant == "basic":
+            found += [weights[name] for name in _own(case)]
+        elif api == "keras":
+            found += to_keras(case.cell, weights)
+        else:
+            found += to_v1(case.cell, weights, forget_offset(case))
+    return found
+
+
+def canonical_weights(api: Api, case: Case, native: list[Array]) -> dict[str, Array]:
+    """Give back the case's weights, by full name, of what `native_weights` gives."""
+    if api == "keras":
+        return _named(case, native, from_keras)
+    return _named(case, native, partial(from_v1, offset=forget_offset(case)))
+
+
+def canonical_gradients(api: Api, case: Case, native: list[Array]) -> dict[str, Array]:
+    """Give the gradients by the case's weights of those by `native_weights`."""
+    return _named(case, native, partial(gradients_to_canonical, api))
+
+
+def _own(case: Case) -> list[str]:
+    """Name the weights that each layer and direction of a case has."""
+    names = CELLS[case.cell].weights
+    return [name for name in names if case.bias or not name.endswith("bias")]
+
+
+def _named(
+    case: Case,
+    native: list[Array],
+    to_canonical: Callable[[str, list[Array]], dict[str, Array]],
+) -> dict[str, Array]:
+    """Name what belongs to weights; biases that a case lacks are left out."""
+    found: dict[str, Array] = {}
+    count, own = len(native) // len(case.passes), _own(case)
+    for number, (layer, way) in enumerate(case.passes):
+        arrays = native[number * count :][:count]
+        if case.variant == "basic":
+            weights = dict(zip(own, arrays, strict=True))
+        else:
+            weights = to_canonical(case.cell, arrays)
+        found |= {f"layer{layer}.{way}.{name}": weights[name] for name in own}
+    return found
+
+
 def gradients_to_canonical(
-    api: Literal["keras", "v1"], cell: str, native: list[Array]
+    api: Api, cell: str, native: list[Array]
 ) -> dict[str, Array]:
     """Give the gradients by our weights of those by what `to_keras` or `to_v1` made.
 
@@ -156,14 +223,14 @@ def _to_canonical_order(cell: str, order: tuple[str, ...], array: Array) -> Arra
     return np.concatenate([blocks[order.index(gate)] for gate in ours], axis=-1)
 
 
-def _less_forget_bias(bias: Array) -> Array:
-    units, one = bias.size // 4, bias.dtype.type(1)
+def _less_forget_bias(bias: Array, offset: float) -> Array:
+    units, added = bias.size // 4, bias.dtype.type(offset)
     forget = bias[units : 2 * units]
-    if np.any(forget - one + one != forget):
+    if np.any(forget - added + added != forget):
         raise Unsupported(
             "legacy cells add 1 to the forget gate when they run, and taking it off a "
             f"forget bias of this case first is not exact in {bias.dtype}"
         )
     less = bias.copy()
-    less[units : 2 * units] = forget - one
+    less[units : 2 * units] = forget - added
     return less

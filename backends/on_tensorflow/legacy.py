@@ -6,13 +6,14 @@ import tensorflow as tf
 from tf_keras.src.layers.rnn import legacy_cells
 
 from backends import by_hand
+from backends.on_tensorflow.layout import forget_offset
 from backends.on_tensorflow.operations import Tensors
 from harness.backend import Unsupported
 from harness.spec import CELLS, Case
 
 
 def make_cell(case: Case) -> Any:
-    """Make the legacy cell for a case; `forget_bias` stays at its 1.0.
+    """Make the legacy cell for a case; `forget_bias` stays at its 1.0, if it can.
 
     Raises:
         Unsupported: There is none.
@@ -28,6 +29,8 @@ def make_cell(case: Case) -> Any:
         "lstm_projection": ("LSTMCell", {"num_proj": case.projection}),
         "gru_reset_before": ("GRUCell", {}),
     }[case.cell]
+    if "c" in CELLS[case.cell].states and forget_offset(case) != 1:
+        particular["forget_bias"] = forget_offset(case)
     return getattr(legacy_cells, name)(case.units, dtype=case.dtype, **particular)
 
 

@@ -1,4 +1,10 @@
-"""PyTorch on the CPU: tensor operations, `nn.*Cell`, and the layers of `nn`."""
+"""PyTorch: tensor operations, `nn.*Cell` and the layers of `nn`.
+
+On the CPU operation by operation (`torch`) or each case compiled (`torch:compile`), and
+on a GPU (`torch@cuda`).
+"""
+
+from msgspec.structs import replace
 
 from harness.backend import BackendInfo, Gap, Means
 
@@ -7,6 +13,38 @@ _UNBOUND = "over x.unbind(1), torch.stack"
 _PACKED = "on pack_padded_sequence, pad_packed_sequence; reverse: rows gathered"
 _FED = "in a Python loop, torch.argmax"
 _FLIPPED = "batch_first unless time-major; reverse: torch.flip before and after"
+
+_NO_CELL = Gap(
+    "never",
+    "nn has RNNCell, LSTMCell and GRUCell: none with peepholes, a projection "
+    "or the reset gate before the product",
+    cells=("lstm_peephole", "lstm_projection", "gru_reset_before"),
+    variants=("static", "static_single", "variable_output"),
+    link="https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers",
+)
+_NO_LAYER = Gap(
+    "never",
+    "nn.LSTM has no peepholes, nn.GRU resets after the product",
+    cells=("lstm_peephole", "gru_reset_before"),
+    variants=("dynamic", "variable_input"),
+    link="https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html",
+)
+_FULL_PROJECTION = Gap(
+    "never",
+    "nn.LSTM wants proj_size smaller than hidden_size",
+    cells=("lstm_projection",),
+    variants=("dynamic", "variable_input"),
+    full_projection=True,
+    link="https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html",
+)
+_NO_ZERO_LENGTH = Gap(
+    "never",
+    "pack_padded_sequence refuses rows of length 0",
+    variants=("variable_input",),
+    zero_length=True,
+    link="https://docs.pytorch.org/docs/stable/generated/"
+    "torch.nn.utils.rnn.pack_padded_sequence.html",
+)
 
 INFO = BackendInfo(
     name="torch",
@@ -42,37 +80,89 @@ INFO = BackendInfo(
         "tanh": {"float64": 2.0, "float32": 1.5, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 3.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
     },
+    options={"device": "cpu", "tf32": False, "deterministic": True, "threads": 0},
+    settings=("tf32", "deterministic", "threads"),
+    gaps=(_NO_CELL, _NO_LAYER, _FULL_PROJECTION, _NO_ZERO_LENGTH),
+)
+
+# Dynamo unrolls layers into their steps, but for nn.LSTM without a projection, in
+# float32 and bfloat16 and without gradients: oneDNN's layer, called by the program.
+_UNROLLED = "one graph: {}, unrolled into its steps; reverse: torch.flip"
+_ONEDNN = "one graph: nn.LSTM, unrolled; forward in f32, bf16: mkldnn_rnn_layer"
+_ALL_STEPS = "one graph: {} over every step, torch.argmax, torch.where; no early stop"
+
+INFO_COMPILE = replace(
+    INFO,
+    name="torch:compile",
+    adapter="backends.on_torch.compiled:CompiledBackend",
+    means=(
+        Means("one graph: @, torch.tanh, torch.sigmoid", ("basic",), by_hand=True),
+        *(
+            Means(f"one graph: {name} {how}", (variant,), cells)
+            for variant, how in (("static", _CELL), ("static_single", _UNBOUND))
+            for name, cells in (
+                ("nn.RNNCell", ("rnn_tanh", "rnn_relu")),
+                ("nn.LSTMCell", ("lstm",)),
+                ("nn.GRUCell", ("gru",)),
+            )
+        ),
+        Means(_UNROLLED.format("nn.RNN"), ("dynamic",), ("rnn_tanh", "rnn_relu")),
+        Means(_ONEDNN, ("dynamic",), ("lstm",)),
+        Means(
+            _UNROLLED.format("nn.LSTM(proj_size)"), ("dynamic",), ("lstm_projection",)
+        ),
+        Means(_UNROLLED.format("nn.GRU"), ("dynamic",), ("gru",)),
+        Means(
+            _ALL_STEPS.format("nn.RNNCell"),
+            ("variable_output",),
+            ("rnn_tanh", "rnn_relu"),
+        ),
+        Means(_ALL_STEPS.format("nn.LSTMCell"), ("variable_output",), ("lstm",)),
+        Means(_ALL_STEPS.format("nn.GRUCell"), ("variable_output",), ("gru",)),
+    ),
+    # PyTorch 2.13, CPU, AVX-512, over 110 million float32 and 4 million float64: tanh
+    # 1.0, sigmoid 2.46 in vectors (Sleef), tanh 2.12, sigmoid 2.35 in what is left over
+    # (libm). oneDNN's nn.LSTM as above. Half precisions are computed in float32: 0.5.
+    elementwise_ulp={
+        "tanh": {"float64": 3.0, "float32": 3.0, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 3.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
+    },
+    on_request="compiles every case: 5 to 30 s each on 2 cores, minutes for long ones",
     gaps=(
+        _NO_CELL,
+        _NO_LAYER,
+        _FULL_PROJECTION,
         Gap(
             "never",
-            "nn has RNNCell, LSTMCell and GRUCell: none with peepholes, a projection "
-            "or the reset gate before the product",
-            cells=("lstm_peephole", "lstm_projection", "gru_reset_before"),
-            variants=("static", "static_single", "variable_output"),
-            link="https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers",
-        ),
-        Gap(
-            "never",
-            "nn.LSTM has no peepholes, nn.GRU resets after the product",
-            cells=("lstm_peephole", "gru_reset_before"),
-            variants=("dynamic", "variable_input"),
-            link="https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html",
-        ),
-        Gap(
-            "never",
-            "nn.LSTM wants proj_size smaller than hidden_size",
-            cells=("lstm_projection",),
-            variants=("dynamic", "variable_input"),
-            full_projection=True,
-            link="https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html",
-        ),
-        Gap(
-            "never",
-            "pack_padded_sequence refuses rows of length 0",
+            "Dynamo does not trace pack_padded_sequence, and how many rows a packed "
+            "step holds is data: no one graph",
             variants=("variable_input",),
-            zero_length=True,
-            link="https://docs.pytorch.org/docs/stable/generated/"
-            "torch.nn.utils.rnn.pack_padded_sequence.html",
+            link="https://docs.pytorch.org/docs/stable/compile/programming_model.html",
+        ),
+        Gap(
+            "never",
+            "mkldnn_rnn_layer is taken where the inputs need no gradient, and cannot "
+            "give the weights theirs: TypeError",
+            cells=("lstm",),
+            variants=("dynamic",),
+            dtypes=("float32",),
+            tasks=("sgd", "adam"),
         ),
     ),
+)
+
+INFO_CUDA = replace(
+    INFO,
+    name="torch@cuda",
+    # No device was here to measure on. The CUDA C++ Programming Guide, "Mathematical
+    # Functions", has for expf and tanhf 2 ulp, for exp 1 and for tanh 2, each from the
+    # correctly rounded result; from exp follows what 1 / (1 + exp(-x)) can err by, in
+    # two more roundings. cuDNN, whose kernels nn.RNN, nn.LSTM and nn.GRU are, documents
+    # nothing. Half precisions are computed in float32.
+    elementwise_ulp={
+        "tanh": {"float64": 2.5, "float32": 2.5, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 5.0, "float32": 7.0, "bfloat16": 1.0, "float16": 1.0},
+    },
+    options={**INFO.options, "device": "cuda"},
+    on_request="needs an NVIDIA GPU",
 )

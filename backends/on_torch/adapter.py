@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends.on_torch import cells, layers
-from backends.on_torch.cells import Tensors
+from backends.on_torch import cells, layers, settings, training
+from backends.on_torch.cells import Compute
 from harness.backend import Scalar
 from harness.spec import Array, Case, Outcome, Problem
 
-_VARIANTS: dict[str, Callable[[Problem], Tensors]] = {
+_VARIANTS: dict[str, Callable[[Case], Compute]] = {
     "basic": cells.basic,
     "static": cells.static,
     "static_single": cells.static_single,
@@ -23,52 +23,59 @@ _VARIANTS: dict[str, Callable[[Problem], Tensors]] = {
 
 
 class TorchBackend:
-    """Runs on the CPU, in inference mode."""
+    """Runs operation by operation, in inference mode unless gradients are asked for.
+
+    Args:
+        device: `cpu`, or `cuda`.
+        tf32: Whether products of float32 may be of TensorFloat-32's 10 bits.
+        deterministic: Whether only deterministic algorithms are used.
+        threads: Threads of one operation; 0 leaves them to PyTorch.
+
+    Raises:
+        Absent: There is no such device here.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str = "cpu",
+        tf32: bool = False,
+        deterministic: bool = True,
+        threads: int = 0,
+    ) -> None:
+        settings.check_device(device)
+        settings.put_in_force(tf32=tf32, deterministic=deterministic, threads=threads)
+        self._device = device
 
     def versions(self) -> dict[str, str]:
         """PyTorch's version."""
         return {"torch": str(torch.__version__)}
 
     def settings(self) -> dict[str, Scalar]:
-        """Report precision, kernels and threads."""
-        return {
-            "device": "cpu",
-            "float32_matmul_precision": torch.get_float32_matmul_precision(),
-            "deterministic": torch.are_deterministic_algorithms_enabled(),
-            "mkldnn": torch.backends.mkldnn.is_available(),
-            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-            "threads": torch.get_num_threads(),
-        }
+        """Report what is in force: precision, kernels and threads."""
+        return settings.in_force(self._device)
 
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
         case = problem.case
-        variant = _VARIANTS[case.variant]
-        tensors = {name: _tensor(array) for name, array in problem.arrays.items()}
-        gradient = case.task == "gradient"
-        with torch.inference_mode(mode=not gradient):
-            if gradient:
-                found = _with_gradients(variant, case, tensors)
+        compute = self._compute(case)
+        tensors = {
+            name: _tensor(array).to(self._device)
+            for name, array in problem.arrays.items()
+        }
+        with torch.inference_mode(mode=case.task == "forward"):
+            if case.trains:
+                found = training.with_updates(compute, case, tensors)
+            elif case.task == "gradient":
+                found = training.with_gradients(compute, case, tensors)
             else:
-                found = variant(Problem(case, tensors))
-            return {name: _array(tensor.detach()) for name, tensor in found.items()}
+                found = compute(Problem(case, tensors))
+            return {name: _array(tensor) for name, tensor in found.items()}
 
-
-def _with_gradients(
-    variant: Callable[[Problem], Tensors], case: Case, tensors: Tensors
-) -> Tensors:
-    """Give an outcome, and its seeded sum's gradients by everything that is real."""
-    leaves = {
-        name: tensor.requires_grad_()
-        for name, tensor in tensors.items()
-        if tensor.is_floating_point() and not name.startswith("cotangent_")
-    }
-    outcome = variant(Problem(case, tensors))
-    loss = sum((t * tensors[f"cotangent_{n}"]).sum() for n, t in outcome.items())
-    loss.backward()
-    # What the loss does not depend on has none, and will be missed.
-    found = {f"gradient_{n}": leaf.grad for n, leaf in leaves.items()}
-    return outcome | {name: grad for name, grad in found.items() if grad is not None}
+    def _compute(self, case: Case) -> Compute:
+        """Give what computes problems of a case."""
+        return _VARIANTS[case.variant](case)
 
 
 def _tensor(array: Array) -> Tensor:
@@ -83,6 +90,7 @@ def _tensor(array: Array) -> Tensor:
 
 def _array(tensor: Tensor) -> Array:
     """Copy to an array of its own."""
+    tensor = tensor.detach().cpu()
     if tensor.dtype == torch.bfloat16:
         bits = tensor.contiguous().view(torch.int16).numpy()
         return np.array(bits).view(ml_dtypes.bfloat16)

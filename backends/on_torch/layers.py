@@ -1,4 +1,7 @@
-"""The loops over time of `nn.RNN`, `nn.LSTM` and `nn.GRU`."""
+"""The loops over time of `nn.RNN`, `nn.LSTM` and `nn.GRU`.
+
+Each function here makes a case's layers once and gives what computes its problems.
+"""
 
 from collections.abc import Mapping
 from functools import partial
@@ -10,7 +13,7 @@ from torch.func import functional_call
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from backends.on_torch import layout
-from backends.on_torch.cells import Tensors
+from backends.on_torch.cells import Compute, Tensors
 from harness.backend import Unsupported
 from harness.spec import Case, Problem
 
@@ -24,48 +27,51 @@ _LAYERS: Mapping[str, Any] = {
 }
 
 
-def _layer(problem: Problem) -> tuple[Any, Tensors]:
-    """Give an `nn.RNN`, `nn.LSTM` or `nn.GRU` of all layers, and its weights.
+def _made(case: Case) -> Any:
+    """Make one `nn.RNN`, `nn.LSTM` or `nn.GRU` of all layers.
 
     These have no reverse direction alone: it runs here as the forward one.
     """
-    case = problem.case
     if case.cell not in _LAYERS:
         raise Unsupported(f"torch.nn has no layer for {case.cell}")
     if case.projection >= case.units:
         raise Unsupported("nn.LSTM wants proj_size smaller than hidden_size")
-    both = case.direction == "bidirectional"
-    module = _LAYERS[case.cell](
+    return _LAYERS[case.cell](
         case.features,
         case.units,
         num_layers=case.layers,
         bias=case.bias,
         batch_first=not case.time_major,
-        bidirectional=both,
+        bidirectional=case.direction == "bidirectional",
         dtype=getattr(torch, case.dtype),
         # nn.RNN and nn.GRU do not know the word.
         **({"proj_size": case.projection} if case.projection else {}),
     )
-    state: Tensors = {}
+
+
+def _weights(problem: Problem) -> Tensors:
+    """Give our weights under a layer's names: `weight_ih_l0_reverse`, …."""
+    case = problem.case
+    weights: Tensors = {}
+    both = case.direction == "bidirectional"
     for number, way in case.passes:
         suffix = f"_l{number}" + ("_reverse" if both and way == "reverse" else "")
         native = layout.to_native(case.cell, problem.weights(number, way))
-        state |= {name + suffix: tensor for name, tensor in native.items()}
-    return module, state
+        weights |= {name + suffix: tensor for name, tensor in native.items()}
+    return weights
 
 
-def _called(problem: Problem, inputs: Any) -> tuple[Any, Tensors]:
+def _called(layer: Any, problem: Problem, inputs: Any) -> tuple[Any, Tensors]:
     """Call a layer with our weights and states; `h_n`, `c_n` are stacked as ours are.
 
-    The weights replace the module's own for the call, so that gradients reach them.
+    The weights replace the layer's own for the call, so that gradients reach them.
     """
-    module, weights = _layer(problem)
-    h = problem["initial_h"]
+    weights, h = _weights(problem), problem["initial_h"]
     if "initial_c" not in problem.arrays:
-        outputs, final_h = functional_call(module, weights, (inputs, h))
+        outputs, final_h = functional_call(layer, weights, (inputs, h))
         return outputs, {"final_h": final_h}
     states = (h, problem["initial_c"])
-    outputs, (final_h, final_c) = functional_call(module, weights, (inputs, states))
+    outputs, (final_h, final_c) = functional_call(layer, weights, (inputs, states))
     return outputs, {"final_h": final_h, "final_c": final_c}
 
 
@@ -74,39 +80,50 @@ def _major(case: Case, x: Tensor) -> Tensor:
     return x.transpose(0, 1).contiguous() if case.time_major else x
 
 
-def dynamic(problem: Problem) -> Tensors:
+def dynamic(case: Case) -> Compute:
     """Call a layer on whole rows."""
-    case = problem.case
+    layer = _made(case)
     turned = [1] if case.direction == "reverse" else []
-    inputs: Any = problem["inputs"]
-    x = inputs.flip(turned)
-    outputs, finals = _called(problem, _major(case, x))
-    return {"outputs": _major(case, outputs).flip(turned), **finals}
+
+    def compute(problem: Problem) -> Tensors:
+        inputs: Any = problem["inputs"]
+        outputs, finals = _called(layer, problem, _major(case, inputs.flip(turned)))
+        return {"outputs": _major(case, outputs).flip(turned), **finals}
+
+    return compute
 
 
 def _reversed_within(lengths: Tensor, x: Tensor) -> Tensor:
     """Reverse each row of `[B, T, …]` within its own length; the rest stays."""
-    times = torch.arange(x.shape[1])
+    times = torch.arange(x.shape[1], device=x.device)
     last = lengths.unsqueeze(1) - 1
     order = torch.where(times <= last, last - times, times)
     return x.gather(1, order.unsqueeze(2).expand_as(x))
 
 
-def variable_input(problem: Problem) -> Tensors:
+def variable_input(case: Case) -> Compute:
     """Call a layer on packed rows, each of its own length."""
-    case, lengths = problem.case, problem["lengths"].long()  # type: ignore[attr-defined]
-    if int(lengths.min()) < 1:
-        raise Unsupported("pack_padded_sequence refuses rows of length 0")
+    layer = _made(case)
     reverse = case.direction == "reverse"
-    x = problem["inputs"]
-    x = _reversed_within(lengths, x) if reverse else x
-    packed = pack_padded_sequence(
-        _major(case, x), lengths, batch_first=not case.time_major, enforce_sorted=False
-    )
-    outputs, finals = _called(problem, packed)
-    padded, _ = pad_packed_sequence(
-        outputs, batch_first=not case.time_major, total_length=case.steps
-    )
-    padded = _major(case, padded)
-    padded = _reversed_within(lengths, padded) if reverse else padded
-    return {"outputs": padded, **finals}
+
+    def compute(problem: Problem) -> Tensors:
+        lengths: Any = problem["lengths"].long()  # type: ignore[attr-defined]
+        if int(lengths.min()) < 1:
+            raise Unsupported("pack_padded_sequence refuses rows of length 0")
+        x: Any = problem["inputs"]
+        x = _reversed_within(lengths, x) if reverse else x
+        packed = pack_padded_sequence(
+            _major(case, x),
+            lengths.cpu(),
+            batch_first=not case.time_major,
+            enforce_sorted=False,
+        )
+        outputs, finals = _called(layer, problem, packed)
+        padded, _ = pad_packed_sequence(
+            outputs, batch_first=not case.time_major, total_length=case.steps
+        )
+        padded = _major(case, padded)
+        padded = _reversed_within(lengths, padded) if reverse else padded
+        return {"outputs": padded, **finals}
+
+    return compute

@@ -6,24 +6,20 @@ correct implementation in the case's dtype can be from it, and on how far the fl
 value itself is from the truth.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.spec import Array, spacing
-
-FAILURE_PROBABILITY = 1e-9
-"""Chance, for one matrix product, that a correct backend exceeds its bound."""
+from harness.judge.bounds import likely, spacing, worst_case
+from harness.spec import Array
 
 REFERENCE_ULP = 4.0
 """Largest error of the reference's own tanh and logistic function in ulp of float64;
 NumPy's tanh was seen to err by 1.1, its `1 / (1 + exp(-x))` by 2.1."""
 
 _U64 = 2.0**-53
-_LARGEST_EXPONENT = 700.0  # exp of more is none of float64
 
 
 def _sigmoid(x: Array) -> Array:
@@ -39,6 +35,11 @@ class Float64:
         """Widen a value that is given."""
         del name  # nobody asks for it later
         return value.astype(np.float64)
+
+    def seen(self, value: Array, instead_of: Array) -> Array:
+        """Widen a value that a backend returned."""
+        del instead_of
+        return self.exactly(value)
 
     def weight(self, value: Array, name: str) -> Array:
         """Widen a weight."""
@@ -127,6 +128,11 @@ class Rounded:
         wide = value.astype(np.float64)
         return Bounded(wide, np.zeros_like(wide))
 
+    def seen(self, value: Array, instead_of: Bounded) -> Bounded:
+        """Take what a backend returned: its next step starts from these bits."""
+        del instead_of
+        return self.exactly(value)
+
     def weight(self, value: Array, name: str) -> Array:
         """Take a weight: every backend has its bits."""
         del name
@@ -196,8 +202,8 @@ class Rounded:
 
     def tanh(self, x: Bounded) -> Bounded:
         """Bound tanh: its steepest slope within the error, plus its own ulps."""
-        nearest_to_zero = np.maximum(np.abs(x.value) - x.error, 0.0)
-        slope = 1.0 - np.tanh(nearest_to_zero) ** 2
+        small = np.exp(-2.0 * np.maximum(np.abs(x.value) - x.error, 0.0))
+        slope = 4.0 * small / (1.0 + small) ** 2
         value = np.tanh(x.value)
         # No two numbers between -1 and 1 are farther apart than this.
         carried = np.minimum(x.error * slope, 1.0 + np.abs(value))
@@ -205,8 +211,9 @@ class Rounded:
 
     def sigmoid(self, x: Bounded) -> Bounded:
         """Bound the logistic function in the same way."""
-        nearest = _sigmoid(np.maximum(np.abs(x.value) - x.error, 0.0))
-        slope = nearest * (1.0 - nearest)
+        # Not y (1 - y), of which float64 leaves nothing from 37 on.
+        small = np.exp(-np.maximum(np.abs(x.value) - x.error, 0.0))
+        slope = small / (1.0 + small) ** 2
         value = _sigmoid(x.value)
         carried = np.minimum(x.error * slope, np.maximum(value, 1.0 - value))
         return self._function("sigmoid", value, carried)
@@ -250,25 +257,3 @@ def _equal_terms(products: list[tuple[Bounded, Array]]) -> NDArray[np.bool_]:
         rows = np.ptp(x.value, axis=-1, keepdims=True) == 0
         found = found | (rows & (np.ptp(w, axis=0) == 0))
     return found
-
-
-def worst_case(terms: int, unit: float) -> float:
-    """Largest relative error of a sum, against the sum of magnitudes.
-
-    `n u / (1 - n u)` (Higham 2002, section 3.1), whatever the order and the terms.
-    """
-    return terms * unit / (1 - terms * unit) if terms * unit < 1 else math.inf
-
-
-def likely(terms: int, unit: float, sums: int) -> float:
-    """Give the relative error that none of `sums` sums exceeds, as good as certainly.
-
-    `exp(lambda sqrt(n) u + n u^2 / (1 - u)) - 1` (Higham and Mary, SIAM J. Sci. Comput.
-    41(5), 2019, theorem 2.4), with lambda such that all hold together but for
-    `FAILURE_PROBABILITY`. It takes roundings for independent, which they are not where
-    all terms are equal. Never more than the worst case.
-    """
-    scale = math.sqrt(2 * math.log(2 * terms * max(sums, 1) / FAILURE_PROBABILITY))
-    exponent = (scale * math.sqrt(terms) * unit + terms * unit**2) / (1 - unit)
-    grown = math.expm1(exponent) if exponent < _LARGEST_EXPONENT else math.inf
-    return min(worst_case(terms, unit), grown)

@@ -1,6 +1,7 @@
 """The equations of every cell, written once over a small set of operations.
 
-`arithmetic` has the operations twice: in float64, and in float64 with an error bound.
+`arithmetic` has the operations twice: in float64, and in float64 with an error bound;
+`terms` has the terms that a known convention may have others for.
 A step maps inputs `x` `[..., I]` and states (`h` `[..., R]`, `c` `[..., H]`) to states.
 """
 
@@ -10,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.spec import CELLS, Array
 
 Value = TypeVar("Value")
@@ -22,6 +24,10 @@ class Operations(Protocol[Value]):
 
     def exactly(self, value: Array, name: str = "") -> Value:
         """Take an array as given, without error, under a name if it has one."""
+        ...
+
+    def seen(self, value: Array, instead_of: Value) -> Value:
+        """Take what a backend returned, in place of what was computed here."""
         ...
 
     def weight(self, value: Array, name: str) -> Any:
@@ -105,69 +111,76 @@ def _sum(
 
 
 def _rnn_tanh(
-    ops: Operations[Value], x: Value, state: State[Value], w: Weights
+    ops: Operations[Value], x: Value, state: State[Value], w: Weights, terms: Terms
 ) -> State[Value]:
     """Elman (1990): `tanh(x @ kernel + h @ recurrent_kernel + bias)`."""
-    return {"h": ops.tanh(_sum(ops, x, state["h"], w, 0))}
+    return {"h": terms.tanh(ops, _sum(ops, x, state["h"], w, 0))}
 
 
 def _rnn_relu(
-    ops: Operations[Value], x: Value, state: State[Value], w: Weights
+    ops: Operations[Value], x: Value, state: State[Value], w: Weights, terms: Terms
 ) -> State[Value]:
     """Le, Jaitly and Hinton (2015): the same with a rectifier."""
-    return {"h": ops.relu(_sum(ops, x, state["h"], w, 0))}
+    return {"h": terms.relu(ops, _sum(ops, x, state["h"], w, 0))}
 
 
 def _lstm(
-    ops: Operations[Value], x: Value, state: State[Value], w: Weights
+    ops: Operations[Value], x: Value, state: State[Value], w: Weights, terms: Terms
 ) -> State[Value]:
     """Gers, Schmidhuber, Cummins (2000); peepholes and projection: Sak et al. (2014).
 
     Gates i, f, g, o. `c' = f c + i g`, `h' = o tanh(c')`. Peepholes let i and f see c,
     and o see c'. TensorFlow 1 adds 1 to the forget gate when it runs.
     """
-    h, c = state["h"], state["c"]
+    h, old = state["h"], state["c"]
     i, f, g, o = (
         _sum(ops, x, h, w, number, offset)
         for number, offset in enumerate((0.0, 1.0, 0.0, 0.0))
     )
     if "peephole" in w:
-        i = ops.add(i, ops.scale(c, w["peephole"][0]))
-        f = ops.add(f, ops.scale(c, w["peephole"][1]))
-    kept = ops.mul(ops.sigmoid(f), c)
-    c = ops.add(kept, ops.mul(ops.sigmoid(i), ops.tanh(g)))
+        i = ops.add(i, ops.scale(old, w["peephole"][0]))
+        f = ops.add(f, ops.scale(old, w["peephole"][1]))
+    f, i, g = terms.sigmoid(ops, f), terms.sigmoid(ops, i), terms.tanh(ops, g)
+    c = terms.carry(ops, f, old, i, g)
     if "peephole" in w:
-        o = ops.add(o, ops.scale(c, w["peephole"][2]))
-    h = ops.mul(ops.sigmoid(o), ops.tanh(c))
+        o = ops.add(o, ops.scale(terms.peeped(ops, old, c), w["peephole"][2]))
+    out = terms.squash(ops, terms.shown(ops, old, c))
+    h = terms.gated(ops, terms.sigmoid(ops, o), out)
     if "projection" in w:
-        h = ops.affine([(h, w["projection"])], np.zeros(w["projection"].shape[1]))
+        h = terms.project(ops, h, w["projection"])
     return {"h": h, "c": c}
 
 
-def _gru(
-    ops: Operations[Value], x: Value, state: State[Value], w: Weights
-) -> State[Value]:
-    """Cho et al. (2014), version 3 of the preprint: r acts after the product.
+def reset_after(
+    ops: Operations[Value], x: Value, r: Value, h: Value, w: Weights
+) -> Value:
+    """Candidate of Cho et al. (2014), version 3 of the preprint: r after the product.
 
-    Gates r, z, n: `n = tanh(x Wn + bn + r (h Un + b_hn))`, `h' = z h + (1 - z) n`.
+    `x Wn + bn + r (h Un + b_hn)`.
     """
-    h, units = state["h"], w["units"].size
-    r, z = (ops.sigmoid(_sum(ops, x, h, w, number)) for number in (0, 1))
+    units = w["units"].size
     from_x = ops.affine([(x, gate(w, "kernel", 2, units))], gate(w, "bias", 2, units))
     recurrent = gate(w, "recurrent_kernel", 2, units)
-    from_h = ops.affine([(h, recurrent)], w["recurrent_bias"])
-    n = ops.tanh(ops.add(from_x, ops.mul(r, from_h)))
-    return {"h": ops.mix(z, h, n)}
+    from_h = ops.affine([(h, recurrent)], w.get("recurrent_bias", np.zeros(units)))
+    return ops.add(from_x, ops.mul(r, from_h))
 
 
-def _gru_reset_before(
-    ops: Operations[Value], x: Value, state: State[Value], w: Weights
+def reset_before(
+    ops: Operations[Value], x: Value, r: Value, h: Value, w: Weights
+) -> Value:
+    """Candidate of the same, version 1: `x Wn + bn + (r h) Un`."""
+    return _sum(ops, x, ops.mul(r, h), w, 2)
+
+
+def _gru(
+    ops: Operations[Value], x: Value, state: State[Value], w: Weights, terms: Terms
 ) -> State[Value]:
-    """Cho et al. (2014), version 1: `n = tanh(x Wn + bn + (r h) Un)`."""
+    """Cho et al. (2014): gates r, z, n, `h' = z h + (1 - z) tanh(n)`."""
     h = state["h"]
-    r, z = (ops.sigmoid(_sum(ops, x, h, w, number)) for number in (0, 1))
-    n = ops.tanh(_sum(ops, x, ops.mul(r, h), w, 2))
-    return {"h": ops.mix(z, h, n)}
+    r, z = (terms.sigmoid(ops, _sum(ops, x, h, w, number)) for number in (0, 1))
+    own = reset_after if "recurrent_bias" in w else reset_before
+    n = (terms.candidate or own)(ops, x, terms.reset(ops, r, z), h, w)
+    return {"h": terms.mix(ops, z, h, terms.tanh(ops, n))}
 
 
 _STEPS: dict[str, Callable[..., object]] = {
@@ -177,16 +190,21 @@ _STEPS: dict[str, Callable[..., object]] = {
     "lstm_peephole": _lstm,
     "lstm_projection": _lstm,
     "gru": _gru,
-    "gru_reset_before": _gru_reset_before,
+    "gru_reset_before": _gru,
 }
 
 
 def step(
-    ops: Operations[Value], cell: str, x: Value, state: State[Value], weights: Weights
+    ops: Operations[Value],
+    cell: str,
+    x: Value,
+    state: State[Value],
+    weights: Weights,
+    terms: Terms = AS_PUBLISHED,
 ) -> State[Value]:
     """Take one step of a cell with weights from `prepared`."""
-    taken: State[Value] = _STEPS[cell](ops, x, state, weights)  # type: ignore[assignment]
-    return taken
+    taken: State[Value] = _STEPS[cell](ops, x, state, weights, terms)  # type: ignore[assignment]
+    return {name: terms.kept(ops, value) for name, value in taken.items()}
 
 
 def prepared(cell: str, weights: Weights) -> dict[str, Array]:

@@ -15,8 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.judge.arithmetic import Bounded, Float64, Rounded
+from harness.judge.bounds import Held, ratio
 from harness.judge.decode import Choices, fed, judge_choices, reference_tokens
-from harness.judge.gradients import gradient_ratios, reference_gradients
+from harness.judge.gradients import hold_gradients, reference_gradients
+from harness.judge.training import hold_training, reference_training
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
 from harness.results import FirstBad
 from harness.spec import CELLS, Array, Case, Outcome, Problem
@@ -41,17 +43,16 @@ class Certificate(NamedTuple):
     """How many steps a pass takes before a time index, `[B, T, directions]`."""
     choices: Choices | None = None
     """Whether the tokens of `variable_output` are the best ones."""
-    gradients: Mapping[str, float] = MappingProxyType({})
-    """Gradient array → its deviation as a share of what is allowed."""
+    learned: Mapping[str, Held] = MappingProxyType({})
+    """Gradient or trained weight → what it was held to."""
 
     @property
     def headroom(self) -> float:
         """Worst |error| / bound of all; infinite if an element is not a number."""
         finals = [ratio.max() for ratio in self.final_ratios.values()]
         tokens = [self.choices.ratio.max()] if self.choices else []
-        return float(
-            max([self.ratio.max(), *finals, *tokens, *self.gradients.values()])
-        )
+        learned = [held.ratio.max() for held in self.learned.values()]
+        return float(max([self.ratio.max(), *finals, *tokens, *learned]))
 
     @property
     def steps_pass(self) -> bool:
@@ -61,9 +62,10 @@ class Certificate(NamedTuple):
 
     @property
     def is_vacuous(self) -> bool:
-        """Whether the bound is wider than the outputs in most places."""
+        """Whether a bound is wider than what it is for, in most places."""
         size = np.maximum(np.abs(self.state), 1.0)
-        return bool(np.median(~(self.bound < size)) > 0)
+        learned = any(held.is_vacuous for held in self.learned.values())
+        return learned or bool(np.median(~(self.bound < size)) > 0)
 
     @property
     def first_bad(self) -> FirstBad | None:
@@ -88,16 +90,16 @@ class Certificate(NamedTuple):
                 (t, row, unit % size),
                 -minus_times,
             )
-        for ratio in self.final_ratios.values():
-            if (ratio > 1).any():
-                at = np.unravel_index(int(ratio.argmax()), ratio.shape)
+        for final in self.final_ratios.values():
+            if (final > 1).any():
+                at = np.unravel_index(int(final.argmax()), final.shape)
                 number, row, unit = (int(i) for i in at)
                 where = (max(self.problem.case.steps - 1, 0), row, unit)
                 return _place(
                     self.problem.case,
                     self.problem.case.passes[number],
                     where,
-                    ratio[at],
+                    final[at],
                 )
         return None
 
@@ -133,8 +135,9 @@ def certify(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> Certif
         return steps._replace(choices=choices)
     steps = certify_steps(problem, outcome, ulp)
     if problem.case.task == "gradient":
-        wanted = reference_gradients(problem)
-        return steps._replace(gradients=gradient_ratios(problem, outcome, wanted))
+        return steps._replace(learned=hold_gradients(problem, outcome, ulp))
+    if problem.case.trains:
+        return steps._replace(learned=hold_training(problem, outcome, ulp))
     return steps
 
 
@@ -158,7 +161,7 @@ def certify_steps(
         state,
         residual,
         exact.outputs.error,
-        ratio=_ratio(residual, exact.outputs.error),
+        ratio=ratio(residual, exact.outputs.error),
         final_ratios=finals,
         processed=np.stack(orders, axis=-1),
     )
@@ -167,18 +170,7 @@ def certify_steps(
 def _final_ratio(values: list[Bounded], got: Array) -> Array:
     value = np.stack([v.value for v in values])
     error = np.stack([v.error for v in values])
-    return _ratio(got - value, error)
-
-
-def _ratio(error: Array, bound: Array) -> Array:
-    """|error| / bound; what is not a number is as bad as can be, and 0 / 0 is right.
-
-    A bound that is none any more, having grown without limit, rejects nothing.
-    """
-    bound = np.where(np.isnan(bound), np.inf, bound)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        ratio = np.where(error == 0, 0.0, np.abs(error) / bound)
-    return np.where(np.isnan(ratio), np.inf, ratio)
+    return ratio(got - value, error)
 
 
 def reference(problem: Problem) -> dict[str, Array]:
@@ -188,9 +180,12 @@ def reference(problem: Problem) -> dict[str, Array]:
         return {**reference(fed(problem, tokens)), "tokens": tokens}
     exact = trajectory(Float64(), problem)
     finals = {f"final_{name}": np.stack(v) for name, v in exact.finals.items()}
-    asked = problem.case.task == "gradient"
-    gradients = reference_gradients(problem) if asked else {}
-    return {"outputs": exact.outputs, **finals, **gradients}
+    learned: dict[str, Array] = {}
+    if problem.case.task == "gradient":
+        learned = reference_gradients(problem)
+    elif problem.case.trains:
+        learned = reference_training(problem)
+    return {"outputs": exact.outputs, **finals, **learned}
 
 
 def pair_headroom(first: Certificate, second: Certificate) -> float:
@@ -205,7 +200,7 @@ def pair_headroom(first: Certificate, second: Certificate) -> float:
         steps_apart = (first.state - first.residual) - (second.state - second.residual)
         difference = first.residual - second.residual
         spread = 2 * np.abs(steps_apart) + 2 * _spread(first, second)
-    return float(_ratio(difference, first.bound + second.bound + spread).max())
+    return float(ratio(difference, first.bound + second.bound + spread).max())
 
 
 def _spread(first: Certificate, second: Certificate) -> Array:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.judge.bounds import spacing
 from harness.results import Figures
-from harness.spec import Array, spacing
+from harness.spec import Array
 
 _BLOCK = 1 << 15  # elements whose float64 working copies stay in a core's cache
 

@@ -1,8 +1,9 @@
-"""The operations of a cell a third time: float64 values that know where they are from.
+"""The operations of a cell a third time: values that know where they are from.
 
 Reverse accumulation over the equations that the judge has anyway (Griewank and Walther,
 Evaluating Derivatives, 2nd ed. (2008), chapter 3), so that no gradient is derived by
-hand.
+hand. Over `Float64Adjoint` it gives gradients, over `RoundedAdjoint` these and how far
+off a correct backend's may be: the bounds of the way there flow back with them.
 """
 
 from collections.abc import Callable
@@ -12,71 +13,99 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.judge.arithmetic import Float64
+from harness.judge.adjoint import Outer, Placed, Rows, Through
 from harness.spec import Array
 
-Pull = Callable[[Array], Array]
+Pull = Callable[[Any], Any]
+"""The gradient of a value → the contribution to that of one it was made of."""
 
-_FLOAT64 = Float64()
+
+def _through(weight: "Node", gradient: Any) -> Through:
+    return Through(gradient, weight.value)
 
 
 class Node:
-    """A value, how its gradient flows back, and that gradient once it is known."""
+    """A value, what it was made of, and what has flowed back to it."""
 
     def __init__(
-        self, tape: "Tape", value: Array, parents: list[tuple["Node", Pull]]
+        self, tape: "Tape", value: Any, parents: list[tuple["Node", Pull]]
     ) -> None:
         self._tape = tape
         self.value = value
         self.parents = parents
-        self.gradient = np.zeros_like(value)
+        self.parts: list[Any] = []
+        self.slices: dict[str, Node] = {}
 
     def __getitem__(self, index: Any) -> "Node":
-        """Cut out a part; its gradient goes back to its place."""
-        return self._tape.take(self, index)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.value.size
+        """Cut a part out of a weight; its gradient goes back to its place."""
+        key = str(index)
+        if key not in self.slices:
+            self.slices[key] = self._tape.weight_part(self, index)
+        return self.slices[key]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the value."""
-        return self.value.shape
+        return np.shape(getattr(self.value, "value", self.value))
 
 
 class Tape:
-    """Records operations; `backward` then gives gradients of what was read by name."""
+    """Records operations; `backward` then gives gradients of what was read by name.
 
-    def __init__(self) -> None:
+    Args:
+        ops: The arithmetic, `Float64Adjoint` or `RoundedAdjoint`.
+
+    """
+
+    def __init__(self, ops: Any) -> None:
+        self._ops = ops
         self._nodes: list[Node] = []
-        self.read: dict[str, Node] = {}
+        self._weights: set[int] = set()
+        self._read: dict[str, Node] = {}
 
-    def _node(self, value: Array, *parents: tuple[Node, Pull]) -> Node:
-        node = Node(self, np.asarray(value), list(parents))
+    def _node(self, value: Any, *parents: tuple[Node, Pull]) -> Node:
+        node = Node(self, value, list(parents))
         self._nodes.append(node)
         return node
 
     def exactly(self, value: Array, name: str = "") -> Node:
         """Take an array as given; under a name its gradient can be asked for."""
-        node = self._node(value.astype(np.float64))
+        node = self._node(self._ops.exactly(value))
         if name:
-            self.read[name] = node
+            self._read[name] = node
         return node
+
+    def seen(self, value: Array, instead_of: Node) -> Node:
+        """Take what a backend returned; its gradient flows on to what made it."""
+        return self._node(self._ops.exactly(value), (instead_of, lambda g: g))
 
     def weight(self, value: Array, name: str) -> Node:
         """Take a weight, by name."""
-        return self.exactly(value, name)
+        node = self._node(self._ops.weight(value, name))
+        self._weights.add(id(node))
+        self._read[name] = node
+        return node
 
-    def backward(self, seeds: list[tuple[Node, Array]]) -> dict[str, Array]:
+    def weight_part(self, weight: Node, index: Any) -> Node:
+        """Cut a part out of a weight."""
+        part = self._node(weight.value[index], (weight, lambda g: Placed(g, index)))
+        self._weights.add(id(part))
+        return part
+
+    def backward(self, seeds: list[tuple[Node, Array]]) -> dict[str, Any]:
         """Give the gradients of `sum(seed * value)` by everything read by name."""
         for node, seed in seeds:
-            node.gradient = node.gradient + seed
+            node.parts.append(self._ops.exactly(seed))
+        gradients: dict[int, Any] = {}
         for node in reversed(self._nodes):
-            for parent, pull in node.parents:
-                parent.gradient = parent.gradient + pull(node.gradient)
-        return {name: node.gradient for name, node in self.read.items()}
+            is_weight = id(node) in self._weights
+            collect = self._ops.of_weight if is_weight else self._ops.fan_in
+            gradient = collect(node.shape, node.parts)
+            gradients[id(node)] = gradient
+            if node.parts:
+                for parent, pull in node.parents:
+                    parent.parts.append(pull(gradient))
+        return {name: gradients[id(node)] for name, node in self._read.items()}
 
     def affine(
         self,
@@ -85,107 +114,92 @@ class Tape:
         offset: float = 0.0,
     ) -> Node:
         """Sum of `x @ w` over the pairs, plus the bias."""
-        del offset
-        if not isinstance(bias, Node):
-            bias = self.exactly(bias)
-        value = sum((x.value @ w.value for x, w in products), start=bias.value)
-        parents: list[tuple[Node, Pull]] = [(bias, partial(_summed, bias.shape))]
+        given = bias.value if isinstance(bias, Node) else bias
+        pairs = [(x.value, w.value) for x, w in products]
+        parents: list[tuple[Node, Pull]] = []
+        if isinstance(bias, Node):
+            parents.append((bias, Rows))
         for x, w in products:
-            parents += [(x, partial(_through, w)), (w, partial(_outer, x))]
-        return self._node(np.asarray(value), *parents)
+            parents += [(x, partial(_through, w)), (w, partial(Outer, x.value))]
+        return self._node(self._ops.affine(pairs, given, offset), *parents)
 
     def add(self, a: Node, b: Node) -> Node:
         """Sum."""
-        return self._node(a.value + b.value, (a, lambda g: g), (b, lambda g: g))
+        value = self._ops.add(a.value, b.value)
+        return self._node(value, (a, lambda g: g), (b, lambda g: g))
 
     def mul(self, a: Node, b: Node) -> Node:
         """Product, element by element."""
+        mul = self._ops.mul
         return self._node(
-            a.value * b.value,
-            (a, lambda g: g * b.value),
-            (b, lambda g: g * a.value),
+            mul(a.value, b.value),
+            (a, lambda g: mul(g, b.value)),
+            (b, lambda g: mul(g, a.value)),
         )
 
     def scale(self, a: Node, weight: Node) -> Node:
         """Product with a weight, element by element."""
+        scale, mul = self._ops.scale, self._ops.mul
         return self._node(
-            a.value * weight.value,
-            (a, lambda g: g * weight.value),
-            (weight, lambda g: _summed(weight.shape, g * a.value)),
+            scale(a.value, weight.value),
+            (a, lambda g: scale(g, weight.value)),
+            (weight, lambda g: Rows(mul(g, a.value))),
         )
 
     def mix(self, z: Node, a: Node, b: Node) -> Node:
         """`z a + (1 - z) b`."""
+        mul, ops = self._ops.mul, self._ops
         return self._node(
-            z.value * a.value + (1 - z.value) * b.value,
-            (z, lambda g: g * (a.value - b.value)),
-            (a, lambda g: g * z.value),
-            (b, lambda g: g * (1 - z.value)),
+            ops.mix(z.value, a.value, b.value),
+            (z, lambda g: mul(g, ops.difference(a.value, b.value))),
+            (a, lambda g: mul(g, z.value)),
+            (b, lambda g: mul(g, ops.complement(z.value))),
         )
 
     def tanh(self, x: Node) -> Node:
         """Hyperbolic tangent."""
-        y = np.tanh(x.value)
-        return self._node(y, (x, lambda g: g * (1 - y) * (1 + y)))
+        ops, y = self._ops, self._ops.tanh(x.value)
+        return self._node(y, (x, lambda g: ops.mul(g, ops.tanh_slope(y))))
 
     def sigmoid(self, x: Node) -> Node:
         """Logistic function."""
-        y = _FLOAT64.sigmoid(x.value)
-        return self._node(y, (x, lambda g: g * y * (1 - y)))
+        ops, y = self._ops, self._ops.sigmoid(x.value)
+        return self._node(y, (x, lambda g: ops.mul(g, ops.sigmoid_slope(y))))
 
     def relu(self, x: Node) -> Node:
-        """Larger one of x and 0; its gradient at 0 is 0, as everywhere."""
-        return self._node(np.maximum(x.value, 0.0), (x, lambda g: g * (x.value > 0)))
+        """Larger one of x and 0."""
+        ops, y = self._ops, self._ops.relu(x.value)
+        return self._node(y, (x, lambda g: ops.mul(g, ops.relu_slope(x.value))))
 
     def where(self, mask: NDArray[np.bool_], a: Node, b: Node) -> Node:
         """Take `a` where the mask holds, else `b`."""
+        ops, zero = self._ops, self._ops.exactly(np.zeros(()))
         return self._node(
-            np.where(mask, a.value, b.value),
-            (a, lambda g: np.where(mask, g, 0.0)),
-            (b, lambda g: np.where(mask, 0.0, g)),
+            ops.where(mask, a.value, b.value),
+            (a, lambda g: ops.where(mask, g, zero)),
+            (b, lambda g: ops.where(mask, zero, g)),
         )
 
     def take(self, value: Node, index: Any) -> Node:
         """Index a value; no element is taken twice."""
-
-        def pull(gradient: Array) -> Array:
-            back = np.zeros_like(value.value)
-            back[index] = gradient
-            return back
-
-        return self._node(value.value[index], (value, pull))
+        taken = self._ops.take(value.value, index)
+        return self._node(taken, (value, lambda g: Placed(g, index)))
 
     def stack(self, values: list[Node]) -> Node:
         """Stack along axis 1, that of time."""
-        parents = [(v, lambda g, t=t: g[:, t]) for t, v in enumerate(values)]
-        return self._node(np.stack([v.value for v in values], axis=1), *parents)
+        ops = self._ops
+        parents = [
+            (v, lambda g, t=t: ops.take(g, (slice(None), t)))
+            for t, v in enumerate(values)
+        ]
+        return self._node(ops.stack([v.value for v in values]), *parents)
 
     def concatenate(self, values: list[Node]) -> Node:
         """Join along the last axis."""
+        ops = self._ops
         ends = np.cumsum([v.shape[-1] for v in values])
         parents = [
-            (v, lambda g, end=end, size=v.shape[-1]: g[..., end - size : end])
+            (v, lambda g, part=slice(end - v.shape[-1], end): ops.take(g, (..., part)))
             for v, end in zip(values, ends, strict=True)
         ]
-        return self._node(np.concatenate([v.value for v in values], axis=-1), *parents)
-
-
-def _rows(array: Array) -> Array:
-    """Make one axis of all but the last."""
-    return array.reshape(-1, array.shape[-1])
-
-
-def _through(w: Node, gradient: Array) -> Array:
-    """Pull the gradient of `x @ w` back to x."""
-    return np.asarray(gradient @ w.value.T)
-
-
-def _outer(x: Node, gradient: Array) -> Array:
-    """Pull the gradient of `x @ w` back to w."""
-    return np.asarray(_rows(x.value).T @ _rows(gradient))
-
-
-def _summed(shape: tuple[int, ...], gradient: Array) -> Array:
-    """Undo the broadcasting of a value of a shape along leading axes."""
-    lead = gradient.ndim - len(shape)
-    return np.asarray(gradient.sum(axis=tuple(range(lead))))
+        return self._node(ops.concatenate([v.value for v in values]), *parents)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.judge.cells import Operations, State, Value, prepared, step
+from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.spec import CELLS, Array, Problem
 
 
@@ -23,7 +24,10 @@ class Trajectory(NamedTuple, Generic[Value]):
 
 
 def trajectory(
-    ops: Operations[Value], problem: Problem, observed: Array | None = None
+    ops: Operations[Value],
+    problem: Problem,
+    observed: Array | None = None,
+    terms: Terms = AS_PUBLISHED,
 ) -> Trajectory[Value]:
     """Go through a problem.
 
@@ -31,6 +35,7 @@ def trajectory(
         ops: The arithmetic.
         problem: The problem.
         observed: Outputs of a backend, `[B, T, R * directions]`, float64.
+        terms: Terms of the equations.
 
     """
     case = problem.case
@@ -43,7 +48,7 @@ def trajectory(
             seen = None
             if observed is not None and layer == case.layers - 1:
                 seen = observed[..., number * size : (number + 1) * size]
-            made, final = _pass(ops, problem, (layer, way), x, seen)
+            made, final = _pass(ops, problem, (layer, way), x, seen, terms)
             outputs.append(made)
             for state, value in final.items():
                 finals[state].append(value)
@@ -77,6 +82,7 @@ def _pass(
     which: tuple[int, str],
     x: Value,
     seen: Array | None,
+    terms: Terms,
 ) -> tuple[Value, State[Value]]:
     """One direction of one layer: outputs `[B, T, R]` by time, and final states."""
     case, lengths = problem.case, row_lengths(problem)
@@ -103,11 +109,12 @@ def _pass(
     outputs = []
     for s in range(case.steps):
         if before is not None:
-            start_of_step = {**state, "h": ops.exactly(before[:, s])}
+            seen_h = ops.seen(before[:, s], state["h"])
+            start_of_step = {**state, "h": seen_h}
         else:
             start_of_step = state
         now = ops.take(steps, (slice(None), s))
-        taken = step(ops, case.cell, now, start_of_step, weights)
+        taken = step(ops, case.cell, now, start_of_step, weights, terms)
         valid = (s < lengths)[:, np.newaxis]
         state = {name: ops.where(valid, taken[name], state[name]) for name in state}
         outputs.append(ops.where(valid, taken["h"], zeros))

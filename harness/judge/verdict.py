@@ -7,6 +7,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.backend import BackendInfo, Gap
+from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError
 from harness.folder import Entry, RunFolder
 from harness.judge.certify import Certificate, certify, reference
@@ -14,6 +15,7 @@ from harness.judge.compare import compare
 from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
 from harness.judge.pairs import odd_one_out, pairs
+from harness.judge.peers import peers
 from harness.judge.weak import weaknesses
 from harness.results import (
     Figures,
@@ -24,14 +26,14 @@ from harness.results import (
     Verdict,
     summarize,
 )
-from harness.spec import Case, Outcome, Problem, contract_violations, nonfinite
+from harness.spec import Array, Case, Outcome, Problem
 
 PUBLISHED_ALLOWED = 1e-6
 """Printed tables carry 8 digits of what was itself float32; 5.9e-7 was the largest
 deviation seen from any backend here."""
 
 
-_VACUOUS = "the bound has grown wider than the outputs: nothing is shown by it"
+_VACUOUS = "a bound has grown wider than what it is for: nothing is shown by it"
 
 
 class Judged(NamedTuple):
@@ -151,6 +153,7 @@ def _judge_numbers(
         "headroom": headroom if np.isfinite(headroom) else None,
         "figures": _figures(problem, truth, outcome, certificate),
         "published": published,
+        "peers": peers(problem, truth, outcome),
         "first_bad": certificate.first_bad,
     }
     if headroom > 1:
@@ -199,7 +202,7 @@ def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
 
 
 def _apart_from_steps(certificate: Certificate) -> str:
-    """Say which tokens or gradients exceed what is allowed, if no step does."""
+    """Say which tokens, gradients or trained weights exceed what is allowed."""
     if not certificate.steps_pass:
         return ""
     words = []
@@ -209,12 +212,21 @@ def _apart_from_steps(certificate: Certificate) -> str:
             f"tokens: {int((ratio > 1).sum())} of {ratio.size} are not the best choice "
             f"nor tied with it; worst {ratio.max():.3g}x at (row {row}, step {t})"
         )
-    words += [
-        f"{name}: {ratio:.3g}x as far from the reference's as is allowed"
-        for name, ratio in certificate.gradients.items()
-        if ratio > 1
-    ]
+    for name, (ratio, _) in certificate.learned.items():
+        if (ratio > 1).any():
+            words.append(
+                f"{name}: {int((ratio > 1).sum())} of {ratio.size} elements outside "
+                f"the bound; worst {ratio.max():.3g}x{_first_update(name, ratio)}"
+            )
     return "; ".join(words)
+
+
+def _first_update(name: str, ratio: Array) -> str:
+    """Say after which update a trained weight is wrong first."""
+    if not name.startswith("trained_"):
+        return ""
+    wrong = (ratio > 1).reshape(len(ratio), -1).any(axis=1)
+    return f", first after update {int(wrong.argmax()) + 1}"
 
 
 def _first(certificate: Certificate) -> list[str]:

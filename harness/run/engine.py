@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.backend import BackendInfo
+from harness.backend import Absent, BackendInfo
 from harness.errors import UsageError
 from harness.folder import Entry, RunFolder
 from harness.results import BackendRecord
@@ -59,9 +59,10 @@ class Runner:
     def entry(self, problem: Problem) -> Entry:
         """Compute one problem, keep its outcome, and say what came of it."""
         case, name = problem.case.id, self._info.name
+        worker = None if self._absent else self._started()
         if self._absent:
             return Entry(case, name, "absent", self._absent)
-        if not (worker := self._started()):
+        if not worker:
             return Entry(case, name, "error", f"did not start: {self._never_started}")
         try:
             kind, *rest = worker.run(name, problem, self._timeout)
@@ -81,6 +82,9 @@ class Runner:
         self._worker = Worker(self._folder.log(self._info.name))
         try:
             self.record = self._worker.load(self._info)
+        except Absent as reason:
+            self._absent = str(reason)
+            self.close()
         except WorkerError as error:
             self._never_started = str(error)
             self.close()

@@ -9,7 +9,7 @@ import msgspec
 
 import harness
 from harness.arrays import pack
-from harness.backend import BackendInfo
+from harness.backend import Absent, BackendInfo
 from harness.results import BackendRecord
 from harness.run.worker import BOOTSTRAP
 from harness.spec import Problem
@@ -54,10 +54,13 @@ class Worker:
         """Import a backend's framework and construct its adapter.
 
         Raises:
+            Absent: What it runs on is not here.
             WorkerError: It could not be, or the process died of it.
 
         """
         answer = self._ask(START_TIMEOUT, "load", msgspec.json.encode(info))
+        if answer[0] == "absent":
+            raise Absent(str(answer[1]))
         if answer[0] != "loaded":
             raise WorkerError(str(answer[1]))
         try:

@@ -5,10 +5,15 @@ import importlib.util
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any
 
-from harness.backend import BackendInfo
+from msgspec.structs import replace
+
+from harness.backend import BackendInfo, Scalar
 from harness.errors import ParityError, UsageError, unknown_name
 
 ENTRY_POINT_GROUP = "rnn_parity.backends"
+
+_SWITCH = {"on": True, "off": False}
+_MOST_DIGITS = 7
 
 BUILT_IN = (
     "backends.on_numpy:INFO",
@@ -17,6 +22,10 @@ BUILT_IN = (
     "backends.on_torch:INFO",
     "backends.on_jax:INFO",
     "backends.on_jax:INFO_EAGER",
+    "backends.on_torch:INFO_COMPILE",
+    "backends.on_torch:INFO_CUDA",
+    "backends.on_tensorflow:INFO_XLA",
+    "backends.on_jax:INFO_CUDA",
 )
 
 
@@ -93,13 +102,52 @@ def select_backends(names: list[str]) -> list[BackendInfo]:
     """Give the named backends, or all known ones if none is named.
 
     Raises:
-        UsageError: A name is unknown, or a backend that was named is not installed.
+        UsageError: A name or a setting is unknown, or a backend that was named is not
+            installed.
 
     """
     known = known_backends()
-    for name in names:
-        if name not in known:
-            raise unknown_name("backend", name, known)
-        if reason := absence(known[name]):
-            raise UsageError(f"backend {name} cannot run here: {reason}")
-    return [known[name] for name in dict.fromkeys(names or known)]
+    if not names:
+        return [info for info in known.values() if not info.on_request]
+    found = [with_settings(known, name) for name in names]
+    for info in found:
+        if reason := absence(info):
+            raise UsageError(f"backend {info.name} cannot run here: {reason}")
+    return list({info.name: info for info in found}.values())
+
+
+def with_settings(known: dict[str, BackendInfo], name: str) -> BackendInfo:
+    """Give a backend by its name, which may set options: `torch@cuda+tf32=on`.
+
+    The name stays as it was written, so that one run can hold two settings side by
+    side.
+
+    Raises:
+        UsageError: There is no such backend, option or value.
+
+    """
+    if name in known:
+        return known[name]
+    base, *chosen = name.split("+")
+    if base not in known:
+        raise unknown_name("backend", base, known)
+    options, settings = dict(known[base].options), known[base].settings
+    for words in chosen:
+        option, _, value = words.partition("=")
+        if option not in settings:
+            raise unknown_name(f"setting of {base}", option, settings)
+        options[option] = _value(f"{base}+{option}", value, options[option])
+    return replace(known[base], name=name, options=options)
+
+
+def _value(what: str, text: str, usual: Scalar) -> Scalar:
+    """Read a setting's value, of the type of the usual one."""
+    if isinstance(usual, bool):
+        if text in _SWITCH:
+            return _SWITCH[text]
+        raise UsageError(f"{what} is a switch: {what}=on or {what}=off, not {text!r}")
+    if isinstance(usual, int):
+        if text.isdecimal() and len(text) < _MOST_DIGITS:
+            return int(text)
+        raise UsageError(f"{what} is a number, as in {what}={usual}; not {text!r}")
+    return text

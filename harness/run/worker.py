@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from harness.arrays import pack, unpack
-from harness.backend import Backend, BackendInfo, Unsupported
+from harness.backend import Absent, Backend, BackendInfo, Unsupported
 from harness.results import BackendRecord
 from harness.spec import Case, Outcome, Problem
 
@@ -47,6 +47,8 @@ def serve(channel: Any, log: str) -> None:
             else:
                 name, case, data = arguments
                 channel.send(adapters[name].answer(case, data))
+        except Absent as reason:
+            channel.send(("absent", _one_line(reason) or "no reason given"))
         except Unsupported as reason:
             channel.send(("unsupported", _one_line(reason) or "no reason given"))
         except BaseException as error:  # noqa: BLE001 - an adapter may raise anything

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from harness.arrays import unpack
+from harness.judge.bounds import spacing
 from harness.run.process import Worker
-from harness.spec import DTYPES, Array, Case, Problem, spacing
+from harness.spec import DTYPES, Array, Case, Problem
 from support import BACKENDS, installed
 
 SAMPLES = 100_000

@@ -10,11 +10,14 @@ from fixtures import catalogue
 from fixtures.faults import FAULTS, KINDS, Planted, plant
 from fixtures.faults.decoding import Decoder
 from fixtures.faults.equations import Equations, computed
+from fixtures.faults.fault import Held
+from fixtures.faults.training import Loop
 from harness.arrays import unpack
+from harness.contract import contract_violations
 from harness.judge.certify import certify
 from harness.judge.decode import well_formed
 from harness.run.process import Worker
-from harness.spec import CELLS, Case, Outcome, Problem, contract_violations
+from harness.spec import CELLS, Case, Outcome, Problem
 from support import honest, installed
 
 
@@ -51,9 +54,20 @@ def decoding(cell: str, layers: int) -> Problem:
     return catalogue.build(case)
 
 
-def gradient_cases(cell: str) -> list[Case]:
-    forms = ("dynamic -gradient-f64", "variable_input -bidirectional-gradient-f32")
-    return [plain(cell, form) for form in forms]
+LEARNING = {
+    "gradients": (
+        "dynamic -gradient-f64",
+        "variable_input -bidirectional-gradient-f32",
+    ),
+    "training": ("dynamic -sgd-f64", "dynamic -adam-f64", "dynamic -adam-f32"),
+}
+
+
+def learning(cell: str, kind: str) -> list[Case]:
+    """Give the cases that faults of a kind are planted in, if it is about gradients."""
+    cases = [plain(cell, form) for form in LEARNING.get(kind, ())]
+    # Ten updates of few steps take as long as one gradient of many.
+    return [replace(case, steps=2) if case.trains else case for case in cases]
 
 
 def is_caught(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> bool:
@@ -70,7 +84,7 @@ def is_caught(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> bool
 
 def missed(cell: str, kind: str) -> tuple[list[str], set[str]]:
     """Give the cases in which a planted fault shows nothing, and the faults planted."""
-    cases = gradient_cases(cell) if kind == "gradients" else fed_cases(cell)
+    cases = learning(cell, kind) or fed_cases(cell)
     if kind in {"layout", "equations", "precision"}:
         # Neither lengths nor missing biases matter to these.
         cases = [cases[1], cases[3], cases[-1]]
@@ -82,8 +96,10 @@ def missed(cell: str, kind: str) -> tuple[list[str], set[str]]:
             case = problem.case
             if not fault.applies(case):
                 continue
-            if case.task == "gradient":
-                outcome = fault.run(honest, problem, {})
+            if case.task != "forward":
+                held: Held = {}
+                for _ in range(fault.calls):
+                    outcome = fault.run(honest, problem, held)
             else:
                 adapter = Planted(inner=on_numpy.INFO.adapter, fault=name)
                 for _ in range(fault.calls):
@@ -106,7 +122,7 @@ def test_every_fault_is_caught_in_every_case_that_it_applies_to(
 
 def test_every_fault_applies_to_some_case_and_has_one_name() -> None:
     cases = [case for cell in CELLS for case in fed_cases(cell)]
-    cases += [case for cell in CELLS for case in gradient_cases(cell)]
+    cases += [c for cell in CELLS for kind in LEARNING for c in learning(cell, kind)]
     cases += [decoding(cell, 1).case for cell in CELLS]
     idle = [
         name for name, fault in FAULTS.items() if not any(map(fault.applies, cases))
@@ -128,6 +144,16 @@ def test_the_equations_that_faults_are_made_of_are_right_themselves(cell: str) -
         assert not is_caught(problem, outcome, on_numpy.INFO.ulp(problem.case))
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_loop_that_faults_of_training_are_made_of_is_right_itself(
+    cell: str,
+) -> None:
+    for case in learning(cell, "training"):
+        problem = catalogue.build(case)
+        outcome = Loop().run(honest, problem, {})
+        assert not is_caught(problem, outcome, on_numpy.INFO.ulp(case)), case.id
+
+
 @pytest.mark.parametrize("cell", ["rnn_tanh", "rnn_relu", "lstm", "gru"])
 def test_every_fault_around_torch_is_caught(
     cell: str, workers: Callable[[str], Worker]
@@ -136,15 +162,15 @@ def test_every_fault_around_torch_is_caught(
     forms = ("dynamic -f64", "variable_input -bidirectional-f64", "dynamic -L2-f64")
     fed = [catalogue.build(plain(cell, form)) for form in forms]
     problems = [*fed, decoding(cell, 1)]
-    gradients = [catalogue.build(case) for case in gradient_cases(cell)]
+    taught = {k: [catalogue.build(c) for c in learning(cell, k)] for k in LEARNING}
     worker.load(info)
-    for problem in [*problems, *gradients]:
+    for problem in [*problems, *taught["gradients"], *taught["training"]]:
         outcome = computed_by(worker, info.name, problem)
         assert not is_caught(problem, outcome, info.ulp(problem.case)), problem.case.id
     found, planted = [], 0
     for kind, faults in KINDS.items():
         for name, fault in faults.items():
-            of_kind = gradients if kind == "gradients" else problems
+            of_kind = taught.get(kind, problems)
             asked = [p for p in of_kind if fault.applies(p.case) and not fault.by_hand]
             if not asked:
                 continue

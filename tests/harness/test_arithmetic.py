@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from harness.judge.arithmetic import Bounded, Float64, Rounded, likely, worst_case
+from harness.judge.arithmetic import Bounded, Float64, Rounded
+from harness.judge.bounds import likely, worst_case
 from harness.spec import Array
 
 U32 = 2.0**-24
@@ -185,3 +186,28 @@ def test_the_reference_adds_and_bends_without_rounding_to_the_dtype() -> None:
     summed = ops.affine([(x, np.array([[3.0], [5.0]]))], np.array([-1.0]))
     assert summed == pytest.approx(np.array([[0.3]]), rel=1e-15)
     assert ops.tanh(summed)[0, 0] == pytest.approx(math.tanh(0.3), rel=1e-15)
+
+
+@pytest.mark.parametrize("x", [-5.0, -37.5, -80.0, 37.5, 300.0])
+def test_an_error_before_the_logistic_function_comes_through_where_it_is_tiny(
+    x: float,
+) -> None:
+    # y (1 - y) is nothing in float64 from 37 on; y itself is 1e-17 and still moves.
+    error = 1e-5
+    ops = Rounded("float32", {"sigmoid": 4.0})
+    bound = ops.sigmoid(Bounded(np.array([x]), np.array([error])))
+    for moved in (x - error, x + error):
+        size = math.exp(-abs(moved))
+        exact = 1 / (1 + size) if moved > 0 else size / (1 + size)
+        assert abs(exact - bound.value[0]) <= bound.error[0]
+
+
+@pytest.mark.parametrize("x", [-0.01, 3.0, -25.0])
+def test_an_error_before_tanh_comes_through(x: float) -> None:
+    error = 1e-3
+    ops = Rounded("float64", {"tanh": 0.0})
+    bound = ops.tanh(Bounded(np.array([x]), np.array([error])))
+    for moved in (x - error, x + error):
+        assert abs(math.tanh(moved) - bound.value[0]) <= bound.error[0]
+    steepest = error / math.cosh(max(abs(x) - error, 0)) ** 2
+    assert bound.error[0] == pytest.approx(steepest, rel=1e-9, abs=1e-15)

@@ -37,8 +37,8 @@ def test_selections_narrow_what_is_run(rnn_parity: Cli, tmp_path: Path) -> None:
     status, _, _ = rnn_parity("run", "--backends", "numpy", *chosen)
     assert status == 0
     report = read_report_document(tmp_path / "parity-report")
-    # Each cell in each direction, and its gradient case.
-    assert len(report.results) == 7 * (3 + 1)
+    # Each cell, its gradient case, and one that is trained.
+    assert len(report.results) == 7 * (1 + 1) + 1
     assert all("-basic-" in r.case and "-f64-" in r.case for r in report.results)
 
 
@@ -85,5 +85,5 @@ def test_backends_and_cases_are_listed(rnn_parity: Cli) -> None:
         assert re.search(words, plain, re.MULTILINE), words
     status, out, _ = rnn_parity("cases", "standard")
     assert (status, "notebook" in out) == (0, False)
-    assert re.search(r"rnn_tanh-static-B3-T7-D4-H5-f64-s1 +B 3, T 7, D 4, H 5", out)
+    assert re.search(r"rnn_tanh-static-B3-T4-D6-H5-f32-s1 +B 3, T 4, D 6, H 5", out)
     assert "notebook-basic-f32" in rnn_parity("cases")[1]

@@ -1,20 +1,44 @@
-"""How near gradients must be: exact ones pass, and what is off by a little does not."""
+"""How near gradients must be: rounded ones pass, what is off by a little does not."""
 
 import numpy as np
 import pytest
 
 from fixtures import catalogue
+from harness.contract import contract_violations
+from harness.judge import gradients
+from harness.judge.adjoint import Float64Adjoint
 from harness.judge.certify import certify
-from harness.judge.gradients import gradient_ratios, reference_gradients
-from harness.spec import Array, Problem, contract_violations
+from harness.judge.gradients import bounded_gradients, hold_gradients
+from harness.spec import CELLS, Array, Problem
 from support import honest
 
 ULP = {"tanh": 2.0, "sigmoid": 3.0}
-LSTM = "lstm-variable_input-B3-T7-D4-H5-L2-bidirectional-gradient-{}-s1"
+LSTM = "lstm-variable_input-B3-T7-D4-H5-{}gradient-{}-s1"
+STACKED = "L2-bidirectional-"
 
 
-def built(dtype: str) -> Problem:
-    return catalogue.build(catalogue.case_from_id(LSTM.format(dtype)))
+class Float32Adjoint(Float64Adjoint):
+    """Float32 from end to end: what an honest backend of that precision does."""
+
+    def exactly(self, value: Array, name: str = "") -> Array:
+        del name
+        return value.astype(np.float32)
+
+    def fan_in(self, shape: tuple[int, ...], parts: list[object]) -> Array:  # type: ignore[override]
+        return super().fan_in(shape, parts).astype(np.float32)
+
+    def of_weight(self, shape: tuple[int, ...], parts: list[object]) -> Array:  # type: ignore[override]
+        return super().of_weight(shape, parts).astype(np.float32)
+
+
+def ratios_of(
+    problem: Problem, outcome: dict[str, Array], ulp: dict[str, float]
+) -> dict[str, Array]:
+    return {n: held.ratio for n, held in hold_gradients(problem, outcome, ulp).items()}
+
+
+def built(dtype: str, options: str = "") -> Problem:
+    return catalogue.build(catalogue.case_from_id(LSTM.format(options, dtype)))
 
 
 def moved(outcome: dict[str, Array], name: str, by: float) -> dict[str, Array]:
@@ -24,20 +48,41 @@ def moved(outcome: dict[str, Array], name: str, by: float) -> dict[str, Array]:
     return {**outcome, name: array}
 
 
-def test_exact_gradients_deviate_by_nothing() -> None:
-    problem = built("f64")
-    exact = reference_gradients(problem)
-    ratios = gradient_ratios(problem, exact, exact)
-    assert set(ratios) == {
-        name for name in problem.case.output_shapes() if name.startswith("gradient_")
+@pytest.mark.parametrize("options", ["", STACKED])
+@pytest.mark.parametrize("dtype", ["f64", "f32"])
+def test_gradients_of_the_reference_pass_when_rounded(dtype: str, options: str) -> None:
+    problem = built(dtype, options)
+    ratios = ratios_of(problem, honest(problem), ULP)
+    shapes = problem.case.output_shapes()
+    assert {name: ratio.shape for name, ratio in ratios.items()} == {
+        name: shape for name, shape in shapes.items() if name.startswith("gradient_")
     }
-    assert set(ratios.values()) == {0.0}
+    worst = max(ratio.max() for ratio in ratios.values())
+    # In float64 it is the reference itself that is judged.
+    assert 0 < worst < 1 if dtype == "f32" else worst == 0
 
 
-def test_gradients_rounded_to_float32_pass_as_float32() -> None:
-    problem = built("f32")
-    ratios = gradient_ratios(problem, honest(problem), reference_gradients(problem))
-    assert 0 < max(ratios.values()) < 1
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("gain", [0.3, 1.0, 3.0])
+def test_float32_from_end_to_end_stays_within_the_bound_which_is_not_far_off(
+    cell: str, gain: float
+) -> None:
+    size = "-P6" if cell == "lstm_projection" else ""
+    name = f"{cell}-variable_input-B8-T20-D6-H12{size}-reverse-gradient-f32-s5"
+    problem = catalogue.build(catalogue.case_from_id(name))
+    louder = {
+        name: (array * gain).astype(np.float32)
+        for name, array in problem.arrays.items()
+        if name.endswith("recurrent_kernel")
+    }
+    problem = Problem(problem.case, {**problem.arrays, **louder})
+    found = gradients._gradients(Float32Adjoint(), problem, None)
+    outcome = {name: gradients._joined(value) for name, value in found.items()}
+    assert {array.dtype for array in outcome.values()} == {np.dtype(np.float32)}
+    ratios = ratios_of(problem, {**honest(problem), **outcome}, ULP)
+    assert max(ratio.max() for ratio in ratios.values()) < 1
+    if gain <= 1:
+        assert max(ratio.max() for ratio in ratios.values()) > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -45,25 +90,30 @@ def test_gradients_rounded_to_float32_pass_as_float32() -> None:
     [
         "gradient_inputs",
         "gradient_initial_c",
-        "gradient_layer1.reverse.recurrent_kernel",
+        "gradient_layer0.forward.recurrent_kernel",
         "gradient_layer0.forward.bias",
     ],
 )
-def test_one_element_off_by_a_billionth_fails_in_float64(name: str) -> None:
-    problem = built("f64")
-    exact = reference_gradients(problem)
-    ratios = gradient_ratios(problem, moved(exact, name, 1e-9), exact)
-    assert ratios[name] == pytest.approx(1000, rel=1e-3)
-    assert [other for other, ratio in ratios.items() if ratio > 1] == [name]
+@pytest.mark.parametrize(("dtype", "by"), [("f64", 1e-12), ("f32", 1e-3)])
+def test_one_element_that_is_off_by_a_little_fails(
+    name: str, dtype: str, by: float
+) -> None:
+    problem = built(dtype)
+    ratios = ratios_of(problem, moved(honest(problem), name, by), ULP)
+    assert [other for other, ratio in ratios.items() if ratio.max() > 1] == [name]
+    assert int((ratios[name] > 1).sum()) == 1
 
 
-def test_one_element_off_by_less_than_the_tolerance_passes() -> None:
-    problem = built("f64")
-    exact = reference_gradients(problem)
-    near = moved(exact, "gradient_inputs", 5e-13)
-    assert gradient_ratios(problem, near, exact)["gradient_inputs"] == pytest.approx(
-        0.5, rel=1e-2
-    )
+def test_a_backend_goes_back_from_its_own_outputs_and_not_from_the_reference() -> None:
+    problem = built("f32")
+    outcome = honest(problem)
+    aside = outcome["outputs"].astype(np.float64)
+    aside[:, 2] += 1e-3
+    bounded = bounded_gradients(problem, ULP, aside)
+    plain = bounded_gradients(problem, ULP, outcome["outputs"].astype(np.float64))
+    name = "gradient_inputs"
+    apart = np.abs(bounded[name].value - plain[name].value)
+    assert (apart[:1] > plain[name].error[:1]).any()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -72,16 +122,18 @@ def test_what_is_not_a_number_is_infinitely_far(bad: float) -> None:
     outcome = honest(problem)
     outcome["gradient_inputs"][0, 0, 0] = bad
     certificate = certify(problem, outcome, ULP)
-    assert certificate.gradients["gradient_inputs"] == np.inf
+    assert certificate.learned["gradient_inputs"].ratio[0, 0, 0] == np.inf
     assert certificate.headroom == np.inf
 
 
-def test_a_zero_gradient_allows_zeros_only() -> None:
+def test_padding_has_no_gradient_and_allows_none() -> None:
     problem = built("f64")
-    zeros = {"gradient_inputs": np.zeros((3, 7, 4))}
-    tiny = {"gradient_inputs": np.full((3, 7, 4), 1e-300)}
-    assert gradient_ratios(problem, zeros, zeros) == {"gradient_inputs": 0.0}
-    assert gradient_ratios(problem, tiny, zeros) == {"gradient_inputs": np.inf}
+    outcome = honest(problem)
+    past = np.arange(7) >= problem["lengths"][:, np.newaxis]
+    assert not outcome["gradient_inputs"][past].any()
+    at = tuple(int(i[0]) for i in np.nonzero(past))
+    outcome["gradient_inputs"][(*at, 0)] = 1e-200
+    assert ratios_of(problem, outcome, ULP)["gradient_inputs"].max() > 1
 
 
 def test_missing_gradients_and_ones_of_the_wrong_form_break_the_contract() -> None:
@@ -107,4 +159,4 @@ def test_wrong_gradients_fail_a_certificate_whose_steps_are_right() -> None:
     wrong = certify(problem, moved(right, "gradient_initial_h", 1e-6), ULP)
     assert wrong.ratio.max() <= 1
     assert max(ratio.max() for ratio in wrong.final_ratios.values()) <= 1
-    assert wrong.headroom == pytest.approx(1e6, rel=1e-3)
+    assert wrong.headroom > 1e6

@@ -8,8 +8,15 @@ import msgspec
 import pytest
 
 from backends.on_numpy import INFO
+from harness.backend import Scalar
 from harness.errors import ParityError, UsageError
-from harness.run.registry import absence, known_backends, missing, select_backends
+from harness.run.registry import (
+    absence,
+    known_backends,
+    missing,
+    select_backends,
+    with_settings,
+)
 
 NAMES = [
     "numpy",
@@ -97,7 +104,7 @@ def test_a_backend_of_an_installed_distribution_is_found_after_the_built_in_ones
     install: Install,
 ) -> None:
     install("acme_rnn:INFO")
-    assert [*known_backends()] == [*NAMES, "acme"]
+    assert [*known_backends()][-1] == "acme"
     assert select_backends(["acme"])[0].adapter == INFO.adapter
 
 
@@ -118,3 +125,51 @@ def test_an_entry_point_that_leads_to_no_new_backend_is_an_error_that_names_it(
     with pytest.raises(ParityError) as caught:
         known_backends()
     assert str(caught.value).startswith(f"entry point point = '{value}' {words}")
+
+
+def test_settings_in_a_name_become_options_of_their_types() -> None:
+    options: dict[str, Scalar] = {"tf32": False, "threads": 0, "device": "cpu"}
+    settings = ("tf32", "threads", "kernel")
+    info = msgspec.structs.replace(
+        INFO, options={**options, "kernel": "fused"}, settings=settings
+    )
+    known = {"numpy": info}
+    name = "numpy+tf32=on+threads=12+kernel=plain"
+    found = with_settings(known, name)
+    assert found.name == name
+    assert found.options == {
+        "tf32": True,
+        "threads": 12,
+        "device": "cpu",
+        "kernel": "plain",
+    }
+    assert with_settings(known, "numpy") is info
+    assert with_settings(known, "numpy+tf32=off").options["tf32"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nunpy+tf32=on", r"unknown backend 'nunpy'; did you mean numpy\?"),
+        ("numpy+tf23=on", r"unknown setting of numpy 'tf23'; did you mean tf32\?"),
+        ("numpy+device=cuda", "unknown setting of numpy 'device'"),
+        ("numpy+tf32", "numpy[+]tf32 is a switch: numpy[+]tf32=on or"),
+        ("numpy+tf32=yes", "numpy[+]tf32 is a switch: .* not 'yes'"),
+        ("numpy+threads=-1", "numpy[+]threads is a number, as in .*=0; not '-1'"),
+        ("numpy+threads=99999999", "numpy[+]threads is a number"),
+        ("numpy+", "unknown setting of numpy ''"),
+    ],
+)
+def test_a_setting_that_cannot_be_followed_is_refused(name: str, words: str) -> None:
+    options: dict[str, Scalar] = {"tf32": False, "threads": 0, "device": "cpu"}
+    info = msgspec.structs.replace(INFO, options=options, settings=("tf32", "threads"))
+    with pytest.raises(UsageError, match=words):
+        with_settings({"numpy": info}, name)
+
+
+def test_a_backend_on_request_runs_only_if_it_is_named(install: Install) -> None:
+    asked = 'name="acme", on_request="takes minutes"'
+    install("acme_rnn:INFO", ACME.replace('name="acme"', asked))
+    assert "acme" in known_backends()
+    assert "acme" not in [info.name for info in select_backends([])]
+    assert [info.name for info in select_backends(["acme"])] == ["acme"]

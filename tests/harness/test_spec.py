@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from fixtures import catalogue
 from harness.cases import parse_id
-from harness.spec import Case, Problem, contract_violations, nonfinite
+from harness.contract import contract_violations, nonfinite
+from harness.spec import Case, Problem
 
 CASE = Case(
     cell="rnn_tanh",
@@ -71,6 +72,8 @@ def test_an_id_is_parsed_back_to_its_case_and_words_are_no_id() -> None:
         ("zero_length", True),
         ("vocabulary", 9),
         ("task", "gradient"),
+        ("task", "adam"),
+        ("gain", 4.0),
     ],
 )
 def test_cases_that_differ_in_one_field_have_different_ids(
@@ -83,7 +86,7 @@ def test_every_field_of_a_case_is_told_apart_by_its_id() -> None:
     assert set(CASE.__struct_fields__) == {
         *("cell", "variant", "batch", "steps", "features", "units", "dtype", "seed"),
         *("projection", "layers", "direction", "bias", "time_major", "zero_length"),
-        *("vocabulary", "task"),
+        *("vocabulary", "task", "gain"),
     }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fixtures import catalogue
+from harness.judge.adjoint import Float64Adjoint
 from harness.judge.arithmetic import Float64
 from harness.judge.gradients import reference_gradients
 from harness.judge.tape import Tape
@@ -93,14 +94,14 @@ def test_padding_has_no_gradient_and_an_empty_row_passes_its_state_on(
 
 
 def test_a_value_used_twice_has_the_gradients_of_both_uses() -> None:
-    tape = Tape()
+    tape = Tape(Float64Adjoint())
     x = tape.exactly(np.array([3.0, -2.0]), "x")
     y = tape.add(tape.mul(x, x), x)  # x^2 + x
     assert tape.backward([(y, np.array([1.0, 10.0]))])["x"].tolist() == [7, -30]
 
 
 def test_what_does_not_enter_the_loss_has_a_zero_gradient() -> None:
-    tape = Tape()
+    tape = Tape(Float64Adjoint())
     x, other = tape.exactly(np.ones(2), "x"), tape.exactly(np.ones(3), "other")
     found = tape.backward([(tape.tanh(x), np.ones(2)), (tape.relu(x), np.ones(2))])
     assert found["other"].tolist() == [0, 0, 0]
@@ -109,6 +110,6 @@ def test_what_does_not_enter_the_loss_has_a_zero_gradient() -> None:
 
 
 def test_the_rectifier_has_no_slope_at_zero() -> None:
-    tape = Tape()
+    tape = Tape(Float64Adjoint())
     x = tape.exactly(np.array([-1.0, 0.0, 1.0]), "x")
     assert tape.backward([(tape.relu(x), np.ones(3))])["x"].tolist() == [0, 0, 1]

@@ -1,0 +1,89 @@
+"""What a case's task asks of a Keras network, op by op or compiled."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from backends.on_tensorflow import training
+from backends.on_tensorflow.networks import Network
+from backends.on_tensorflow.operations import Tensors
+from harness.spec import Array, Case, Outcome, Problem
+
+_Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def eagerly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Leave a function as it is: TensorFlow runs its operations one by one."""
+    return function
+
+
+class Program:
+    """A case's network, and the function that computes what is asked of it.
+
+    Args:
+        case: A case; its seed does not matter.
+        compiled: What to make of the function from tensors to tensors.
+
+    """
+
+    def __init__(self, case: Case, compiled: _Compile = eagerly) -> None:
+        self._case = case
+        self._network = Network(case)
+        self._trainer = training.Trainer(self._network) if case.trains else None
+        self.function = compiled(self._tensors_to_tensors)
+
+    def run(self, problem: Problem) -> Outcome:
+        """Load the weights of a problem of the case's shape, and compute it."""
+        self._network.load(problem)
+        tensors = tensors_of(problem)
+        if self._trainer:
+            return self._trained(self._trainer, problem, tensors)
+        outcome, gradients = self.function(tensors)
+        arrays = _arrays(outcome)
+        if gradients is not None:
+            arrays |= training.gradient_arrays(self._case, gradients)
+        return arrays
+
+    def _tensors_to_tensors(self, tensors: dict[str, Any]) -> Any:
+        given = Problem(self._case, tensors)
+        if self._trainer:
+            return self._trainer.update(given), None
+        if self._case.task == "gradient":
+            return training.with_gradients(self._network, given)
+        return self._network(given), None
+
+    def _trained(
+        self, trainer: training.Trainer, problem: Problem, tensors: dict[str, Any]
+    ) -> Outcome:
+        """Give an outcome of the first batch, and the weights after each update."""
+        trainer.start()
+        outcomes, after = [], []
+        for number, inputs in enumerate([problem["inputs"], *problem["later_inputs"]]):
+            trainer.prepare(number + 1)
+            fed = {**tensors, "inputs": inputs_of(self._case, inputs)}
+            outcomes.append(self.function(fed)[0])
+            after.append(self._network.weights())
+        trained = {f"trained_{n}": np.stack([of[n] for of in after]) for n in after[0]}
+        return _arrays(outcomes[0]) | trained
+
+
+def inputs_of(case: Case, inputs: Array) -> Any:
+    """Make tensors of inputs `[B, T, D]` as the variant takes them."""
+    if case.variant == "static":
+        return [tf.constant(x) for x in inputs.swapaxes(0, 1)]
+    return tf.constant(inputs.swapaxes(0, 1) if case.time_major else inputs)
+
+
+def tensors_of(problem: Problem) -> dict[str, Any]:
+    """Make tensors of all arrays but the weights, which variables hold."""
+    apart = {*problem.case.weight_shapes(), "inputs", "later_inputs"}
+    tensors = {n: tf.constant(a) for n, a in problem.arrays.items() if n not in apart}
+    if "inputs" in problem.arrays:
+        tensors["inputs"] = inputs_of(problem.case, problem["inputs"])
+    return tensors
+
+
+def _arrays(tensors: dict[str, Tensors]) -> dict[str, Array]:
+    return {name: tensor.numpy().copy() for name, tensor in tensors.items()}

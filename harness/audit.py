@@ -1,0 +1,205 @@
+"""Which planted faults are killed: by the certificate, and by fixed tolerances.
+
+Every fault of the catalogue is planted in a real adapter and run through cases that it
+applies to; healthy runs of the same cases say what each check calls broken for nothing.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from fixtures import catalogue
+from fixtures.faults import KINDS, plant
+from harness.backend import BackendInfo
+from harness.errors import UsageError
+from harness.folder import Entry, RunFolder
+from harness.judge.certify import reference
+from harness.judge.peers import PEERS, peers
+from harness.judge.verdict import judge_entry
+from harness.run.process import Worker, WorkerError
+from harness.spec import Case, Problem
+
+OURS = "rnn-parity"
+CHECKS = (OURS, *PEERS)
+HEALTHY = "healthy"
+
+_TIMEOUT = 300.0  # seconds for one case
+
+
+class Trial(NamedTuple):
+    """One case, computed with a fault planted or without."""
+
+    kind: str
+    """The fault's kind; `healthy` without one."""
+    fault: str
+    case: str
+    broken: dict[str, bool]
+    """Check → whether it says that the outcome is wrong."""
+    detail: str
+    """What the verdict says."""
+
+
+def audit(
+    info: BackendInfo,
+    cases: list[Case],
+    *,
+    each: int,
+    jobs: int,
+    notify: Callable[[Trial], None] = lambda _: None,
+) -> list[Trial]:
+    """Plant every fault in a backend.
+
+    Args:
+        info: The backend that faults are planted in.
+        cases: The suite.
+        each: Cases that one fault is tried in, spread over those that it applies to.
+        jobs: Worker processes.
+        notify: Called with each trial.
+
+    Raises:
+        UsageError: The suite has no case that any fault applies to.
+
+    """
+    own = [case for case in cases if not info.gap(case)]
+    work = [
+        (kind, name, _spread([c for c in own if fault.applies(c)], each))
+        for kind, faults in KINDS.items()
+        for name, fault in faults.items()
+    ]
+    used = {case.id: case for _, _, chosen in work for case in chosen}
+    if not used:
+        raise UsageError(f"no fault applies to any of these cases on {info.name}")
+    work.append((HEALTHY, "", list(used.values())))
+    # The shares are alike: kinds take turns.
+    with ThreadPoolExecutor(jobs) as pool:
+        shares = [work[number::jobs] for number in range(jobs)]
+        done = pool.map(lambda share: list(_trials(info, share, notify)), shares)
+        trials = [trial for share in done for trial in share]
+    order = [*KINDS, HEALTHY]
+    return sorted(trials, key=lambda trial: order.index(trial.kind))
+
+
+def _spread(cases: list[Case], count: int) -> list[Case]:
+    """Choose cases evenly: of every part of a suite some."""
+    if len(cases) <= count:
+        return cases
+    return [cases[number * len(cases) // count] for number in range(count)]
+
+
+def _trials(
+    info: BackendInfo,
+    work: list[tuple[str, str, list[Case]]],
+    notify: Callable[[Trial], None],
+) -> Iterator[Trial]:
+    """Try one worker's share."""
+    with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
+        bench = _Bench(Path(path))
+        try:
+            for kind, name, cases in work:
+                calls = KINDS[kind][name].calls if name else 1
+                planted = plant(info, name) if name else info
+                for case in cases:
+                    trial = bench.trial(planted, case, calls)
+                    named = trial._replace(kind=kind, fault=name)
+                    notify(named)
+                    yield named
+        finally:
+            bench.close()
+
+
+class _Bench:
+    """One worker that adapters, faulty or not, are loaded into one after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = RunFolder(path)
+        self._folder.prepare()
+        self._worker: Worker | None = None
+        self._loaded: set[str] = set()
+
+    def close(self) -> None:
+        if self._worker:
+            self._worker.close()
+        self._worker = None
+        self._loaded.clear()
+
+    def trial(self, info: BackendInfo, case: Case, calls: int) -> Trial:
+        problem = catalogue.build(case)
+        truth = reference(problem)
+        for _ in range(calls):
+            entry = self._entry(info, problem)
+        result = judge_entry(self._folder, problem, truth, info, entry).result
+        broken = dict.fromkeys(PEERS, True)
+        if entry.status == "done":
+            outcome = self._folder.outcome(info.name, case.id)
+            passes = peers(problem, truth, outcome)
+            broken = {name: not fine for name, fine in passes.items()}
+        broken[OURS] = result.verdict != "pass"
+        return Trial("", "", case.id, broken, result.detail)
+
+    def _entry(self, info: BackendInfo, problem: Problem) -> Entry:
+        case = problem.case.id
+        try:
+            if not self._worker:
+                self._worker = Worker(self._folder.log("audit"))
+            if info.name not in self._loaded:
+                self._worker.load(info)
+                self._loaded.add(info.name)
+            kind, *rest = self._worker.run(info.name, problem, _TIMEOUT)
+        except WorkerError as death:
+            self.close()
+            return Entry(case, info.name, "error", str(death))
+        if kind != "outcome":
+            return Entry(case, info.name, kind, str(rest[0]))
+        self._folder.write_outcome(info.name, case, rest[0])
+        return Entry(case, info.name, "done", seconds=rest[1])
+
+
+def table(trials: list[Trial]) -> tuple[list[str], list[list[str]]]:
+    """Give the titles and rows of the scores: for each kind and check what it killed.
+
+    In each cell: faults killed in at least one case, and the share of all cases.
+    """
+    rows = []
+    for kind in dict.fromkeys(trial.kind for trial in trials):
+        of_kind = [trial for trial in trials if trial.kind == kind]
+        faults = len({trial.fault for trial in of_kind})
+        planted = "none" if kind == HEALTHY else str(faults)
+        scores = [_score(of_kind, check) for check in CHECKS]
+        rows.append([kind, planted, str(len(of_kind)), *scores])
+    return ["kind", "faults", "cases", *CHECKS], rows
+
+
+def _score(trials: list[Trial], check: str) -> str:
+    caught = [trial for trial in trials if trial.broken[check]]
+    share = f"{100 * len(caught) / len(trials):.0f} %"
+    if trials[0].kind == HEALTHY:
+        return f"{len(caught)} false alarms ({share})" if caught else "no false alarm"
+    return f"{len({trial.fault for trial in caught})} ({share})"
+
+
+def survivors(trials: list[Trial]) -> list[str]:
+    """Name the faults that no case has shown, and the healthy cases called broken."""
+    found = []
+    for fault in dict.fromkeys(t.fault for t in trials if t.kind != HEALTHY):
+        of_fault = [trial for trial in trials if trial.fault == fault]
+        if not any(trial.broken[OURS] for trial in of_fault):
+            cases = ", ".join(trial.case for trial in of_fault)
+            found.append(f"{of_fault[0].kind}: {fault} survives {cases}")
+    return found + [
+        f"false alarm: {trial.detail}"
+        for trial in trials
+        if trial.kind == HEALTHY and trial.broken[OURS]
+    ]
+
+
+def idle(info: BackendInfo, cases: list[Case]) -> list[str]:
+    """Name the faults that apply to none of the cases."""
+    own = [case for case in cases if not info.gap(case)]
+    return [
+        name
+        for faults in KINDS.values()
+        for name, fault in faults.items()
+        if not any(map(fault.applies, own))
+    ]

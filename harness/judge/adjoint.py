@@ -1,0 +1,200 @@
+"""Both arithmetics once more, with what going back through a network needs.
+
+A gradient that flows back to a value from several places is a sum of products, which a
+framework may compute in one piece or in many, in any order. So contributions are kept
+as they are until all of them are there, and their sum is bounded as a whole.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.judge.arithmetic import Bounded, Float64, Rounded
+from harness.judge.bounds import likely, worst_case
+from harness.spec import Array
+
+
+class Through(NamedTuple):
+    """The contribution `gradient @ weight.T` to what was multiplied by a weight."""
+
+    gradient: Any
+    weight: Array
+
+
+class Outer(NamedTuple):
+    """The contribution `x.T @ gradient` to a weight, summed over rows."""
+
+    x: Any
+    gradient: Any
+
+
+class Rows(NamedTuple):
+    """The contribution of a gradient to a weight that was added to every row."""
+
+    gradient: Any
+
+
+class Placed(NamedTuple):
+    """The contribution of a gradient to the part of a value that an index names."""
+
+    gradient: Any
+    index: Any
+
+
+class Float64Adjoint(Float64):
+    """Float64, backwards."""
+
+    def tanh_slope(self, y: Array) -> Array:
+        """Give the derivative of tanh where it is y."""
+        return np.asarray((1 - y) * (1 + y))
+
+    def sigmoid_slope(self, y: Array) -> Array:
+        """Give that of the logistic function where it is y."""
+        return np.asarray(y * (1 - y))
+
+    def relu_slope(self, x: Array) -> Array:
+        """Give that of the rectifier at x; 0 at 0, as in every framework."""
+        return np.where(x > 0, 1.0, 0.0)
+
+    def complement(self, z: Array) -> Array:
+        """Give `1 - z`."""
+        return 1 - z
+
+    def difference(self, a: Array, b: Array) -> Array:
+        """Give `a - b`."""
+        return a - b
+
+    def fan_in(self, shape: tuple[int, ...], parts: Sequence[Any]) -> Array:
+        """Sum up what flows back to a value."""
+        total = np.zeros(shape)
+        for part in parts:
+            if isinstance(part, Placed):
+                total[part.index] += part.gradient
+            elif isinstance(part, Through):
+                total += part.gradient @ part.weight.T
+            else:
+                total += part
+        return total
+
+    def of_weight(self, shape: tuple[int, ...], parts: Sequence[Any]) -> Array:
+        """Sum up what flows back to a weight, over rows and steps."""
+        total = np.zeros(shape)
+        for part in parts:
+            if isinstance(part, Placed):
+                total[part.index] += part.gradient
+            elif isinstance(part, Rows):
+                total += part.gradient.sum(axis=0)
+            else:
+                total += part.x.T @ part.gradient
+        return total
+
+
+class RoundedAdjoint(Rounded):
+    """Float64 with running error bounds, backwards."""
+
+    def tanh_slope(self, y: Bounded) -> Bounded:
+        """Bound `1 - y y`, which rounds what is near 1 even where it is near 0."""
+        value = (1 - y.value) * (1 + y.value)
+        carried = (2 * np.abs(y.value) + y.error) * y.error
+        return Bounded(value, carried + 3 * self._both)
+
+    def sigmoid_slope(self, y: Bounded) -> Bounded:
+        """Bound `y (1 - y)`."""
+        value = y.value * (1 - y.value)
+        carried = (np.abs(1 - 2 * y.value) + y.error) * y.error
+        return Bounded(value, carried + 3 * self._both * (np.abs(value) + carried))
+
+    def relu_slope(self, x: Bounded) -> Bounded:
+        """Give 0 or 1; either may be, where the sign of x is not certain."""
+        value = np.where(x.value > 0, 1.0, 0.0)
+        unsure = (np.abs(x.value) <= x.error) & (x.error > 0)
+        return Bounded(value, np.where(unsure, 1.0, 0.0))
+
+    def complement(self, z: Bounded) -> Bounded:
+        """Bound `1 - z`."""
+        return Bounded(1 - z.value, z.error + self._both)
+
+    def difference(self, a: Bounded, b: Bounded) -> Bounded:
+        """Bound `a - b`, also where each is first multiplied by the same number."""
+        size = np.abs(a.value) + a.error + np.abs(b.value) + b.error
+        return Bounded(a.value - b.value, a.error + b.error + 2 * self._both * size)
+
+    def fan_in(self, shape: tuple[int, ...], parts: Sequence[Any]) -> Bounded:
+        """Bound the sum of what flows back to a value, in any order."""
+        total = _Sum(shape)
+        for part in parts:
+            if isinstance(part, Placed):
+                total.add(part.gradient, part.index)
+            elif isinstance(part, Through):
+                total.add_product(part.gradient, part.weight.T)
+            else:
+                total.add(part)
+        return self._bounded(total)
+
+    def of_weight(self, shape: tuple[int, ...], parts: Sequence[Any]) -> Bounded:
+        """Bound the sum of what flows back to a weight, over rows and steps."""
+        total = _Sum(shape)
+        for part in parts:
+            if isinstance(part, Placed):
+                total.add(part.gradient, part.index)
+            elif isinstance(part, Rows):
+                total.add_rows(part.gradient)
+            else:
+                total.add_outer(part.x, part.gradient)
+        return self._bounded(total)
+
+    def _bounded(self, total: "_Sum") -> Bounded:
+        """Add the roundings of a sum of as many terms."""
+        terms = int(total.terms.max(initial=0)) + 1
+        relative = np.where(
+            total.equal,
+            worst_case(terms, self._both),
+            likely(terms, self._both, total.value.size),
+        )
+        own = relative * total.magnitude + terms * self._tiny
+        return Bounded(total.value, total.carried + own)
+
+
+class _Sum:
+    """What is known of a sum while its terms come in."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.value, self.carried, self.magnitude = (np.zeros(shape) for _ in range(3))
+        self.terms = np.zeros(shape, dtype=np.int64)
+        # Where all terms are the same number roundings err the same way.
+        self.equal = np.zeros(shape, dtype=bool)
+
+    def add(self, part: Bounded, index: Any = ...) -> None:
+        """Add a term, to the place that an index names."""
+        self.value[index] += part.value
+        self.carried[index] += part.error
+        self.magnitude[index] += np.abs(part.value) + part.error
+        self.terms[index] += 1
+
+    def add_product(self, g: Bounded, w: Array) -> None:
+        """Add `g @ w`, w being exact."""
+        self.value += g.value @ w
+        self.carried += g.error @ np.abs(w)
+        self.magnitude += (np.abs(g.value) + g.error) @ np.abs(w)
+        self.terms += w.shape[0]
+        rows = np.ptp(g.value, axis=-1, keepdims=True) == 0
+        self.equal |= rows & (np.ptp(w, axis=0) == 0)
+
+    def add_rows(self, g: Bounded) -> None:
+        """Add all rows of a term."""
+        self.value += g.value.sum(axis=0)
+        self.carried += g.error.sum(axis=0)
+        self.magnitude += (np.abs(g.value) + g.error).sum(axis=0)
+        self.terms += len(g.value)
+        self.equal |= np.ptp(g.value, axis=0) == 0
+
+    def add_outer(self, x: Bounded, g: Bounded) -> None:
+        """Add `x.T @ g`."""
+        size = np.abs(g.value) + g.error
+        self.value += x.value.T @ g.value
+        self.carried += np.abs(x.value).T @ g.error + x.error.T @ size
+        self.magnitude += (np.abs(x.value) + x.error).T @ size
+        self.terms += len(g.value)
+        constant = np.ptp(x.value, axis=0) == 0
+        self.equal |= constant[:, np.newaxis] & (np.ptp(g.value, axis=0) == 0)

@@ -1,0 +1,75 @@
+"""How large rounding errors can be, and whether an error is within its bound."""
+
+import math
+from typing import NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+from harness.spec import Array
+
+FAILURE_PROBABILITY = 1e-9
+"""Chance, for one matrix product, that a correct backend exceeds its bound."""
+
+
+_LARGEST_EXPONENT = 700.0  # exp of more is none of float64
+
+
+def spacing(values: Array, dtype: str) -> Array:
+    """Give the unit in the last place of a dtype at float64 values.
+
+    Below the smallest normal number it is that of the subnormal ones.
+    """
+    info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+    size = np.maximum(np.abs(values), float(info.smallest_normal))
+    _, exponent = np.frexp(np.minimum(size, float(info.max)))
+    return np.asarray(np.ldexp(float(info.eps), exponent - 1))
+
+
+def worst_case(terms: int, unit: float) -> float:
+    """Largest relative error of a sum, against the sum of magnitudes.
+
+    `n u / (1 - n u)` (Higham 2002, section 3.1), whatever the order and the terms.
+    """
+    return terms * unit / (1 - terms * unit) if terms * unit < 1 else math.inf
+
+
+def likely(terms: int, unit: float, sums: int) -> float:
+    """Give the relative error that none of `sums` sums exceeds, as good as certainly.
+
+    `exp(lambda sqrt(n) u + n u^2 / (1 - u)) - 1` (Higham and Mary, SIAM J. Sci. Comput.
+    41(5), 2019, theorem 2.4), with lambda such that all hold together but for
+    `FAILURE_PROBABILITY`. It takes roundings for independent, which they are not where
+    all terms are equal. Never more than the worst case.
+    """
+    scale = math.sqrt(2 * math.log(2 * terms * max(sums, 1) / FAILURE_PROBABILITY))
+    exponent = (scale * math.sqrt(terms) * unit + terms * unit**2) / (1 - unit)
+    grown = math.expm1(exponent) if exponent < _LARGEST_EXPONENT else math.inf
+    return min(worst_case(terms, unit), grown)
+
+
+def ratio(error: Array, bound: Array) -> Array:
+    """|error| / bound; what is not a number is as bad as can be, and 0 / 0 is right.
+
+    A bound that is none any more, having grown without limit, rejects nothing.
+    """
+    bound = np.where(np.isnan(bound), np.inf, bound)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        ratio = np.where(error == 0, 0.0, np.abs(error) / bound)
+    return np.where(np.isnan(ratio), np.inf, ratio)
+
+
+class Held(NamedTuple):
+    """An array held to its bound."""
+
+    ratio: Array
+    """|error| / bound of each element."""
+    is_vacuous: bool
+    """Whether the bound is wider than the array in most places: nothing is shown."""
+
+
+def held(got: Array, want: Array, bound: Array) -> Held:
+    """Hold what a backend returned to what it should be, within a bound."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = max(float(np.abs(want).max(initial=0)), float(np.finfo(float).tiny))
+        return Held(ratio(got - want, bound), bool(np.median(bound) > size))
