@@ -64,12 +64,10 @@ def one_of_two(case: Case, gradients: list[Tensors]) -> list[Tensors]:
         return gradients
     free = np.ones((2, 3 * case.units), bool)
     free[1, : 2 * case.units] = False
-    return [
-        tf.where(free, gradient, tf.zeros_like(gradient))
-        if gradient.shape == free.shape
-        else gradient
-        for gradient in gradients
-    ]
+    found = list(gradients)
+    # For each layer and direction: kernel, recurrent kernel, biases.
+    found[2::3] = [tf.where(free, of, tf.zeros_like(of)) for of in gradients[2::3]]
+    return found
 
 
 class Trainer:

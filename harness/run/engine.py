@@ -117,9 +117,14 @@ class Engine:
     def run(self, infos: list[BackendInfo], problems: list[Problem]) -> list[Entry]:
         """Compute every problem on every backend; one entry for each of them."""
         with ThreadPoolExecutor(max_workers=self._jobs) as pool:
-            futures = [pool.submit(self._backend, info, problems) for info in infos]
+            # Known backends go from NumPy to those that compile each case: these start
+            # first, so that none is left alone at the end.
+            futures = [
+                pool.submit(self._backend, info, problems) for info in reversed(infos)
+            ]
             try:
-                return [entry for future in futures for entry in future.result()]
+                done = [future.result() for future in futures]
+                return [entry for entries in reversed(done) for entry in entries]
             except BaseException:
                 self._stopping.set()
                 for runner in self._runners:
