@@ -73,31 +73,37 @@ def run(
     )
     infos = select_backends(_split(backends))
     check_timeout(timeout)
+    jobs = jobs or default_jobs()
     try:
         with RunProgress(console(stderr=True), len(selected) * len(infos)) as progress:
             folder = compute(
                 selected,
                 infos,
                 out,
-                jobs=jobs or default_jobs(),
+                jobs=jobs,
                 timeout=timeout,
                 notify=progress.entry,
             )
     except KeyboardInterrupt:
         sys.stderr.write(f"rnn-parity: interrupted; outcomes so far are in {out}\n")
         raise typer.Exit(_INTERRUPTED) from None
-    _finish(judge_and_write(folder), out)
+    _finish(judge_and_write(folder, jobs), out)
 
 
 @app.command()
 def compare(
     folder: Annotated[Path, typer.Argument(help="Folder of a saved run.")],
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Processes at a time; 0: one a processor.")
+    ] = 0,
 ) -> None:
     """Judge saved outcomes again; needs no framework."""
     from harness.folder import RunFolder
+    from harness.run.engine import default_jobs
     from harness.session import judge_and_write
 
-    _finish(judge_and_write(RunFolder(folder)), folder)
+    report = judge_and_write(RunFolder(folder), jobs or default_jobs())
+    _finish(report, folder)
 
 
 @app.command()

@@ -14,7 +14,7 @@ import harness
 from fixtures import catalogue
 from harness.backend import BackendInfo
 from harness.folder import Entry, RunFolder, RunRecord
-from harness.judge.verdict import judge
+from harness.judge.saved import judge
 from harness.results import Environment, Report
 from harness.run.engine import Engine
 from harness.spec import Case
@@ -58,14 +58,18 @@ def compute(
     return folder
 
 
-def judge_and_write(folder: RunFolder) -> Report:
+def judge_and_write(folder: RunFolder, jobs: int = 1) -> Report:
     """Judge a saved run and write report.json and its views into its folder.
+
+    Args:
+        folder: The run's.
+        jobs: Processes that judge, at most.
 
     Raises:
         FileError: The run is broken, or its folder cannot be written.
 
     """
-    report = judge(folder)
+    report = judge(folder, jobs)
     write_views(report, folder)
     return report
 

@@ -69,6 +69,8 @@ class JaxBackend:
         """Compute the problem; see the package's `means`."""
         # Neither the seed nor the lengths are part of a program.
         case = replace(problem.case, seed=0, zero_length=False)
+        if case.variant == "dynamic":
+            case = replace(case, variant="variable_input")  # of full lengths
         # Outside of this JAX would quietly turn float64 into float32.
         with (
             jax.enable_x64(case.dtype == "float64"),
@@ -124,6 +126,8 @@ def _fed(case: Case, problem: Problem) -> dict[str, Any]:
     NumPy does so, as each shape of each operation of JAX's is a program to compile.
     """
     found: dict[str, Any] = dict(problem.arrays)
+    if case.variant == "variable_input" and "lengths" not in found:
+        found["lengths"] = np.full(case.batch, case.steps, np.int32)
     if "inputs" in found:
         found["inputs"] = _steps(case, found["inputs"])
     if "later_inputs" in found:

@@ -47,7 +47,6 @@ def forward_of(case: Case, scan: Scan) -> Forward:
         "basic": _basic,
         "static": _static,
         "static_single": _static_single,
-        "dynamic": lambda problem: _scanned(problem, scan),
         "variable_input": lambda problem: _scanned(problem, scan),
         "variable_output": _decoded,
     }[case.variant]
@@ -87,15 +86,15 @@ def _static_single(problem: Problem) -> Arrays:
 def _scanned(problem: Problem, scan: Scan) -> Arrays:
     """Scan over time, from the end for the reverse pass.
 
-    A row's steps past its length leave its state as it is; the reverse pass meets them
-    first, with the initial state.
+    Rows of full length are scanned by the same program as others. A row's steps past
+    its length leave its state as it is; the reverse pass meets them first, with the
+    initial state.
     """
     case, finals = problem.case, []
     x: Tensor = problem["inputs"]
     if not case.time_major:
         x = jnp.swapaxes(x, 0, 1)
-    lengths = problem.arrays.get("lengths", jnp.full(case.batch, case.steps))
-    valid = (jnp.arange(case.steps)[:, None] < lengths)[..., None]
+    valid = (jnp.arange(case.steps)[:, None] < problem["lengths"])[..., None]
     for layer in range(case.layers):
         ways = []
         for way in case.directions:

@@ -35,7 +35,7 @@ class GraphBackend:
     def __init__(self, **options: Scalar) -> None:
         configure(**options)
         # Graphs are full of cycles. Looking for dead ones goes through everything that
-        # lives, and TensorFlow's half a million objects will live on.
+        # lives, and the 290,000 objects of the imports will live on.
         gc.freeze()
 
     def versions(self) -> dict[str, str]:

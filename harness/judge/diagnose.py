@@ -4,48 +4,44 @@
 whole certificate passes under it: all steps and all final states.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from harness.judge.bounds import ratio
 from harness.judge.conventions.catalogue import STAGES, Given
-from harness.judge.conventions.cut import cut_at, weights_gone_through
-from harness.judge.conventions.hypothesis import Guessing, Hypothesis, Plain, Prediction
+from harness.judge.conventions.cut import weights_gone_through
+from harness.judge.conventions.glance import glances
+from harness.judge.conventions.gradients import explain_gradients
+from harness.judge.conventions.hypothesis import Guessing, Hypothesis, Prediction
 from harness.judge.conventions.outcome import predicted
 from harness.judge.decode import fed
-from harness.judge.terms import AS_PUBLISHED, Terms
-from harness.judge.trajectory import trajectory
+from harness.judge.terms import AS_PUBLISHED
 from harness.spec import INTEGER_ARRAYS, Array, Outcome, Problem
 
 MOST = 4
 """Explanations that are given at most."""
 
-_ROWS, _STEPS = 2, 2
-"""Rows and steps at least that a hypothesis is tried on first."""
-
 _UNSTATED_ULP = {"tanh": 8.0, "sigmoid": 8.0}
 """Of functions that the cell has not, and a hypothesis has. TensorFlow's, the least
 accurate in wide use, were seen to err by 7.4 and 6.05."""
 
-_FAR = 1000.0
-"""Times the largest bound: no hypothesis has one as wide."""
-
 _MARGIN = 2.0
 """Times its bound that what is right must be off by: else the bounds explain it."""
 
-_EFFORT = 4e9
+_EFFORT = 2e9
 """Weights that are gone through, each step anew, before the search gives up."""
 _STEP_EFFORT = 1e4  # what a step costs besides
+_ALTERING = 3  # what altering weights costs, for each
 
 
 def explain(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> list[str]:
     """Name the conventions under which all steps would pass, the simplest first.
 
     A hypothesis is tried on few rows and steps first, up to the first bad one, and on
-    the whole only if it passes there. The search is as long for every outcome of a
-    case, but not longer than about 20 seconds on one core.
+    the whole only if it passes there: a few certificates' time in all. The search stops
+    after a fixed number of operations, about 20 seconds on one core.
 
     Args:
         problem: The problem.
@@ -62,10 +58,13 @@ def explain(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> list[s
     names = ["outputs", *(name for name in outcome if name.startswith("final_"))]
     wide = {name: outcome[name].astype(np.float64) for name in names}
     with np.errstate(all="ignore"):
-        search = _Search(
-            replace(problem, arrays=arrays), wide, {**_UNSTATED_ULP, **ulp}
-        )
-        return search.names()
+        stated = {**_UNSTATED_ULP, **ulp}
+        search = _Search(replace(problem, arrays=arrays), wide, stated)
+        if not search.steps_pass:
+            return search.names()
+        if problem.case.task != "gradient":
+            return []
+        return list(explain_gradients(problem, outcome, stated))[:MOST]
 
 
 class _Search:
@@ -84,7 +83,9 @@ class _Search:
         self._problem, self._outcome, self._ulp = problem, outcome, ulp
         ops = Guessing(problem.case.dtype, ulp)
         self._right = predicted(problem, ops, outcome["outputs"])
-        ratios = _ratios(self._right, outcome)["outputs"]
+        every = _ratios(self._right, outcome)
+        ratios = every["outputs"]
+        self.steps_pass = all((r <= 1).all() for r in every.values())
         wrong = ratios > 1
         self._given = Given(
             problem,
@@ -94,9 +95,9 @@ class _Search:
             outputs_pass=not wrong.any(),
             mostly_wrong=bool(wrong.mean() > 1 / 2),
         )
-        self._cut = cut_at(problem, ratios, _ROWS, _STEPS)
-        self._far = self._largest_allowed()
+        self._glances, self._cut = glances(problem, outcome, self._right, ratios)
         self._left = _EFFORT
+        self._weights = weights_gone_through(problem) / max(problem.case.steps, 1)
 
     def names(self) -> list[str]:
         """Name what explains the outcome, each thing once."""
@@ -118,6 +119,7 @@ class _Search:
             made = hypothesis.predict()
             passes = self._passes(hypothesis, made, self._outcome)
             return _bytes(_values(made)) if passes else None
+        self._left -= _ALTERING * self._weights
         changed = hypothesis.changed(self._problem)
         outcome = hypothesis.outcome or self._outcome
         spoilt = {n: a for n, a in outcome.items() if (a != self._outcome[n]).any()}
@@ -148,39 +150,17 @@ class _Search:
         """Whether float64 alone, without bounds, is enough to rule a hypothesis out."""
         if hypothesis.by_bounds or hypothesis.bounds is not Guessing:
             return False
-        errors = self._plain_errors(problem, outcome, hypothesis.terms)
-        return not all((error <= self._far).all() for error in errors)
-
-    def _plain_errors(
-        self, problem: Problem, outcome: Outcome, terms: Terms
-    ) -> Iterator[Array]:
-        """Give |error| of what is looked at first: the cut, or all if outputs pass."""
-        if not self._given.outputs_pass:
-            for part, seen in self._cut.pieces(problem, outcome["outputs"]):
-                yield np.abs(seen - trajectory(Plain(), part, seen, terms).outputs)
-            return
-        made = trajectory(Plain(), problem, outcome["outputs"], terms)
-        yield np.abs(outcome["outputs"] - made.outputs)
-        for name, values in made.finals.items():
-            yield np.abs(outcome[f"final_{name}"] - np.stack(values))
-
-    def _largest_allowed(self) -> float:
-        """Say how far off a hypothesis may be that is worth its bounds.
-
-        Not much farther than bounds are wide, nor than what is right.
-        """
-        bounds = [self._right.outputs, *self._right.finals.values()]
-        bound = max(float(of.error.max(initial=0)) for of in bounds)
-        errors = self._plain_errors(self._problem, self._outcome, AS_PUBLISHED)
-        error = max(float(of.max(initial=0)) for of in errors)
-        far = min(_FAR * bound, max(bound, error))
-        return far if np.isfinite(far) else np.inf
+        for glance in self._glances:
+            self._left -= glance.effort
+            if glance.rules_out(problem, outcome, hypothesis.terms):
+                return True
+        return False
 
     def _passes_cut(
         self, hypothesis: Hypothesis, problem: Problem, outputs: Array
     ) -> bool:
         """Whether outputs are within their bounds as far as the first wrong step."""
-        if self._given.outputs_pass:
+        if not self._cut:
             return True  # only the whole can tell
         for part, seen in self._cut.pieces(problem, outputs):
             made = self._predicted(hypothesis, part, seen)

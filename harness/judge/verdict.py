@@ -1,4 +1,4 @@
-"""From saved outcomes to a report: compare, certify, explain, and say it in words."""
+"""One outcome's verdict: compare, certify, explain, and say it in words."""
 
 from shlex import quote
 from typing import Any, NamedTuple
@@ -10,30 +10,17 @@ from harness.backend import BackendInfo, Gap
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError
 from harness.folder import Entry, RunFolder
-from harness.judge.certify import Certificate, certify, reference
+from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
 from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
-from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.peers import peers
-from harness.judge.weak import weaknesses
-from harness.results import (
-    Figures,
-    Pair,
-    Published,
-    Report,
-    Result,
-    Verdict,
-    summarize,
-)
-from harness.spec import Array, Case, Outcome, Problem
+from harness.results import Figures, Published, Result, Verdict
+from harness.spec import Array, Outcome, Problem
 
 PUBLISHED_ALLOWED = 1e-6
 """Printed tables carry 8 digits of what was itself float32; 5.9e-7 was the largest
 deviation seen from any backend here."""
-
-
-_VACUOUS = "a bound has grown wider than what it is for: nothing is shown by it"
 
 
 class Judged(NamedTuple):
@@ -41,51 +28,6 @@ class Judged(NamedTuple):
 
     result: Result
     certificate: Certificate | None = None
-
-
-def judge(folder: RunFolder) -> Report:
-    """Judge every outcome of a saved run.
-
-    Raises:
-        FileError: The run, or one of its problems, is broken.
-
-    """
-    record = folder.record()
-    entries = {(entry.case, entry.backend): entry for entry in record.entries}
-    results: list[Result] = []
-    compared: list[Pair] = []
-    odd: dict[str, str] = {}
-    for case in record.cases:
-        problem = folder.problem(case)
-        truth = reference(problem)
-        weak = weaknesses(problem, truth)
-        certificates = {}
-        for info in record.infos:
-            entry = entries.get((case.id, info.name)) or _unanswered(case, info)
-            judged = judge_entry(folder, problem, truth, info, entry)
-            vacuous = judged.certificate and judged.certificate.is_vacuous
-            notes = [*weak, *([_VACUOUS] if vacuous else [])]
-            results.append(replace(judged.result, weak=notes))
-            if judged.certificate:
-                certificates[info.name] = judged.certificate
-        of_case = pairs(problem, certificates)
-        compared += of_case
-        if stranger := odd_one_out(of_case):
-            odd[case.id] = stranger
-    return Report(
-        schema="rnn-parity.report/1",
-        environment=record.environment,
-        backends=record.backends,
-        results=results,
-        pairs=compared,
-        odd_one_out=odd,
-        summary=summarize(results),
-    )
-
-
-def _unanswered(case: Case, info: BackendInfo) -> Entry:
-    detail = "the run ended before this was computed"
-    return Entry(case.id, info.name, "error", detail)
 
 
 def judge_entry(
@@ -158,7 +100,7 @@ def _judge_numbers(
     }
     if headroom > 1:
         broken = nonfinite(outcome)
-        if not (broken or certificate.steps_pass):
+        if not broken:
             fields["explanations"] = explain(problem, outcome, ulp)
         words = broken or _excess(certificate, fields.get("explanations", []))
         return fields, "; ".join([*words, *_first(certificate)])

@@ -88,7 +88,8 @@ def fresh_worker(tmp_path: Path) -> Iterator[Worker]:
     worker.close()
 
 
-@pytest.mark.parametrize("cell", ["lstm", pytest.param("gru", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_a_layer_is_one_graph_compiled_once_for_all_seeds_and_never_falls_back(
     cell: str,
 ) -> None:
@@ -102,7 +103,7 @@ def test_a_layer_is_one_graph_compiled_once_for_all_seeds_and_never_falls_back(
 @pytest.mark.parametrize(
     ("cell", "form"),
     [
-        ("rnn_tanh", "dynamic -gradient-f64"),
+        pytest.param("rnn_tanh", "dynamic -gradient-f64", marks=pytest.mark.slow),
         ("rnn_relu", "basic -f32"),
         ("lstm", "dynamic -f32"),
         ("lstm_peephole", "basic -f64"),

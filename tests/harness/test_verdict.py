@@ -12,7 +12,8 @@ from harness.backend import BackendInfo, Gap
 from harness.errors import FileError
 from harness.folder import Entry, RunFolder
 from harness.judge.certify import reference
-from harness.judge.verdict import judge, judge_entry
+from harness.judge.saved import judge
+from harness.judge.verdict import judge_entry
 from harness.results import Result, Summary
 from harness.spec import Array, Problem
 from support import honest

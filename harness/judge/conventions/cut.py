@@ -88,7 +88,10 @@ def cut_at(problem: Problem, ratio: Array, rows: int, steps: int) -> Cut:
         places = np.where(wrong.any(axis=-1), order, case.steps)
         first = np.minimum(first, places.min(axis=1, initial=case.steps))
     worst = ratio.max(axis=(1, 2), initial=0)
-    chosen = sorted(range(case.batch), key=lambda row: (first[row], -worst[row]))
+    few = lengths < steps
+    chosen = sorted(
+        range(case.batch), key=lambda row: (first[row], few[row], -worst[row])
+    )
     last = int(first.min(initial=case.steps))
     return Cut(tuple(chosen[:rows]), min(max(last + 1, steps), case.steps))
 

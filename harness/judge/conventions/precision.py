@@ -27,7 +27,7 @@ _BELOW = {
     "float64": ("bfloat16", "float16", "float32"),
     "float32": ("bfloat16", "float16"),
 }
-_FEW = 8.0
+_FEW = 4.0
 _TF32_BITS = 11  # 10 behind the point, and the leading one
 
 

@@ -1,0 +1,125 @@
+"""Judges a whole saved run: case by case, on several processors if it is large."""
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from harness.backend import BackendInfo
+from harness.errors import ParityError
+from harness.folder import Entry, RunFolder
+from harness.judge.certify import reference
+from harness.judge.pairs import odd_one_out, pairs
+from harness.judge.verdict import judge_entry
+from harness.judge.weak import weaknesses
+from harness.results import Pair, Report, Result, summarize
+from harness.spec import Case
+
+_SMALL = 64
+"""Cases that one process has judged before a second one has imported NumPy."""
+
+_VACUOUS = "a bound has grown wider than what it is for: nothing is shown by it"
+
+
+class _CaseJudged(NamedTuple):
+    results: list[Result]
+    pairs: list[Pair]
+    odd: str | None
+
+
+_Asked = tuple[Case, list[Entry]]
+
+
+def judge(folder: RunFolder, jobs: int = 1) -> Report:
+    """Judge every outcome of a saved run.
+
+    Args:
+        folder: The run's.
+        jobs: Processes at most.
+
+    Raises:
+        FileError: The run, or one of its problems, is broken.
+        ParityError: A process was ended from outside.
+
+    """
+    record = folder.record()
+    entries = {(entry.case, entry.backend): entry for entry in record.entries}
+    asked = [
+        (
+            case,
+            [
+                entries.get((case.id, info.name)) or _unanswered(case, info)
+                for info in record.infos
+            ],
+        )
+        for case in record.cases
+    ]
+    done = list(_judged(folder, record.infos, asked, jobs))
+    results = [result for of_case in done for result in of_case.results]
+    return Report(
+        schema="rnn-parity.report/1",
+        environment=record.environment,
+        backends=record.backends,
+        results=results,
+        pairs=[pair for of_case in done for pair in of_case.pairs],
+        odd_one_out={
+            case.id: of_case.odd
+            for case, of_case in zip(record.cases, done, strict=True)
+            if of_case.odd
+        },
+        summary=summarize(results),
+    )
+
+
+def _unanswered(case: Case, info: BackendInfo) -> Entry:
+    detail = "the run ended before this was computed"
+    return Entry(case.id, info.name, "error", detail)
+
+
+def _judged(
+    folder: RunFolder, infos: list[BackendInfo], asked: list[_Asked], jobs: int
+) -> Iterator[_CaseJudged]:
+    judge_one = partial(_judge_case, folder, infos)
+    if jobs == 1 or len(asked) <= _SMALL:
+        yield from map(judge_one, asked)
+        return
+    # Ctrl-C reaches every process of a terminal: the main one then ends the others.
+    pool = ProcessPoolExecutor(
+        jobs,
+        mp_context=get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
+        yield from pool.map(judge_one, asked, chunksize=4)
+    except BrokenProcessPool:
+        raise ParityError(
+            "a process that judged was ended from outside, for want of memory perhaps; "
+            f"judge again in one: rnn-parity compare {folder.path} --jobs 1"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _judge_case(
+    folder: RunFolder, infos: list[BackendInfo], asked: _Asked
+) -> _CaseJudged:
+    case, entries = asked
+    problem = folder.problem(case)
+    truth = reference(problem)
+    weak = weaknesses(problem, truth)
+    results, certificates = [], {}
+    for info, entry in zip(infos, entries, strict=True):
+        judged = judge_entry(folder, problem, truth, info, entry)
+        vacuous = judged.certificate and judged.certificate.is_vacuous
+        notes = [*weak, *([_VACUOUS] if vacuous else [])]
+        results.append(replace(judged.result, weak=notes))
+        if judged.certificate:
+            certificates[info.name] = judged.certificate
+    compared = pairs(problem, certificates)
+    return _CaseJudged(results, compared, odd_one_out(compared))
