@@ -37,6 +37,8 @@ class Trial(NamedTuple):
     case: str
     broken: dict[str, bool]
     """Check → whether it says that the outcome is wrong."""
+    named: bool
+    """Whether the verdict names what would explain the outcome."""
     detail: str
     """What the verdict says."""
 
@@ -136,7 +138,8 @@ class _Bench:
             passes = peers(problem, truth, outcome)
             broken = {name: not fine for name, fine in passes.items()}
         broken[OURS] = result.verdict != "pass"
-        return Trial("", "", case.id, broken, result.detail)
+        named = bool(result.explanations)
+        return Trial("", "", case.id, broken, named, result.detail)
 
     def _entry(self, info: BackendInfo, problem: Problem) -> Entry:
         case = problem.case.id
@@ -159,16 +162,24 @@ class _Bench:
 def table(trials: list[Trial]) -> tuple[list[str], list[list[str]]]:
     """Give the titles and rows of the scores: for each kind and check what it killed.
 
-    In each cell: faults killed in at least one case, and the share of all cases.
+    In each cell: faults killed in at least one case, and the share of all cases. What
+    our verdict names is counted among what it kills.
     """
     rows = []
     for kind in dict.fromkeys(trial.kind for trial in trials):
         of_kind = [trial for trial in trials if trial.kind == kind]
         faults = len({trial.fault for trial in of_kind})
         planted = "none" if kind == HEALTHY else str(faults)
-        scores = [_score(of_kind, check) for check in CHECKS]
-        rows.append([kind, planted, str(len(of_kind)), *scores])
-    return ["kind", "faults", "cases", *CHECKS], rows
+        ours, *others = [_score(of_kind, check) for check in CHECKS]
+        rows.append([kind, planted, str(len(of_kind)), ours, _named(of_kind), *others])
+    return ["kind", "faults", "cases", OURS, "named", *PEERS], rows
+
+
+def _named(trials: list[Trial]) -> str:
+    """Say of how many kills the verdict says what was done."""
+    killed = [trial for trial in trials if trial.broken[OURS] and trial.fault]
+    named = sum(trial.named for trial in killed)
+    return f"{100 * named / len(killed):.0f} %" if killed else ""
 
 
 def _score(trials: list[Trial], check: str) -> str:

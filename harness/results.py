@@ -83,6 +83,9 @@ class Result(_Record, frozen=True):
     """Known mistakes under which it would pass: "recurrent kernel transposed"."""
     weak: list[str] = []
     """What this data could not have shown."""
+    smallest_changes: dict[str, Measure | None] = {}
+    """Kind of weight → the smallest relative change of all of it, in the layer and pass
+    where it shows least, that would have failed; null where none up to twice would."""
     detail: str = ""
     reproduce: str = ""
     seconds: Measure | None = None

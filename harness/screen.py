@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterable, Iterator
+from statistics import median
 
 from rich.console import Console
 from rich.markup import escape
@@ -135,6 +136,11 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
         yield "published", _published(published)
     if judged := [r for r in report.results if r.peers]:
         yield "peers", _peers(judged)
+    changes = [c for r in report.results for c in r.smallest_changes.values() if c]
+    if changes:
+        words = f"a weight changed by {median(changes):.1g} of itself would fail "
+        words += f"(median; from {min(changes):.1g} to {max(changes):.1g})"
+        yield "sees", Text(words)
     if report.pairs:
         far = max(report.pairs, key=lambda pair: pair.outputs.max_abs or 0.0)
         words = f"{far.first} and {far.second} differ most, by "

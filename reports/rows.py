@@ -34,6 +34,7 @@ COLUMNS = (
     "odd_one_out",
     "explanations",
     "weak",
+    "smallest_changes",
     "detail",
     "reproduce",
     "seconds",
@@ -59,4 +60,10 @@ def _row(result: Result, report: Report) -> Iterator[Cell]:
     yield report.odd_one_out.get(result.case)
     yield "; ".join(result.explanations)
     yield "; ".join(result.weak)
+    yield "; ".join(map(_change, result.smallest_changes.items()))
     yield from (result.detail, result.reproduce, result.seconds)
+
+
+def _change(item: tuple[str, float | None]) -> str:
+    kind, least = item
+    return f"{kind} {least:.2g}" if least is not None else f"{kind} none"

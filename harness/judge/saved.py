@@ -15,6 +15,7 @@ from harness.errors import ParityError
 from harness.folder import Entry, RunFolder
 from harness.judge.certify import reference
 from harness.judge.pairs import odd_one_out, pairs
+from harness.judge.sensitivity import slopes, smallest_changes
 from harness.judge.verdict import judge_entry
 from harness.judge.weak import weaknesses
 from harness.results import Pair, Report, Result, summarize
@@ -113,13 +114,17 @@ def _judge_case(
     problem = folder.problem(case)
     truth = reference(problem)
     weak = weaknesses(problem, truth)
-    results, certificates = [], {}
+    results, certificates, moved = [], {}, None
     for info, entry in zip(infos, entries, strict=True):
         judged = judge_entry(folder, problem, truth, info, entry)
         vacuous = judged.certificate and judged.certificate.is_vacuous
         notes = [*weak, *([_VACUOUS] if vacuous else [])]
-        results.append(replace(judged.result, weak=notes))
+        changes: dict[str, float | None] = {}
         if judged.certificate:
             certificates[info.name] = judged.certificate
+            if judged.result.verdict == "pass":
+                moved = moved or slopes(problem, truth)
+                changes = smallest_changes(moved, judged.certificate)
+        results.append(replace(judged.result, weak=notes, smallest_changes=changes))
     compared = pairs(problem, certificates)
     return _CaseJudged(results, compared, odd_one_out(compared))

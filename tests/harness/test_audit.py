@@ -21,7 +21,8 @@ CASES = [
 
 def trial(kind: str, fault: str, *, killed: bool, peer: bool = True) -> Trial:
     broken = {OURS: killed, **dict.fromkeys(PEERS, peer)}
-    return Trial(kind, fault, f"case-of-{fault}", broken, "what was said")
+    case, named = f"case-of-{fault}", fault == "a"
+    return Trial(kind, fault, case, broken, named, "what was said")
 
 
 @pytest.fixture
@@ -46,9 +47,10 @@ def test_faults_are_planted_in_a_real_adapter_and_killed(jobs: int) -> None:
     assert not any(t.broken[OURS] for t in trials if t.kind == HEALTHY)
     assert survivors(trials) == []
     titles, rows = table(trials)
-    assert titles[:4] == ["kind", "faults", "cases", OURS]
-    assert rows[0][:4] == ["layout", "1", "2", "1 (100 %)"]
-    assert rows[2][:4] == [HEALTHY, "none", "2", "no false alarm"]
+    assert titles[:5] == ["kind", "faults", "cases", OURS, "named"]
+    assert rows[0][:5] == ["layout", "1", "2", "1 (100 %)", "100 %"]
+    assert rows[1][:5] == ["contract", "1", "2", "1 (100 %)", "0 %"]
+    assert rows[2][:5] == [HEALTHY, "none", "2", "no false alarm", ""]
 
 
 def test_a_fault_that_lives_and_a_false_alarm_are_named() -> None:
@@ -56,6 +58,8 @@ def test_a_fault_that_lives_and_a_false_alarm_are_named() -> None:
         trial("layout", "a", killed=False),
         trial("layout", "a", killed=True),
         trial("layout", "b", killed=False),
+        trial("sequence", "c", killed=True),
+        trial("sequence", "a", killed=True),
         trial(HEALTHY, "", killed=True, peer=False),
         trial(HEALTHY, "", killed=False, peer=False),
     ]
@@ -64,9 +68,11 @@ def test_a_fault_that_lives_and_a_false_alarm_are_named() -> None:
         "false alarm: what was said",
     ]
     _, rows = table(trials)
-    assert rows[0] == ["layout", "2", "3", "1 (33 %)", *["2 (100 %)"] * len(PEERS)]
-    assert rows[1][3] == "1 false alarms (50 %)"
-    assert rows[1][4:] == ["no false alarm"] * len(PEERS)
+    ours = ["layout", "2", "3", "1 (33 %)", "100 %"]
+    assert rows[0] == [*ours, *["2 (100 %)"] * len(PEERS)]
+    assert rows[1][:5] == ["sequence", "2", "2", "2 (100 %)", "50 %"]
+    assert rows[2][3] == "1 false alarms (50 %)"
+    assert rows[2][5:] == ["no false alarm"] * len(PEERS)
 
 
 def test_faults_without_a_case_are_named_and_a_suite_without_any_is_refused() -> None:
@@ -87,7 +93,7 @@ def test_the_command_prints_the_table_in_both_forms(
     assert re.search(r"^layout +1 +1 +1 \(100 %\)", out, re.MULTILINE)
     status, out, _ = rnn_parity("audit", *chosen, "--markdown")
     assert status == 0
-    assert "| layout | 1 | 1 | 1 (100 %) | 1 (100 %) |" in out
+    assert "| layout | 1 | 1 | 1 (100 %) | 100 % | 1 (100 %) |" in out
     status, _, err = rnn_parity("audit", "--backend", "nonesuch")
     assert (status, "unknown backend" in err) == (2, True)
 

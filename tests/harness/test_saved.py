@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+import time
 
 import msgspec
 import pytest
@@ -48,8 +49,9 @@ def test_a_process_that_is_ended_is_said(large_run: RunFolder) -> None:
     os.mkfifo(path)  # who reads it waits until it is ended
 
     def end() -> None:
-        while not (children := multiprocessing.active_children()):
-            pass
+        while len(children := multiprocessing.active_children()) < 2:
+            time.sleep(0.1)
+        time.sleep(0.5)  # until both have started, and one of them waits
         for child in children:
             child.kill()
 

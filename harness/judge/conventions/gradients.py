@@ -151,7 +151,8 @@ def _scaled(
         )
         for name, of in right.items()
     )
-    if not fits or abs(factor) < 2 * slack:
+    negated = abs(factor + 1) <= 2 * slack  # has a name of its own
+    if not fits or negated or abs(factor) < 2 * slack:
         return
     counts = {
         "of all outputs": problem["cotangent_outputs"].size,
