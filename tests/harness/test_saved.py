@@ -48,17 +48,20 @@ def test_a_process_that_is_ended_is_said(large_run: RunFolder) -> None:
     path.unlink()
     os.mkfifo(path)  # who reads it waits until it is ended
 
-    def end() -> None:
-        while len(children := multiprocessing.active_children()) < 2:
-            time.sleep(0.1)
-        time.sleep(0.5)  # until both have started, and one of them waits
-        for child in children:
-            child.kill()
+    judged = threading.Event()
 
-    thread = threading.Thread(target=end)
+    def end() -> None:
+        while len(multiprocessing.active_children()) < 2:
+            time.sleep(0.1)
+        while not judged.wait(0.5):  # one of them waits by then
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    thread = threading.Thread(target=end, daemon=True)
     thread.start()
     with pytest.raises(ParityError, match=r"ended from outside.*--jobs 1"):
         judge(large_run, jobs=2)
+    judged.set()
     thread.join()
     path.unlink()
     path.write_bytes(whole)
