@@ -84,10 +84,11 @@ def run(
                 timeout=timeout,
                 notify=progress.entry,
             )
+        document = judge_and_write(folder, jobs)
     except KeyboardInterrupt:
         sys.stderr.write(f"rnn-parity: interrupted; outcomes so far are in {out}\n")
         raise typer.Exit(_INTERRUPTED) from None
-    _finish(judge_and_write(folder, jobs), out)
+    _finish(document, out)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import session
 from harness.results import read_report_document
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -87,3 +88,18 @@ def test_backends_and_cases_are_listed(rnn_parity: Cli) -> None:
     assert (status, "notebook" in out) == (0, False)
     assert re.search(r"rnn_tanh-static-B3-T4-D6-H5-f32-s1 +B 3, T 4, D 6, H 5", out)
     assert "notebook-basic-f32" in rnn_parity("cases")[1]
+
+
+def test_an_interruption_says_where_outcomes_are_and_they_can_be_judged(
+    rnn_parity: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "judge_and_write", interrupted)
+        status, _, err = rnn_parity("run", "--backends", "numpy", "--out", "cut")
+    assert status == 130
+    assert err.endswith("rnn-parity: interrupted; outcomes so far are in cut\n")
+    assert rnn_parity("compare", "cut")[0] == 0
+    assert (tmp_path / "cut" / "report.json").is_file()
