@@ -173,6 +173,7 @@ def _final_ratio(values: list[Bounded], got: Array) -> Array:
     return ratio(got - value, error)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the verdict says what is no number
 def reference(problem: Problem) -> dict[str, Array]:
     """Compute everything that an outcome of the problem holds, in float64."""
     if problem.case.variant == "variable_output":

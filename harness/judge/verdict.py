@@ -100,6 +100,12 @@ def _judge_numbers(
     }
     if headroom > 1:
         broken = nonfinite(outcome)
+        if broken and nonfinite(truth):
+            return fields, (
+                "the network itself outgrows float64, so that nothing can be shown: "
+                f"{'; '.join(nonfinite(truth))} in the reference; choose a smaller "
+                "gain or fewer steps, layers or units"
+            )
         if not broken:
             fields["explanations"] = explain(problem, outcome, ulp)
         words = broken or _excess(certificate, fields.get("explanations", []))

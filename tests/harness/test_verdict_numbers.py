@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from backends.on_numpy import INFO
 from fixtures import catalogue
@@ -112,3 +113,18 @@ def test_a_known_mistake_is_named_in_the_result_and_in_words(
     result = judged(problem, honest(bare))
     assert result.explanations == ["bias dropped"]
     assert "; it would match with: bias dropped; the first bad" in result.detail
+
+
+def test_a_network_that_outgrows_float64_is_the_case_s_fault(tmp_path: Path) -> None:
+    """Nothing bounds a rectifier's gradients: this one's training ends in NaN."""
+    case = "rnn_relu-variable_input-B7-T10-D1-H40-L3-sgd-f64-s357253973"
+    problem = catalogue.build(catalogue.case_from_id(case))
+    truth, folder = reference(problem), RunFolder(tmp_path)
+    folder.write_outcome("numpy", case, pack(truth, {"case": case}))
+    trains, entry = replace(INFO, gaps=()), Entry(case, "numpy", "done")
+    result = judge_entry(folder, problem, truth, trains, entry).result
+    assert result.verdict == "fail"
+    assert result.detail.startswith("the network itself outgrows float64")
+    assert "trained_layer0.forward.kernel has 120 of 400 elements NaN" in result.detail
+    assert "choose a smaller gain or fewer steps" in result.detail
+    assert result.explanations == []
