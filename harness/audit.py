@@ -5,6 +5,7 @@ applies to; healthy runs of the same cases say what each check calls broken for 
 """
 
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,8 @@ CHECKS = (OURS, *PEERS)
 HEALTHY = "healthy"
 
 _TIMEOUT = 300.0  # seconds for one case
+
+_Work = tuple[str, str, list[Case]]  # a kind, a fault, and cases to try it in
 
 
 class Trial(NamedTuple):
@@ -75,10 +78,24 @@ def audit(
         raise UsageError(f"no fault applies to any of these cases on {info.name}")
     work.append((HEALTHY, "", list(used.values())))
     # The shares are alike: kinds take turns.
+    stopping = threading.Event()
+
+    def of_share(share: list[_Work]) -> list[Trial]:
+        trials = []
+        for trial in _trials(info, share):
+            notify(trial)
+            trials.append(trial)
+            if stopping.is_set():
+                break
+        return trials
+
     with ThreadPoolExecutor(jobs) as pool:
-        shares = [work[number::jobs] for number in range(jobs)]
-        done = pool.map(lambda share: list(_trials(info, share, notify)), shares)
-        trials = [trial for share in done for trial in share]
+        try:
+            done = pool.map(of_share, [work[number::jobs] for number in range(jobs)])
+            trials = [trial for share in done for trial in share]
+        except BaseException:  # Ctrl-C: threads would go on to the end of their shares
+            stopping.set()
+            raise
     order = [*KINDS, HEALTHY]
     return sorted(trials, key=lambda trial: order.index(trial.kind))
 
@@ -90,11 +107,7 @@ def _spread(cases: list[Case], count: int) -> list[Case]:
     return [cases[number * len(cases) // count] for number in range(count)]
 
 
-def _trials(
-    info: BackendInfo,
-    work: list[tuple[str, str, list[Case]]],
-    notify: Callable[[Trial], None],
-) -> Iterator[Trial]:
+def _trials(info: BackendInfo, work: list[_Work]) -> Iterator[Trial]:
     """Try one worker's share."""
     with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
         bench = _Bench(Path(path))
@@ -104,9 +117,7 @@ def _trials(
                 planted = plant(info, name) if name else info
                 for case in cases:
                     trial = bench.trial(planted, case, calls)
-                    named = trial._replace(kind=kind, fault=name)
-                    notify(named)
-                    yield named
+                    yield trial._replace(kind=kind, fault=name)
         finally:
             bench.close()
 

@@ -136,7 +136,8 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
         yield "published", _published(published)
     if judged := [r for r in report.results if r.peers]:
         yield "peers", _peers(judged)
-    changes = [c for r in report.results for c in r.smallest_changes.values() if c]
+    every = (c for r in report.results for c in r.smallest_changes.values())
+    changes = [change for change in every if change is not None]
     if changes:
         words = f"a weight changed by {median(changes):.1g} of itself would fail "
         words += f"(median; from {min(changes):.1g} to {max(changes):.1g})"

@@ -1,6 +1,8 @@
 """The kill score: faults that live and false alarms are not passed over."""
 
 import re
+import signal
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -51,6 +53,19 @@ def test_faults_are_planted_in_a_real_adapter_and_killed(jobs: int) -> None:
     assert rows[0][:5] == ["layout", "1", "2", "1 (100 %)", "100 %"]
     assert rows[1][:5] == ["contract", "1", "2", "1 (100 %)", "0 %"]
     assert rows[2][:5] == [HEALTHY, "none", "2", "no false alarm", ""]
+
+
+def test_an_interruption_ends_every_share_after_the_trial_at_hand() -> None:
+    seen: list[Trial] = []
+
+    def interrupt(trial: Trial) -> None:
+        seen.append(trial)
+        if len(seen) == 1:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        audit.audit(INFO, CASES, each=1, jobs=2, notify=interrupt)
+    assert 1 <= len(seen) < 10
 
 
 def test_a_fault_that_lives_and_a_false_alarm_are_named() -> None:
