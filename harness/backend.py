@@ -12,6 +12,7 @@ from harness.errors import ParityError
 from harness.spec import CELLS, Case, Outcome, Problem
 
 Ulp = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+Error = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Scalar = str | int | float | bool | None
 
 
@@ -70,6 +71,20 @@ class Means(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the equations are written out, and not the framework's."""
 
 
+class Accuracy(msgspec.Struct, frozen=True):
+    """What a backend may err by in one dtype, by its own statement."""
+
+    dtype: str
+    ulp: dict[str, float]
+    """Function → largest error in ulp."""
+    absolute: dict[str, float] = {}
+    """Function → error that comes on top, where ulps say nothing."""
+    accumulator: str = ""
+    """Dtype that sums of products are kept in; `""` stands for `dtype`."""
+    factor_unit: float = 0.0
+    """Relative error of the factors of products: half an ulp of TensorFloat-32."""
+
+
 class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that is known of a backend before its framework is imported."""
 
@@ -86,6 +101,13 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the adapter calls; the first that matches a cell and a variant counts."""
     elementwise_ulp: dict[str, dict[str, Ulp]]
     """Function → dtype → largest error in ulp; the verdict's bound rests on it."""
+    elementwise_absolute: dict[str, dict[str, Error]] = {}
+    """Function → dtype → error that comes on top, where ulps say nothing: results that
+    are 0 too early."""
+    accumulators: dict[str, str] = {}
+    """Dtype → wider one that sums of products are kept in, and rounded from once."""
+    factor_units: dict[str, Error] = {}
+    """Setting → relative error of the factors of float32 products while it is on."""
     options: dict[str, Scalar] = {}
     """Keyword arguments of the adapter class."""
     settings: tuple[str, ...] = ()
@@ -94,23 +116,34 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why it runs only if it is named; nothing if it always does."""
     gaps: tuple[Gap, ...] = ()
 
-    def ulp(self, case: Case) -> dict[str, float]:
-        """Give function → largest error in ulp, in the case's dtype.
+    def accuracy(self, case: Case) -> Accuracy:
+        """Give what the backend may err by in a case.
 
         Raises:
             ParityError: The backend does not state it for a function of the cell.
 
         """
-        stated = {}
+        dtype, stated = case.dtype, {}
         for name in CELLS[case.cell].functions:
-            if case.dtype not in self.elementwise_ulp.get(name, {}):
+            if dtype not in self.elementwise_ulp.get(name, {}):
                 raise ParityError(
-                    f"{self.name} states no accuracy of {name} in {case.dtype}, on "
+                    f"{self.name} states no accuracy of {name} in {dtype}, on "
                     "which a verdict rests; add it to elementwise_ulp of its "
                     "BackendInfo"
                 )
-            stated[name] = self.elementwise_ulp[name][case.dtype]
-        return stated
+            stated[name] = self.elementwise_ulp[name][dtype]
+        on = [unit for key, unit in self.factor_units.items() if self.options.get(key)]
+        return Accuracy(
+            dtype,
+            stated,
+            {
+                name: of[dtype]
+                for name, of in self.elementwise_absolute.items()
+                if dtype in of
+            },
+            self.accumulators.get(dtype, ""),
+            max(on, default=0.0) if dtype == "float32" else 0.0,
+        )
 
     def means_for(self, cell: str, variant: str) -> Means | None:
         """Give what the adapter calls for a cell and a variant, if it does it."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fixtures import catalogue
-from harness.backend import BackendInfo
+from harness.backend import Accuracy, BackendInfo
 from harness.folder import Entry, RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
@@ -65,6 +65,11 @@ def with_arrays(problem: Problem, **arrays: Array) -> Problem:
     }
     assert changed.keys() <= problem.arrays.keys(), changed.keys()
     return Problem(problem.case, {**problem.arrays, **changed}, problem.published)
+
+
+def allowing(problem: Problem, ulp: dict[str, float]) -> Accuracy:
+    """State functions' ulps in a problem's dtype."""
+    return Accuracy(problem.case.dtype, ulp)
 
 
 def bits_equal(first: Array, second: Array) -> bool:

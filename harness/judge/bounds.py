@@ -12,6 +12,8 @@ FAILURE_PROBABILITY = 1e-9
 """Chance, for one matrix product, that a correct backend exceeds its bound."""
 
 
+_EXPONENT = np.int64(0x7FF0000000000000)  # bits of a float64
+
 _LARGEST_EXPONENT = 700.0  # exp of more is none of float64
 
 
@@ -22,8 +24,12 @@ def spacing(values: Array, dtype: str) -> Array:
     """
     info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
     size = np.maximum(np.abs(values), float(info.smallest_normal))
-    _, exponent = np.frexp(np.minimum(size, float(info.max)))
-    return np.asarray(np.ldexp(float(info.eps), exponent - 1))
+    return power_of_two(np.minimum(size, float(info.max))) * float(info.eps)
+
+
+def power_of_two(values: Array) -> Array:
+    """Give the largest power of two that positive float64 values reach."""
+    return np.asarray((values.view(np.int64) & _EXPONENT).view(np.float64))
 
 
 def worst_case(terms: int, unit: float) -> float:

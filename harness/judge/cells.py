@@ -1,91 +1,35 @@
 """The equations of every cell, written once over a small set of operations.
 
-`arithmetic` has the operations twice: in float64, and in float64 with an error bound;
 `terms` has the terms that a known convention may have others for.
+
 A step maps inputs `x` `[..., I]` and states (`h` `[..., R]`, `c` `[..., H]`) to states.
+It has three parts, so that where h is known before every step only c is gone through
+step by step: what follows from x and h, what becomes of c, and the new h.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.judge.operations import Operations, Value
 from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.spec import CELLS, Array
 
-Value = TypeVar("Value")
 Weights = Mapping[str, Any]
 State = dict[str, Value]
+Early = dict[str, Value]
+"""What follows from x and h: gates, or their pre-activations."""
 
 
-class Operations(Protocol[Value]):
-    """What a cell may use; every function of values rounds in the case's dtype."""
+class Late(NamedTuple, Generic[Value]):
+    """What the new h is made of besides."""
 
-    def exactly(self, value: Array, name: str = "") -> Value:
-        """Take an array as given, without error, under a name if it has one."""
-        ...
-
-    def seen(self, value: Array, instead_of: Value) -> Value:
-        """Take what a backend returned, in place of what was computed here."""
-        ...
-
-    def weight(self, value: Array, name: str) -> Any:
-        """Take a weight as given, by its full name; it can be sliced."""
-        ...
-
-    def affine(
-        self, products: list[tuple[Value, Any]], bias: Any, offset: float = 0.0
-    ) -> Value:
-        """Sum of `x @ w` over the pairs and the bias, in no promised order.
-
-        A backend may keep `bias - offset` and add the offset when it runs.
-        """
-        ...
-
-    def add(self, a: Value, b: Value) -> Value:
-        """Sum."""
-        ...
-
-    def mul(self, a: Value, b: Value) -> Value:
-        """Product, element by element."""
-        ...
-
-    def scale(self, a: Value, weight: Any) -> Value:
-        """Product with an exact weight, element by element."""
-        ...
-
-    def mix(self, z: Value, a: Value, b: Value) -> Value:
-        """`z a + (1 - z) b`, in whatever form it is computed; z within [0, 1]."""
-        ...
-
-    def tanh(self, x: Value) -> Value:
-        """Hyperbolic tangent."""
-        ...
-
-    def sigmoid(self, x: Value) -> Value:
-        """Logistic function."""
-        ...
-
-    def relu(self, x: Value) -> Value:
-        """Larger one of x and 0."""
-        ...
-
-    def where(self, mask: NDArray[np.bool_], a: Value, b: Value) -> Value:
-        """Take `a` where the mask holds, else `b`."""
-        ...
-
-    def take(self, value: Value, index: Any) -> Value:
-        """Index a value."""
-        ...
-
-    def stack(self, values: list[Value]) -> Value:
-        """Stack along axis 1, that of time."""
-        ...
-
-    def concatenate(self, values: list[Value]) -> Value:
-        """Join along the last axis."""
-        ...
+    old: State[Value]
+    """The states before the step."""
+    c: Any
+    """The new c; None for cells without one."""
+    weights: Weights
 
 
 def gate(weights: Weights, name: str, number: int, units: int) -> Any:
@@ -93,62 +37,84 @@ def gate(weights: Weights, name: str, number: int, units: int) -> Any:
     return weights[name][..., number * units : (number + 1) * units]
 
 
-def _sum(
+def _sums(
     ops: Operations[Value],
     x: Value,
     h: Value,
-    weights: Weights,
-    number: int,
-    offset: float = 0.0,
-) -> Value:
-    """Pre-activation of one gate: `x @ kernel + h @ recurrent_kernel + bias`."""
-    units = weights["units"].size
-    products = [
-        (x, gate(weights, "kernel", number, units)),
-        (h, gate(weights, "recurrent_kernel", number, units)),
+    w: Weights,
+    gates: slice,
+    offset: Array | None = None,
+) -> list[Value]:
+    """Give gates' pre-activations: `x @ kernel + h @ recurrent_kernel + bias`."""
+    units = w["units"].size
+    columns = (..., slice(gates.start * units, gates.stop * units))
+    products = [(x, w["kernel"][columns]), (h, w["recurrent_kernel"][columns])]
+    whole = ops.affine(products, w["bias"][columns], offset)
+    return [
+        ops.take(whole, (..., slice(k * units, (k + 1) * units)))
+        for k in range(gates.stop - gates.start)
     ]
-    return ops.affine(products, gate(weights, "bias", number, units), offset)
+
+
+def _rnn(
+    ops: Operations[Value], x: Value, h: Value, w: Weights, _: Terms
+) -> Early[Value]:
+    return {"h": _sums(ops, x, h, w, slice(0, 1))[0]}
 
 
 def _rnn_tanh(
-    ops: Operations[Value], x: Value, state: State[Value], w: Weights, terms: Terms
-) -> State[Value]:
+    ops: Operations[Value], early: Early[Value], _: Late[Value], terms: Terms
+) -> Value:
     """Elman (1990): `tanh(x @ kernel + h @ recurrent_kernel + bias)`."""
-    return {"h": terms.tanh(ops, _sum(ops, x, state["h"], w, 0))}
+    return cast("Value", terms.tanh(ops, early["h"]))
 
 
 def _rnn_relu(
-    ops: Operations[Value], x: Value, state: State[Value], w: Weights, terms: Terms
-) -> State[Value]:
+    ops: Operations[Value], early: Early[Value], _: Late[Value], terms: Terms
+) -> Value:
     """Le, Jaitly and Hinton (2015): the same with a rectifier."""
-    return {"h": terms.relu(ops, _sum(ops, x, state["h"], w, 0))}
+    return cast("Value", terms.relu(ops, early["h"]))
 
 
-def _lstm(
-    ops: Operations[Value], x: Value, state: State[Value], w: Weights, terms: Terms
-) -> State[Value]:
+def _lstm_gates(
+    ops: Operations[Value], x: Value, h: Value, w: Weights, terms: Terms
+) -> Early[Value]:
     """Gers, Schmidhuber, Cummins (2000); peepholes and projection: Sak et al. (2014).
 
     Gates i, f, g, o. `c' = f c + i g`, `h' = o tanh(c')`. Peepholes let i and f see c,
     and o see c'. TensorFlow 1 adds 1 to the forget gate when it runs.
     """
-    h, old = state["h"], state["c"]
-    i, f, g, o = (
-        _sum(ops, x, h, w, number, offset)
-        for number, offset in enumerate((0.0, 1.0, 0.0, 0.0))
+    offset = np.repeat((0.0, 1.0, 0.0, 0.0), w["units"].size)
+    early = dict(zip("ifgo", _sums(ops, x, h, w, slice(0, 4), offset), strict=True))
+    if "peephole" not in w:
+        for name in "ifo":
+            early[name] = terms.sigmoid(ops, early[name])
+    early["g"] = terms.tanh(ops, early["g"])
+    return early
+
+
+def _lstm_carry(
+    ops: Operations[Value], early: Early[Value], c: Value, w: Weights, terms: Terms
+) -> Value:
+    i, f = early["i"], early["f"]
+    if "peephole" in w:
+        i = terms.sigmoid(ops, ops.add(i, ops.scale(c, w["peephole"][0])))
+        f = terms.sigmoid(ops, ops.add(f, ops.scale(c, w["peephole"][1])))
+    return cast("Value", terms.carry(ops, f, c, i, early["g"]))
+
+
+def _lstm(
+    ops: Operations[Value], early: Early[Value], late: Late[Value], terms: Terms
+) -> Value:
+    old, new, w = late.old["c"], late.c, late.weights
+    o = early["o"]
+    if "peephole" in w:
+        seen = terms.peeped(ops, old, new)
+        o = terms.sigmoid(ops, ops.add(o, ops.scale(seen, w["peephole"][2])))
+    h = terms.gated(ops, o, terms.squash(ops, terms.shown(ops, old, new)))
+    return cast(
+        "Value", terms.project(ops, h, w["projection"]) if "projection" in w else h
     )
-    if "peephole" in w:
-        i = ops.add(i, ops.scale(old, w["peephole"][0]))
-        f = ops.add(f, ops.scale(old, w["peephole"][1]))
-    f, i, g = terms.sigmoid(ops, f), terms.sigmoid(ops, i), terms.tanh(ops, g)
-    c = terms.carry(ops, f, old, i, g)
-    if "peephole" in w:
-        o = ops.add(o, ops.scale(terms.peeped(ops, old, c), w["peephole"][2]))
-    out = terms.squash(ops, terms.shown(ops, old, c))
-    h = terms.gated(ops, terms.sigmoid(ops, o), out)
-    if "projection" in w:
-        h = terms.project(ops, h, w["projection"])
-    return {"h": h, "c": c}
 
 
 def reset_after(
@@ -169,29 +135,72 @@ def reset_before(
     ops: Operations[Value], x: Value, r: Value, h: Value, w: Weights
 ) -> Value:
     """Candidate of the same, version 1: `x Wn + bn + (r h) Un`."""
-    return _sum(ops, x, ops.mul(r, h), w, 2)
+    return _sums(ops, x, ops.mul(r, h), w, slice(2, 3))[0]
+
+
+def _gru_gates(
+    ops: Operations[Value], x: Value, h: Value, w: Weights, terms: Terms
+) -> Early[Value]:
+    """Cho et al. (2014): gates r, z, n, `h' = z h + (1 - z) tanh(n)`."""
+    r, z = (terms.sigmoid(ops, a) for a in _sums(ops, x, h, w, slice(0, 2)))
+    own = reset_after if "recurrent_bias" in w else reset_before
+    n = (terms.candidate or own)(ops, x, terms.reset(ops, r, z), h, w)
+    return {"z": z, "n": terms.tanh(ops, n)}
 
 
 def _gru(
-    ops: Operations[Value], x: Value, state: State[Value], w: Weights, terms: Terms
-) -> State[Value]:
-    """Cho et al. (2014): gates r, z, n, `h' = z h + (1 - z) tanh(n)`."""
-    h = state["h"]
-    r, z = (terms.sigmoid(ops, _sum(ops, x, h, w, number)) for number in (0, 1))
-    own = reset_after if "recurrent_bias" in w else reset_before
-    n = (terms.candidate or own)(ops, x, terms.reset(ops, r, z), h, w)
-    return {"h": terms.mix(ops, z, h, terms.tanh(ops, n))}
+    ops: Operations[Value], early: Early[Value], late: Late[Value], terms: Terms
+) -> Value:
+    return cast("Value", terms.mix(ops, early["z"], late.old["h"], early["n"]))
 
 
-_STEPS: dict[str, Callable[..., object]] = {
-    "rnn_tanh": _rnn_tanh,
-    "rnn_relu": _rnn_relu,
-    "lstm": _lstm,
-    "lstm_peephole": _lstm,
-    "lstm_projection": _lstm,
-    "gru": _gru,
-    "gru_reset_before": _gru,
+class Equations(NamedTuple):
+    """A cell's step in its three parts; each is given the operations first."""
+
+    early: Callable[..., Any]
+    """x, h, weights, terms → all that follows from x and h alone, by name."""
+    late: Callable[..., Any]
+    """That, the states and weights, terms → the new h."""
+    carry: Callable[..., Any] | None = None
+    """That, c, weights, terms → the new c; None for cells without one."""
+
+
+_LSTM = Equations(_lstm_gates, _lstm, _lstm_carry)
+_GRU = Equations(_gru_gates, _gru)
+EQUATIONS: dict[str, Equations] = {
+    "rnn_tanh": Equations(_rnn, _rnn_tanh),
+    "rnn_relu": Equations(_rnn, _rnn_relu),
+    "lstm": _LSTM,
+    "lstm_peephole": _LSTM,
+    "lstm_projection": _LSTM,
+    "gru": _GRU,
+    "gru_reset_before": _GRU,
 }
+
+
+def carried(
+    ops: Operations[Value],
+    cell: str,
+    early: Early[Value],
+    c: Value,
+    weights: Weights,
+    terms: Terms = AS_PUBLISHED,
+) -> Value:
+    """Give the new c of a cell that has one."""
+    carry = EQUATIONS[cell].carry
+    assert carry  # noqa: S101 - asked of LSTMs alone
+    return cast("Value", terms.kept(ops, carry(ops, early, c, weights, terms)))
+
+
+def returned(
+    ops: Operations[Value],
+    cell: str,
+    early: Early[Value],
+    late: Late[Value],
+    terms: Terms = AS_PUBLISHED,
+) -> Value:
+    """Give the new h."""
+    return cast("Value", terms.kept(ops, EQUATIONS[cell].late(ops, early, late, terms)))
 
 
 def step(
@@ -203,8 +212,11 @@ def step(
     terms: Terms = AS_PUBLISHED,
 ) -> State[Value]:
     """Take one step of a cell with weights from `prepared`."""
-    taken: State[Value] = _STEPS[cell](ops, x, state, weights, terms)  # type: ignore[assignment]
-    return {name: terms.kept(ops, value) for name, value in taken.items()}
+    early = EQUATIONS[cell].early(ops, x, state["h"], weights, terms)
+    if "c" not in state:
+        return {"h": returned(ops, cell, early, Late(state, None, weights), terms)}
+    c = carried(ops, cell, early, state["c"], weights, terms)
+    return {"h": returned(ops, cell, early, Late(state, c, weights), terms), "c": c}
 
 
 def prepared(cell: str, weights: Weights) -> dict[str, Array]:

@@ -8,20 +8,32 @@ What a backend does not show is carried along with its error bound instead: the 
 state c of an LSTM, which no gate amplifies, and the layers below the last one.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
+from threadpoolctl import threadpool_limits
 
-from harness.judge.arithmetic import Bounded, Float64, Rounded
+from harness.backend import Accuracy
+from harness.judge.arithmetic import Float64
 from harness.judge.bounds import Held, ratio
 from harness.judge.decode import Choices, fed, judge_choices, reference_tokens
 from harness.judge.gradients import hold_gradients, reference_gradients
+from harness.judge.rounded import Bounded, Rounded
 from harness.judge.training import hold_training, reference_training
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
 from harness.results import FirstBad
 from harness.spec import CELLS, Array, Case, Outcome, Problem
+
+_AT_ONCE = 2**18
+"""Values of one kind that are certified at once: few enough for memory not to matter,
+and enough for going through c step by step not to."""
+_ROWS_AT_ONCE = 16
 
 
 class Certificate(NamedTuple):
@@ -118,7 +130,7 @@ def _place(
     )
 
 
-def certify(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> Certificate:
+def certify(problem: Problem, outcome: Outcome, accuracy: Accuracy) -> Certificate:
     """Certify an outcome whose arrays have the right names, shapes and dtype.
 
     Tokens are well formed, if there are any.
@@ -126,45 +138,116 @@ def certify(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> Certif
     Args:
         problem: The problem that the backend was given.
         outcome: Everything that the backend returned.
-        ulp: Function → largest error in ulp that the backend states for it.
+        accuracy: What the backend may err by.
 
     """
     if "tokens" in outcome:
-        steps = certify_steps(fed(problem, outcome["tokens"]), outcome, ulp)
-        choices = judge_choices(problem, outcome, ulp)
+        steps = certify_steps(fed(problem, outcome["tokens"]), outcome, accuracy)
+        choices = judge_choices(problem, outcome, accuracy)
         return steps._replace(choices=choices)
-    steps = certify_steps(problem, outcome, ulp)
+    steps = certify_steps(problem, outcome, accuracy)
     if problem.case.task == "gradient":
-        return steps._replace(learned=hold_gradients(problem, outcome, ulp))
+        return steps._replace(learned=hold_gradients(problem, outcome, accuracy))
     if problem.case.trains:
-        return steps._replace(learned=hold_training(problem, outcome, ulp))
+        return steps._replace(learned=hold_training(problem, outcome, accuracy))
     return steps
 
 
 def certify_steps(
-    problem: Problem, outcome: Outcome, ulp: dict[str, float]
+    problem: Problem, outcome: Outcome, accuracy: Accuracy
 ) -> Certificate:
     """Certify `outputs` and final states alone."""
     case = problem.case
     state = outcome["outputs"].astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        exact = trajectory(Rounded(case.dtype, ulp), problem, observed=state)
-        residual = state - exact.outputs.value
-        finals = {
-            name: _final_ratio(values, outcome[f"final_{name}"])
-            for name, values in exact.finals.items()
-        }
+    finals = {
+        name: outcome[f"final_{name}"].astype(np.float64)
+        for name in CELLS[case.cell].states
+    }
+    of_rows = partial(_certify_rows, problem, state, finals, accuracy)
+    parts = _side_by_side(of_rows, _blocks(case))
     lengths = row_lengths(problem)
     orders = [processing_order(lengths, case.steps, way) for way in case.directions]
     return Certificate(
         problem,
         state,
-        residual,
-        exact.outputs.error,
-        ratio=ratio(residual, exact.outputs.error),
-        final_ratios=finals,
+        residual=np.concatenate([part.residual for part in parts]),
+        bound=np.concatenate([part.bound for part in parts]),
+        ratio=np.concatenate([part.ratio for part in parts]),
+        final_ratios={
+            name: np.concatenate([part.final_ratios[name] for part in parts], axis=1)
+            for name in finals
+        },
         processed=np.stack(orders, axis=-1),
     )
+
+
+class _Rows(NamedTuple):
+    """The certificate of some rows."""
+
+    residual: Array
+    bound: Array
+    ratio: Array
+    final_ratios: dict[str, Array]
+
+
+def _side_by_side(
+    of_rows: Callable[[slice], "_Rows"], all_rows: list[slice]
+) -> list["_Rows"]:
+    """Certify blocks of rows, a processor each."""
+    if len(all_rows) == 1:
+        return [of_rows(all_rows[0])]
+    # Threads that each start threads for their products would wait for one another.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(of_rows, all_rows))
+
+
+def _blocks(case: Case) -> list[slice]:
+    """Cut the batch into blocks of rows.
+
+    Rows do not touch each other. Layers below the last are gone through step by step,
+    which takes no longer for many rows than for one.
+    """
+    fewest = 1 if case.layers == 1 else _ROWS_AT_ONCE
+    rows = max(_AT_ONCE // (case.steps * case.units), fewest)
+    return [slice(start, start + rows) for start in range(0, case.batch, rows)]
+
+
+def _certify_rows(
+    problem: Problem,
+    state: Array,
+    finals: dict[str, Array],
+    accuracy: Accuracy,
+    rows: slice,
+) -> _Rows:
+    part, state = _rows_of(problem, rows), state[rows]
+    with np.errstate(invalid="ignore", over="ignore"):
+        exact = trajectory(Rounded(accuracy), part, observed=state)
+        residual = state - exact.outputs.value
+        return _Rows(
+            residual,
+            exact.outputs.error,
+            ratio(residual, exact.outputs.error),
+            {
+                name: _final_ratio(values, finals[name][:, rows])
+                for name, values in exact.finals.items()
+            },
+        )
+
+
+def _rows_of(problem: Problem, rows: slice) -> Problem:
+    """Give the problem of some rows alone, without what is for other tasks."""
+    arrays = {
+        name: array
+        for name, array in problem.arrays.items()
+        if name.startswith("layer")
+    }
+    arrays["inputs"] = problem["inputs"][rows]
+    if "lengths" in problem.arrays:
+        arrays["lengths"] = problem["lengths"][rows]
+    for state in CELLS[problem.case.cell].states:
+        arrays[f"initial_{state}"] = problem[f"initial_{state}"][:, rows]
+    case = replace(problem.case, batch=len(arrays["inputs"]), task="forward")
+    return Problem(case, arrays)
 
 
 def _final_ratio(values: list[Bounded], got: Array) -> Array:

@@ -11,8 +11,10 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from harness.judge.arithmetic import Bounded, Float64, Rounded
+from harness.backend import Accuracy
+from harness.judge.arithmetic import Float64
 from harness.judge.cells import prepared, step
+from harness.judge.rounded import Bounded, Rounded
 from harness.judge.trajectory import trajectory
 from harness.spec import Array, Outcome, Problem
 
@@ -91,18 +93,18 @@ def reference_tokens(problem: Problem) -> Tokens:
     return said
 
 
-def judge_choices(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> Choices:
+def judge_choices(problem: Problem, outcome: Outcome, accuracy: Accuracy) -> Choices:
     """Hold the tokens of an outcome to the logits' bounds.
 
     Args:
         problem: A problem of `variable_output`.
         outcome: `tokens` that are well formed, and `outputs`.
-        ulp: Function → largest error in ulp that the backend states for it.
+        accuracy: What the backend may err by.
 
     """
     tokens = outcome["tokens"].astype(np.int64)
     stop = int(problem["start_stop"][1])
-    ops = Rounded(problem.case.dtype, ulp)
+    ops = Rounded(accuracy)
     logits = _logits(ops, problem, ops.exactly(outcome["outputs"]))
     rows, times = np.indices(tokens.shape)
     behind = logits.value.max(axis=-1) - logits.value[rows, times, tokens]

@@ -4,11 +4,13 @@
 whole certificate passes under it: all steps and all final states.
 """
 
+import dataclasses
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
+from harness.backend import Accuracy
 from harness.judge.bounds import ratio
 from harness.judge.conventions.catalogue import STAGES, Given
 from harness.judge.conventions.cut import weights_gone_through
@@ -36,7 +38,7 @@ _STEP_EFFORT = 1e4  # what a step costs besides
 _ALTERING = 3  # what altering weights costs, for each
 
 
-def explain(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> list[str]:
+def explain(problem: Problem, outcome: Outcome, accuracy: Accuracy) -> list[str]:
     """Name the conventions under which all steps would pass, the simplest first.
 
     A hypothesis is tried on few rows and steps first, up to the first bad one, and on
@@ -46,7 +48,7 @@ def explain(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> list[s
     Args:
         problem: The problem.
         outcome: What a backend returned that does not pass, all of it numbers.
-        ulp: Function → largest error in ulp that the backend states for it.
+        accuracy: What the backend may err by.
 
     """
     if "tokens" in outcome:
@@ -58,8 +60,8 @@ def explain(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> list[s
     names = ["outputs", *(name for name in outcome if name.startswith("final_"))]
     wide = {name: outcome[name].astype(np.float64) for name in names}
     with np.errstate(all="ignore"):
-        stated = {**_UNSTATED_ULP, **ulp}
-        search = _Search(replace(problem, arrays=arrays), wide, stated)
+        stated = replace(accuracy, ulp={**_UNSTATED_ULP, **accuracy.ulp})
+        search = _Search(dataclasses.replace(problem, arrays=arrays), wide, stated)
         if not search.steps_pass:
             return search.names()
         if problem.case.task != "gradient":
@@ -73,15 +75,14 @@ class _Search:
     Args:
         problem: The problem; its real arrays are float64.
         outcome: Outputs and final states, float64.
-        ulp: Function → largest error in ulp that the backend states for it.
+        accuracy: What the backend may err by.
 
     """
 
-    def __init__(
-        self, problem: Problem, outcome: Outcome, ulp: dict[str, float]
-    ) -> None:
-        self._problem, self._outcome, self._ulp = problem, outcome, ulp
-        ops = Guessing(problem.case.dtype, ulp)
+    def __init__(self, problem: Problem, outcome: Outcome, accuracy: Accuracy) -> None:
+        self._problem, self._outcome = problem, outcome
+        self._accuracy = accuracy
+        ops = Guessing(accuracy)
         self._right = predicted(problem, ops, outcome["outputs"])
         every = _ratios(self._right, outcome)
         ratios = every["outputs"]
@@ -127,7 +128,7 @@ class _Search:
         if not (changed or spoilt or others != (AS_PUBLISHED, Guessing)):
             return None  # nothing is altered by it here
         arrays = {**self._problem.arrays, **changed}
-        problem = replace(self._problem, arrays=arrays)
+        problem = dataclasses.replace(self._problem, arrays=arrays)
         if self._is_far(hypothesis, problem, outcome) or not self._passes_cut(
             hypothesis, problem, outcome["outputs"]
         ):
@@ -141,7 +142,7 @@ class _Search:
         self, hypothesis: Hypothesis, problem: Problem, observed: Array
     ) -> Prediction:
         self._left -= weights_gone_through(problem) + _STEP_EFFORT * problem.case.steps
-        ops = hypothesis.bounds(problem.case.dtype, self._ulp)
+        ops = hypothesis.bounds(self._accuracy)
         return predicted(problem, ops, observed, hypothesis.terms)
 
     def _is_far(

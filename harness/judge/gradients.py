@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.backend import Accuracy
 from harness.judge.adjoint import Float64Adjoint, RoundedAdjoint
-from harness.judge.arithmetic import Bounded
 from harness.judge.bounds import Held, held
+from harness.judge.rounded import Bounded, together
 from harness.judge.tape import Node, Tape
 from harness.judge.trajectory import Trajectory, trajectory
 from harness.spec import CELLS, Array, Outcome, Problem
@@ -25,20 +26,20 @@ def reference_gradients(problem: Problem) -> dict[str, Array]:
 
 
 def bounded_gradients(
-    problem: Problem, ulp: dict[str, float], observed: Array | None
+    problem: Problem, accuracy: Accuracy, observed: Array | None
 ) -> dict[str, Bounded]:
     """Give gradients, and how far off those of a correct backend may be.
 
     Args:
         problem: A problem with cotangents.
-        ulp: Function → largest error in ulp that the backend states for it.
+        accuracy: What the backend may err by.
         observed: Outputs that the backend went back from, `[B, T, R * directions]`,
             float64; without them its way there is only known within its bounds.
 
     """
-    found = _gradients(RoundedAdjoint(problem.case.dtype, ulp), problem, observed)
+    found = _gradients(RoundedAdjoint(accuracy), problem, observed)
     return {
-        name: Bounded(*(_joined(of) for of in zip(*parts, strict=True)))
+        name: together(lambda *of: np.stack(of), *parts)
         if isinstance(parts, list)
         else parts
         for name, parts in found.items()
@@ -46,15 +47,15 @@ def bounded_gradients(
 
 
 def hold_gradients(
-    problem: Problem, outcome: Outcome, ulp: dict[str, float]
+    problem: Problem, outcome: Outcome, accuracy: Accuracy
 ) -> dict[str, Held]:
     """Hold every gradient to its bound."""
     observed = outcome["outputs"].astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
-        bounded = bounded_gradients(problem, ulp, observed)
+        bounded = bounded_gradients(problem, accuracy, observed)
         return {
-            name: held(outcome[name], value, error)
-            for name, (value, error) in bounded.items()
+            name: held(outcome[name], of.value, of.error)
+            for name, of in bounded.items()
         }
 
 
@@ -66,7 +67,7 @@ def _joined(value: Any) -> Array:
 def _gradients(ops: Any, problem: Problem, observed: Array | None) -> dict[str, Any]:
     """Go there and back; states' gradients are lists, of each layer and direction."""
     case, tape = problem.case, Tape(ops)
-    made: Trajectory[Node] = trajectory(tape, problem, observed)
+    made: Trajectory[Node] = trajectory(tape, problem, observed, one_by_one=True)
     seeds = [(made.outputs, problem["cotangent_outputs"].astype(np.float64))]
     for state, nodes in made.finals.items():
         weights = problem[f"cotangent_final_{state}"].astype(np.float64)

@@ -75,9 +75,10 @@ class Tape:
             self._read[name] = node
         return node
 
-    def seen(self, value: Array, instead_of: Node) -> Node:
+    def seen(self, value: Array, instead_of: Node | None) -> Node:
         """Take what a backend returned; its gradient flows on to what made it."""
-        return self._node(self._ops.exactly(value), (instead_of, lambda g: g))
+        flow = [(instead_of, lambda g: g)] if instead_of else []
+        return self._node(self._ops.exactly(value), *flow)
 
     def weight(self, value: Array, name: str) -> Node:
         """Take a weight, by name."""
@@ -111,7 +112,7 @@ class Tape:
         self,
         products: list[tuple[Node, Node]],
         bias: Node | Array,
-        offset: float = 0.0,
+        offset: Array | None = None,
     ) -> Node:
         """Sum of `x @ w` over the pairs, plus the bias."""
         given = bias.value if isinstance(bias, Node) else bias

@@ -13,9 +13,10 @@ import ml_dtypes
 import msgspec
 import numpy as np
 
-from harness.judge.arithmetic import Bounded
+from harness.backend import Accuracy
 from harness.judge.bounds import Held, held
 from harness.judge.gradients import bounded_gradients, reference_gradients
+from harness.judge.rounded import Bounded
 from harness.spec import (
     ADAM_BETAS,
     ADAM_EPSILON,
@@ -110,7 +111,7 @@ def reference_training(problem: Problem) -> dict[str, Array]:
 
 
 def hold_training(
-    problem: Problem, outcome: Outcome, ulp: dict[str, float]
+    problem: Problem, outcome: Outcome, accuracy: Accuracy
 ) -> dict[str, Held]:
     """Hold every weight to its bound after each update, `[UPDATES, …]`.
 
@@ -123,9 +124,11 @@ def hold_training(
     before = {name: problem[name].astype(np.float64) for name in names}
     for number, inputs in enumerate(_batches(problem)):
         with np.errstate(all="ignore"):
-            gradients = bounded_gradients(_asking(problem, before, inputs), ulp, None)
+            asked = _asking(problem, before, inputs)
+            gradients = bounded_gradients(asked, accuracy, None)
             for name in names:
-                update, error = makers[name].next(*gradients[f"gradient_{name}"])
+                of = gradients[f"gradient_{name}"]
+                update, error, _ = makers[name].next(of.value, of.error)
                 got = outcome[f"trained_{name}"][number].astype(np.float64)
                 want = before[name] - update
                 bound = error + 2 * unit * (np.abs(want) + np.abs(update))

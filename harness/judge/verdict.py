@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from harness.backend import BackendInfo, Gap
+from harness.backend import Accuracy, BackendInfo, Gap
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError
 from harness.folder import Entry, RunFolder
@@ -41,7 +41,7 @@ def judge_entry(
     if not verdict:
         try:
             outcome = folder.outcome(info.name, case.id)
-            ulp = info.ulp(case)
+            accuracy = info.accuracy(case)
         except ParityError as error:
             verdict, detail = "error", str(error)
         else:
@@ -51,9 +51,9 @@ def judge_entry(
             if not detail and "tokens" in outcome:
                 detail = "; ".join(well_formed(problem, outcome["tokens"]))
             if not detail:
-                certificate = certify(problem, outcome, ulp)
+                certificate = certify(problem, outcome, accuracy)
                 fields, detail = _judge_numbers(
-                    problem, truth, outcome, certificate, ulp
+                    problem, truth, outcome, certificate, accuracy
                 )
             verdict = "fail" if detail else "pass"
     result = Result(
@@ -87,7 +87,7 @@ def _judge_numbers(
     truth: Outcome,
     outcome: Outcome,
     certificate: Certificate,
-    ulp: dict[str, float],
+    accuracy: Accuracy,
 ) -> tuple[dict[str, Any], str]:
     """Give a result's figures, and what is wrong with them in words, if anything."""
     headroom, published = certificate.headroom, _published(problem, outcome)
@@ -107,7 +107,7 @@ def _judge_numbers(
                 "gain or fewer steps, layers or units"
             )
         if not broken:
-            fields["explanations"] = explain(problem, outcome, ulp)
+            fields["explanations"] = explain(problem, outcome, accuracy)
         words = broken or _excess(certificate, fields.get("explanations", []))
         return fields, "; ".join([*words, *_first(certificate)])
     if certificate.choices and certificate.choices.differs:

@@ -77,7 +77,7 @@ def test_other_optimisers_than_the_contract_s_fail(tmp_path: Path) -> None:
     headroom = {}
     for number, name in enumerate(OPTIMIZERS):
         outcome, _ = unpack((tmp_path / str(number)).read_bytes(), name)
-        found = certify(problem, outcome, info.ulp(problem.case))
+        found = certify(problem, outcome, info.accuracy(problem.case))
         headroom[name] = found.headroom
     assert headroom.pop("the contract's") <= 1
     assert {name for name, worst in headroom.items() if worst <= 1} == set()

@@ -153,7 +153,7 @@ def test_without_what_is_translated_or_begun_afresh_training_fails(
         for number, change in enumerate(("", *changes)):
             saved = (tmp_path / f"{case_id} {number}").read_bytes()
             outcome, _ = unpack(saved, backend)
-            headroom = certify(problem, outcome, info.ulp(problem.case)).headroom
+            headroom = certify(problem, outcome, info.accuracy(problem.case)).headroom
             assert (headroom > 1) == (number > 0), (case_id, change, headroom)
 
 

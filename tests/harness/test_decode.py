@@ -13,7 +13,7 @@ from harness.judge.decode import (
     well_formed,
 )
 from harness.spec import Array, Outcome, Problem
-from support import honest, with_arrays
+from support import allowing, honest, with_arrays
 
 ULP = {"tanh": 2.0, "sigmoid": 4.0}
 STOP = 1
@@ -118,7 +118,7 @@ def test_the_honest_outcome_says_the_best_tokens() -> None:
     problem = built()
     outcome = honest(problem)
     outcome["tokens"] = outcome["tokens"].astype(np.int32)
-    choices = judge_choices(problem, outcome, ULP)
+    choices = judge_choices(problem, outcome, allowing(problem, ULP))
     assert choices.differs == []
     assert choices.ratio.max() <= 1
 
@@ -129,11 +129,11 @@ def test_a_token_that_is_not_the_best_is_caught_where_it_is_said() -> None:
     row = int(np.flatnonzero(lengths_of(best, STOP) > 4)[0])
     other = next(k for k in range(2, 7) if k != best[row, 2])
     outcome = said_instead(problem, row, 2, other)
-    choices = judge_choices(problem, outcome, ULP)
+    choices = judge_choices(problem, outcome, allowing(problem, ULP))
     assert np.argwhere(choices.ratio > 1).tolist() == [[row, 2]]
     assert len(choices.differs) == 1
     assert f"row {row} says token {other} instead of" in choices.differs[0]
-    certificate = certify(problem, outcome, ULP)
+    certificate = certify(problem, outcome, allowing(problem, ULP))
     assert certificate.ratio.max() <= 1  # its steps are right, its choice is not
     assert certificate.headroom > 1e3
 
@@ -171,10 +171,10 @@ def test_of_two_tokens_that_tie_exactly_either_may_be_said() -> None:
     for said in ((token,), (twin,), (token, twin), (twin, token)):
         outcome = choosing(problem, row, {token, twin}, *said)
         rows_said.add(tuple(outcome["tokens"][row].tolist()))
-        choices = judge_choices(problem, outcome, ULP)
+        choices = judge_choices(problem, outcome, allowing(problem, ULP))
         assert choices.ratio.max() == 0
         assert choices.differs == []
-        assert certify(problem, outcome, ULP).headroom <= 1
+        assert certify(problem, outcome, allowing(problem, ULP)).headroom <= 1
     assert len(rows_said) == 4  # three of them are not the reference's
 
 
@@ -182,7 +182,7 @@ def test_a_tie_within_rounding_may_be_said_either_way() -> None:
     problem, row, token, twin = tied(4e-7)
     assert reference_tokens(problem)[row, 3] == twin  # in float64 there is no tie
     outcome = choosing(problem, row, {token, twin}, token)
-    choices = judge_choices(problem, outcome, ULP)
+    choices = judge_choices(problem, outcome, allowing(problem, ULP))
     assert 0 < choices.ratio.max() <= 1
     assert choices.differs == []
 
@@ -192,9 +192,11 @@ def test_of_two_tokens_far_apart_only_the_larger_may_be_said(gap: float) -> None
     problem, row, token, twin = tied(gap)
     larger, smaller = (twin, token) if gap > 0 else (token, twin)
     right = choosing(problem, row, {token, twin}, larger)
-    assert judge_choices(problem, right, ULP).ratio.max() <= 1
-    assert judge_choices(problem, right, ULP).differs == []
-    wrong = judge_choices(problem, choosing(problem, row, {token, twin}, smaller), ULP)
+    assert judge_choices(problem, right, allowing(problem, ULP)).ratio.max() <= 1
+    assert judge_choices(problem, right, allowing(problem, ULP)).differs == []
+    wrong = judge_choices(
+        problem, choosing(problem, row, {token, twin}, smaller), allowing(problem, ULP)
+    )
     assert wrong.ratio[row, 3] > 100
     assert np.delete(wrong.ratio, row, axis=0).max() <= 1
     (words,) = wrong.differs

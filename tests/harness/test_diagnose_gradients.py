@@ -10,7 +10,7 @@ from harness.judge.certify import certify
 from harness.judge.diagnose import explain
 from harness.judge.gradients import bounded_gradients
 from harness.spec import Array, Outcome, Problem
-from support import honest
+from support import allowing, honest
 
 Alter = Callable[[Problem, dict[str, Array]], None]
 
@@ -26,17 +26,17 @@ def differentiated(problem: Problem) -> Outcome:
     """Give a right outcome, gradients too."""
     outcome = dict(honest(problem))
     observed = outcome["outputs"].astype(np.float64)
-    found = bounded_gradients(problem, ULP, observed)
+    found = bounded_gradients(problem, allowing(problem, ULP), observed)
     return outcome | {name: of.value.copy() for name, of in found.items()}
 
 
 def explained(case: str, alter: Alter) -> list[str]:
     problem = catalogue.build(catalogue.case_from_id(case))
     outcome = dict(differentiated(problem))
-    assert certify(problem, outcome, ULP).headroom <= 1
+    assert certify(problem, outcome, allowing(problem, ULP)).headroom <= 1
     alter(problem, outcome)
-    assert certify(problem, outcome, ULP).headroom > 1
-    return explain(problem, outcome, ULP)
+    assert certify(problem, outcome, allowing(problem, ULP)).headroom > 1
+    return explain(problem, outcome, allowing(problem, ULP))
 
 
 def every(change: Callable[[Array], Array], part: str = "") -> Alter:

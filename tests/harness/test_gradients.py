@@ -10,7 +10,7 @@ from harness.judge.adjoint import Float64Adjoint
 from harness.judge.certify import certify
 from harness.judge.gradients import bounded_gradients, hold_gradients
 from harness.spec import CELLS, Array, Problem
-from support import honest
+from support import allowing, honest
 
 ULP = {"tanh": 2.0, "sigmoid": 3.0}
 LSTM = "lstm-variable_input-B3-T7-D4-H5-{}gradient-{}-s1"
@@ -52,7 +52,7 @@ def moved(outcome: dict[str, Array], name: str, by: float) -> dict[str, Array]:
 @pytest.mark.parametrize("dtype", ["f64", "f32"])
 def test_gradients_of_the_reference_pass_when_rounded(dtype: str, options: str) -> None:
     problem = built(dtype, options)
-    ratios = ratios_of(problem, honest(problem), ULP)
+    ratios = ratios_of(problem, honest(problem), allowing(problem, ULP))
     shapes = problem.case.output_shapes()
     assert {name: ratio.shape for name, ratio in ratios.items()} == {
         name: shape for name, shape in shapes.items() if name.startswith("gradient_")
@@ -79,7 +79,7 @@ def test_float32_from_end_to_end_stays_within_the_bound_which_is_not_far_off(
     found = gradients._gradients(Float32Adjoint(), problem, None)
     outcome = {name: gradients._joined(value) for name, value in found.items()}
     assert {array.dtype for array in outcome.values()} == {np.dtype(np.float32)}
-    ratios = ratios_of(problem, {**honest(problem), **outcome}, ULP)
+    ratios = ratios_of(problem, {**honest(problem), **outcome}, allowing(problem, ULP))
     assert max(ratio.max() for ratio in ratios.values()) < 1
     if gain <= 1:
         assert max(ratio.max() for ratio in ratios.values()) > 1e-3
@@ -99,7 +99,9 @@ def test_one_element_that_is_off_by_a_little_fails(
     name: str, dtype: str, by: float
 ) -> None:
     problem = built(dtype)
-    ratios = ratios_of(problem, moved(honest(problem), name, by), ULP)
+    ratios = ratios_of(
+        problem, moved(honest(problem), name, by), allowing(problem, ULP)
+    )
     assert [other for other, ratio in ratios.items() if ratio.max() > 1] == [name]
     assert int((ratios[name] > 1).sum()) == 1
 
@@ -109,8 +111,10 @@ def test_a_backend_goes_back_from_its_own_outputs_and_not_from_the_reference() -
     outcome = honest(problem)
     aside = outcome["outputs"].astype(np.float64)
     aside[:, 2] += 1e-3
-    bounded = bounded_gradients(problem, ULP, aside)
-    plain = bounded_gradients(problem, ULP, outcome["outputs"].astype(np.float64))
+    bounded = bounded_gradients(problem, allowing(problem, ULP), aside)
+    plain = bounded_gradients(
+        problem, allowing(problem, ULP), outcome["outputs"].astype(np.float64)
+    )
     name = "gradient_inputs"
     apart = np.abs(bounded[name].value - plain[name].value)
     assert (apart[:1] > plain[name].error[:1]).any()
@@ -121,7 +125,7 @@ def test_what_is_not_a_number_is_infinitely_far(bad: float) -> None:
     problem = built("f64")
     outcome = honest(problem)
     outcome["gradient_inputs"][0, 0, 0] = bad
-    certificate = certify(problem, outcome, ULP)
+    certificate = certify(problem, outcome, allowing(problem, ULP))
     assert certificate.learned["gradient_inputs"].ratio[0, 0, 0] == np.inf
     assert certificate.headroom == np.inf
 
@@ -133,7 +137,9 @@ def test_padding_has_no_gradient_and_allows_none() -> None:
     assert not outcome["gradient_inputs"][past].any()
     at = tuple(int(i[0]) for i in np.nonzero(past))
     outcome["gradient_inputs"][(*at, 0)] = 1e-200
-    assert ratios_of(problem, outcome, ULP)["gradient_inputs"].max() > 1
+    assert (
+        ratios_of(problem, outcome, allowing(problem, ULP))["gradient_inputs"].max() > 1
+    )
 
 
 def test_missing_gradients_and_ones_of_the_wrong_form_break_the_contract() -> None:
@@ -155,8 +161,10 @@ def test_missing_gradients_and_ones_of_the_wrong_form_break_the_contract() -> No
 def test_wrong_gradients_fail_a_certificate_whose_steps_are_right() -> None:
     problem = built("f64")
     right = honest(problem)
-    assert certify(problem, right, ULP).headroom <= 1
-    wrong = certify(problem, moved(right, "gradient_initial_h", 1e-6), ULP)
+    assert certify(problem, right, allowing(problem, ULP)).headroom <= 1
+    wrong = certify(
+        problem, moved(right, "gradient_initial_h", 1e-6), allowing(problem, ULP)
+    )
     assert wrong.ratio.max() <= 1
     assert max(ratio.max() for ratio in wrong.final_ratios.values()) <= 1
     assert wrong.headroom > 1e6

@@ -7,7 +7,7 @@ from fixtures import catalogue
 from harness.judge.certify import certify
 from harness.judge.training import Updates, hold_training, reference_training
 from harness.spec import ADAM_EPSILON, LEARNING_RATE, UPDATES, Array, Problem
-from support import honest
+from support import allowing, honest
 
 ULP = {"tanh": 2.0, "sigmoid": 3.0}
 KERNEL = "trained_layer0.forward.kernel"
@@ -28,7 +28,7 @@ def built(task: str, dtype: str = "f64", cell: str = "gru") -> Problem:
 @pytest.mark.parametrize("dtype", ["f64", "f32"])
 def test_the_rounded_training_of_the_reference_passes(task: str, dtype: str) -> None:
     problem = built(task, dtype)
-    ratios = ratios_of(problem, honest(problem), ULP)
+    ratios = ratios_of(problem, honest(problem), allowing(problem, ULP))
     assert {*ratios} == {f"trained_{name}" for name in problem.case.weight_shapes()}
     assert all(r.shape == problem.case.output_shapes()[n] for n, r in ratios.items())
     assert max(ratio.max() for ratio in ratios.values()) < 1
@@ -38,7 +38,7 @@ def test_plain_descent_moves_weights_against_the_gradient() -> None:
     gradient = np.array([[3.0, -0.5], [1e-4, 2.0]])
     updates = Updates(built("sgd"))
     for _ in range(3):
-        update, error = updates.next(gradient, 1e-9)
+        update, error, _ = updates.next(gradient, 1e-9)
         assert update == pytest.approx(LEARNING_RATE * gradient, rel=1e-15)
         assert error == pytest.approx(LEARNING_RATE * 1e-9, rel=1e-3)
 
@@ -49,7 +49,7 @@ def test_adam_moves_by_one_rate_however_large_a_steady_gradient_is() -> None:
     want = LEARNING_RATE * gradient / (np.abs(gradient) + ADAM_EPSILON)
     updates = Updates(built("adam"))
     for _ in range(UPDATES):
-        update, error = updates.next(gradient)
+        update, error, _ = updates.next(gradient)
         assert update == pytest.approx(want, rel=1e-12)
         assert (np.abs(update - want) <= error).all()
 
@@ -57,7 +57,7 @@ def test_adam_moves_by_one_rate_however_large_a_steady_gradient_is() -> None:
 def test_adam_weighs_gradients_by_how_long_ago_they_were() -> None:
     updates = Updates(built("adam"))
     updates.next(np.array([2.0]))
-    update, _ = updates.next(np.array([-1.0]))
+    update, *_ = updates.next(np.array([-1.0]))
     mean = (0.9 * 0.1 * 2.0 + 0.1 * -1.0) / (1 - 0.9**2)
     square = (0.999 * 0.001 * 4.0 + 0.001 * 1.0) / (1 - 0.999**2)
     want = LEARNING_RATE * mean / (square**0.5 + ADAM_EPSILON)
@@ -71,7 +71,7 @@ def test_one_update_off_is_found_where_it_is_and_not_held_against_later_ones(
     problem = built(task)
     # Trained rightly from weights that are pushed aside once, after the fourth update.
     outcome = continued(problem, pushed_after=4)
-    ratios = ratios_of(problem, outcome, ULP)
+    ratios = ratios_of(problem, outcome, allowing(problem, ULP))
     wrong = {
         name: [k + 1 for k in range(UPDATES) if (of[k] > 1).any()]
         for name, of in ratios.items()
@@ -112,7 +112,7 @@ def test_what_is_not_a_number_is_infinitely_far(bad: float) -> None:
     problem = built("adam")
     outcome = honest(problem)
     outcome[KERNEL][-1, 0, 0] = bad
-    certificate = certify(problem, outcome, ULP)
+    certificate = certify(problem, outcome, allowing(problem, ULP))
     assert certificate.learned[KERNEL].ratio[-1, 0, 0] == np.inf
     assert certificate.headroom == np.inf
     assert certificate.steps_pass
@@ -124,6 +124,6 @@ def test_an_element_off_by_a_billionth_fails_in_float64(task: str) -> None:
     outcome = honest(problem)
     history = outcome[KERNEL]
     history[6].flat[np.abs(history[6]).argmax()] *= 1 + 1e-9
-    ratios = ratios_of(problem, outcome, ULP)
+    ratios = ratios_of(problem, outcome, allowing(problem, ULP))
     assert ratios[KERNEL][6].max() > 1
     assert ratios[KERNEL][:6].max() < 1

@@ -125,6 +125,7 @@ def test_a_network_that_outgrows_float64_is_the_case_s_fault(tmp_path: Path) -> 
     result = judge_entry(folder, problem, truth, trains, entry).result
     assert result.verdict == "fail"
     assert result.detail.startswith("the network itself outgrows float64")
-    assert "trained_layer0.forward.kernel has 120 of 400 elements NaN" in result.detail
+    assert "trained_layer0.forward.kernel has " in result.detail
+    assert " of 400 elements NaN" in result.detail
     assert "choose a smaller gain or fewer steps" in result.detail
     assert result.explanations == []

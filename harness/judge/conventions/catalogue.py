@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from harness.judge.arithmetic import Rounded
 from harness.judge.conventions import outcome as of_outcome
 from harness.judge.conventions.equations import (
     equation_conventions,
@@ -23,6 +22,7 @@ from harness.judge.conventions.weights import (
     partial_conventions,
     weight_conventions,
 )
+from harness.judge.rounded import Rounded
 from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.judge.trajectory import row_lengths
 from harness.spec import Outcome, Problem

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backend import Accuracy
 from harness.judge.cells import gate, reset_after, reset_before
 from harness.judge.conventions.hypothesis import Guessing, Hypothesis
 from harness.judge.terms import AS_PUBLISHED, Term, Terms
@@ -251,7 +252,7 @@ def _fitted_slope(problem: Problem, outcome: Outcome) -> float:
     linear in it.
     """
     got = outcome["outputs"].astype(np.float64)
-    ops = Guessing(problem.case.dtype, {})
+    ops = Guessing(Accuracy(problem.case.dtype, {}))
 
     def difference(slope: float) -> Array:
         terms = Terms(relu=_leaky(slope))

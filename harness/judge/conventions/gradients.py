@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.judge.arithmetic import Bounded
+from harness.backend import Accuracy
 from harness.judge.bounds import ratio
 from harness.judge.conventions.hypothesis import other_memory_order
 from harness.judge.conventions.precision import rounded
 from harness.judge.gradients import bounded_gradients
+from harness.judge.rounded import Bounded
 from harness.judge.trajectory import row_lengths
 from harness.spec import Array, Outcome, Problem
 
@@ -49,22 +50,22 @@ _OF_STATES: Mapping[str, _Linear] = {
 
 
 def explain_gradients(
-    problem: Problem, outcome: Outcome, ulp: dict[str, float]
+    problem: Problem, outcome: Outcome, accuracy: Accuracy
 ) -> Iterator[str]:
     """Name what would explain gradients outside their bounds, the simplest first.
 
     Args:
         problem: A problem with cotangents.
         outcome: What a backend returned: right steps, and gradients that are not.
-        ulp: Function → largest error in ulp that the backend states for it.
+        accuracy: What the backend may err by.
 
     """
     observed = outcome["outputs"].astype(np.float64)
-    right = bounded_gradients(problem, ulp, observed)
+    right = bounded_gradients(problem, accuracy, observed)
     got = {name: outcome[name].astype(np.float64) for name in right}
     wrong = [name for name, of in right.items() if not _fits(got[name], of)]
     for words, altered in _other_losses(problem):
-        other = bounded_gradients(altered, ulp, observed)
+        other = bounded_gradients(altered, accuracy, observed)
         if all(_fits(got[name], of) for name, of in other.items()):
             yield words
     yield from _scaled(problem, got, right)

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.judge.arithmetic import Bounded, Float64, Rounded
+from harness.backend import Accuracy
+from harness.judge.arithmetic import Float64
+from harness.judge.rounded import Bounded, Rounded
 from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.spec import Array, Outcome, Problem
 
 Arrays = Mapping[str, Array]
-Bounds = Callable[[str, dict[str, float]], Rounded]
-"""A dtype and stated ulps → the arithmetic."""
+Bounds = Callable[[Accuracy], Rounded]
+"""What a backend may err by → the arithmetic."""
 
 
 class Guessing(Rounded):

@@ -1,16 +1,17 @@
 """Right steps, returned otherwise: past the end, turned, swapped, from elsewhere."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import msgspec
 import numpy as np
 
-from harness.judge.arithmetic import Bounded, Rounded
 from harness.judge.conventions.hypothesis import Prediction
 from harness.judge.conventions.sequence import PASSES, by_pass, flipped
+from harness.judge.rounded import Bounded, Rounded, together
 from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
-from harness.spec import CELLS, Array, Outcome, Problem
+from harness.spec import CELLS, Array, Case, Outcome, Problem
 
 _Named = Iterator[tuple[str, Outcome]]
 _Predicted = Iterator[tuple[str, Prediction]]
@@ -25,7 +26,7 @@ def predicted(
     """Give what a backend returns, from its own states if these are given."""
     made = trajectory(ops, problem, observed, terms)
     finals = {
-        name: Bounded(*(np.stack(part) for part in zip(*values, strict=True)))
+        name: together(lambda *parts: np.stack(parts), *values)
         for name, values in made.finals.items()
     }
     return Prediction(made.outputs, finals)
@@ -155,24 +156,22 @@ def finals_moved(problem: Problem, outcome: Outcome, right: Prediction) -> _Pred
         "final states all zero": zero,
         "initial states returned as final ones": given,
         "final states of rows without a step zero": {
-            name: Bounded(*(np.where(empty, 0, part) for part in bounded))
+            name: together(lambda part: np.where(empty, 0, part), bounded)
             for name, bounded in finals.items()
         },
     }
     for words, rearrange in PASSES.items():
         other[f"final states {words}"] = {
-            name: Bounded(
-                *(rearrange(by_pass(case, part)).reshape(part.shape) for part in of)
-            )
+            name: together(partial(_rearranged, case, rearrange), of)
             for name, of in finals.items()
         }
     for name, at in (("last", -1), ("first", 0)):
         parts = np.split(outcome["outputs"][:, at], len(case.directions), axis=-1)
-        below = [part[: -len(parts)] for part in finals["h"]]
+        below = together(partial(_all_but, len(parts)), finals["h"])
         ends = _exactly(np.stack(parts))
-        taken = (np.concatenate(pair) for pair in zip(below, ends, strict=True))
+        taken = together(lambda *parts: np.concatenate(parts), below, ends)
         words = f"{name} output in time returned as the final h"
-        other[words] = {**finals, "h": Bounded(*taken)}
+        other[words] = {**finals, "h": taken}
     for words, instead in other.items():
         yield words, right._replace(finals=instead)
 
@@ -200,11 +199,10 @@ def by_other_ways(
             made = predicted(last, ops, outcome["outputs"])
             ways = len(case.directions)
             finals = {
-                name: Bounded(
-                    *(
-                        np.concatenate([lower[:-ways], own])
-                        for lower, own in zip(of, made.finals[name], strict=True)
-                    )
+                name: together(
+                    lambda lower, own: np.concatenate([lower[:-ways], own]),
+                    of,
+                    made.finals[name],
                 )
                 for name, of in right.finals.items()
             }
@@ -249,7 +247,15 @@ def _over_padding(
 
 
 def _chosen(mask: Array, a: Bounded, b: Bounded) -> Bounded:
-    return Bounded(*(np.where(mask, x, y) for x, y in zip(a, b, strict=True)))
+    return together(lambda x, y: np.asarray(np.where(mask, x, y)), a, b)
+
+
+def _all_but(last: int, part: Array) -> Array:
+    return part[:-last]
+
+
+def _rearranged(case: Case, rearrange: Callable[[Array], Array], part: Array) -> Array:
+    return rearrange(by_pass(case, part)).reshape(part.shape)
 
 
 def _one_layer(problem: Problem, layer: int) -> Problem:

@@ -1,14 +1,15 @@
 """Less precision inside than the label says."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+from msgspec.structs import replace
 
-from harness.judge.arithmetic import Bounded
+from harness.backend import Accuracy
 from harness.judge.bounds import spacing
 from harness.judge.conventions.hypothesis import (
     Arrays,
@@ -16,6 +17,7 @@ from harness.judge.conventions.hypothesis import (
     Hypothesis,
     in_weights,
 )
+from harness.judge.rounded import Bounded
 from harness.judge.terms import AS_PUBLISHED
 from harness.judge.trajectory import row_lengths
 from harness.spec import CELLS, INTEGER_ARRAYS, Array, Outcome, Problem
@@ -54,12 +56,15 @@ def cut_tf32(a: Array) -> Array:
 class _Products(Guessing):
     """Matrix products whose factors are rounded first, and summed in the dtype."""
 
-    def __init__(self, cast: Cast, dtype: str, ulp: dict[str, float]) -> None:
-        super().__init__(dtype, ulp)
+    def __init__(self, cast: Cast, accuracy: Accuracy) -> None:
+        super().__init__(accuracy)
         self._cast = cast
 
     def affine(
-        self, products: list[tuple[Bounded, Array]], bias: Array, offset: float = 0.0
+        self,
+        products: list[tuple[Bounded, Array]],
+        bias: Array,
+        offset: Array | None = None,
     ) -> Bounded:
         """Bound the sum of rounded factors' products."""
         pairs = [(self._factor(x), self._cast(w)) for x, w in products]
@@ -75,11 +80,11 @@ class _Products(Guessing):
 class _SeenRounded(Guessing):
     """A backend whose outputs were rounded after its next step had read them."""
 
-    def __init__(self, inner: str, dtype: str, ulp: dict[str, float]) -> None:
-        super().__init__(dtype, ulp)
+    def __init__(self, inner: str, accuracy: Accuracy) -> None:
+        super().__init__(accuracy)
         self._inner = inner
 
-    def seen(self, value: Array, instead_of: Bounded) -> Bounded:
+    def seen(self, value: Array, instead_of: Bounded | None) -> Bounded:
         """Take what a backend returned, and by how much that was rounded."""
         exact = super().seen(value, instead_of)
         return Bounded(exact.value, spacing(exact.value, self._inner) / 2)
@@ -169,7 +174,7 @@ def _inside(problem: Problem, outcome: Outcome) -> Iterator[Hypothesis]:
     names = [d for d in _BELOW[problem.case.dtype] if _is_of(d, outcome["outputs"])]
     taken = row_lengths(problem) > 0  # rows that have a state of their own
     for dtype in names[:1]:
-        kept = replace(AS_PUBLISHED, kept=_kept(dtype))
+        kept = dataclasses.replace(AS_PUBLISHED, kept=_kept(dtype))
         finals = [outcome[f"final_{n}"] for n in CELLS[problem.case.cell].states]
         if not all(_is_of(dtype, final[:, taken]) for final in finals):
             yield Hypothesis(
@@ -188,8 +193,8 @@ def _inside(problem: Problem, outcome: Outcome) -> Iterator[Hypothesis]:
         )
 
 
-def _of_dtype(lower: str, _label: str, ulp: dict[str, float]) -> Guessing:
-    return Guessing(lower, ulp)
+def _of_dtype(lower: str, accuracy: Accuracy) -> Guessing:
+    return Guessing(replace(accuracy, dtype=lower, accumulator=""))
 
 
 def looks_like_float32(problem: Problem, residual: Array) -> bool:

@@ -1,0 +1,271 @@
+"""The operations of a cell with the error that a backend may make.
+
+Running error analysis in the sense of Higham, Accuracy and Stability of Numerical
+Algorithms, 2nd ed. (2002), section 3.3: next to every value goes a bound on how far a
+correct implementation in the case's dtype can be from it, and on how far the float64
+value itself is from the truth.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.backend import Accuracy
+from harness.judge.arithmetic import logistic, product
+from harness.judge.bounds import likely, power_of_two, worst_case
+from harness.spec import Array
+
+REFERENCE_ULP = 4.0
+"""Largest error of the reference's own tanh and logistic function in ulp of float64;
+NumPy's tanh was seen to err by 1.1, its `1 / (1 + exp(-x))` by 2.1."""
+
+U64 = 2.0**-53
+
+# Slopes and sums of magnitudes are computed in float32, which is twice as fast, and
+# rounded up by more than that can err by.
+_UP = np.float32(1 + 2.0**-16)
+_LEAST = np.float32(1e-37)
+
+
+class Bounded(NamedTuple):
+    """A float64 value and a bound on a correct backend's distance from it."""
+
+    value: Array
+    error: Array
+    random: Array | float = 0.0
+    """The part of `error` that is the roundings of this step's sums, each as likely up
+    as down; 0 where that is not kept apart."""
+
+
+def together(form: Callable[..., Array], *given: Bounded) -> Bounded:
+    """Rearrange values and their bounds alike."""
+    kept = all(isinstance(of.random, np.ndarray) for of in given)
+    return Bounded(
+        form(*(of.value for of in given)),
+        form(*(of.error for of in given)),
+        form(*(of.random for of in given)) if kept else 0.0,
+    )
+
+
+def unit(dtype: str) -> float:
+    """Largest relative error of one rounding to a dtype."""
+    return float(ml_dtypes.finfo(dtype).eps) / 2  # type: ignore[no-untyped-call]
+
+
+class Rounded:
+    """Float64 with running error bounds for a backend.
+
+    Args:
+        accuracy: What the backend may err by; every operation rounds to its dtype at
+            most once.
+        apart: Whether the random part of bounds is kept apart.
+
+    """
+
+    def __init__(self, accuracy: Accuracy, *, apart: bool = False) -> None:
+        self._dtype = accuracy.dtype
+        # The backend's rounding, and the reference's own.
+        self._unit = unit(accuracy.dtype)
+        self._both = self._unit + U64
+        self._inside = unit(accuracy.accumulator or accuracy.dtype) + U64
+        info = ml_dtypes.finfo(accuracy.dtype)  # type: ignore[no-untyped-call]
+        self._tiny = float(info.smallest_normal)
+        self._accuracy = accuracy
+        self._apart = apart
+
+    def exactly(self, value: Array, name: str = "") -> Bounded:
+        """Take a value as given: a backend starts from the same bits."""
+        del name  # nobody asks for it later
+        wide = value.astype(np.float64)
+        return Bounded(wide, np.zeros_like(wide))
+
+    def seen(self, value: Array, instead_of: Bounded | None) -> Bounded:
+        """Take what a backend returned: its next step starts from these bits."""
+        del instead_of
+        return self.exactly(value)
+
+    def weight(self, value: Array, name: str) -> Array:
+        """Take a weight: every backend has its bits."""
+        del name
+        return value.astype(np.float64)
+
+    def affine(
+        self,
+        products: list[tuple[Bounded, Array]],
+        bias: Array,
+        offset: Array | None = None,
+    ) -> Bounded:
+        """Bound the sum of `x @ w` over the pairs, plus the bias, in any order.
+
+        A backend may stack the inputs, sum by blocks, use fused multiply-adds or add
+        two parts of the bias: each element sees at most `terms` roundings of partial
+        sums that are no larger than the sum of magnitudes. Numbers below the smallest
+        normal one may be flushed to zero.
+        """
+        terms = sum(w.shape[0] for _, w in products) + 2 + (offset is not None)
+        added = np.abs(bias)
+        if offset is not None:
+            added = added + 2 * np.abs(offset)  # |bias - offset| + |offset| at most
+        value, magnitude, shown, carried = bias, added, added, 0 * added
+        for x, w in products:
+            made, size = product(x.value, w), np.abs(w)
+            value = value + made
+            if self._inside != self._both:
+                shown = shown + np.abs(made)
+            if x.error.any():
+                carried = carried + self._sizes(x.error, size)
+                magnitude = magnitude + self._sizes(np.abs(x.value) + x.error, size)
+            else:
+                magnitude = magnitude + self._sizes(np.abs(x.value), size)
+        random = self._relative(products, terms, value.size) * magnitude
+        error = random + (carried + terms * self._tiny)
+        if self._inside != self._both:
+            # Each product is kept wide and rounded once, and so is each sum of them.
+            error += (len(products) + 3) * self._both * (shown + random)
+        if factor := self._accuracy.factor_unit:
+            error += factor * (2 + factor) * magnitude
+        return Bounded(value, error, random if self._apart else 0.0)
+
+    def _sizes(self, x: Array, w: Array) -> Array:
+        """Sum up magnitudes, `x @ w` of what is not negative, rounded up.
+
+        In float64 also numbers that float32 has not would count.
+        """
+        if self._dtype == "float64":
+            return product(x, w)
+        up = 1 + 2 * (w.shape[0] + 2) * 2.0**-24
+        narrow = product(x.astype(np.float32), w.astype(np.float32))
+        return np.asarray(narrow * np.float64(up))
+
+    def _relative(
+        self, products: list[tuple[Bounded, Array]], terms: int, sums: int
+    ) -> Array | float:
+        """Give the error of sums, relative to their magnitudes."""
+        usual = likely(terms, self._inside, sums)
+        worst = worst_case(terms, self._inside)
+        # Where all terms are the same number, roundings err the same way.
+        if usual == worst or not (equal := _equal_terms(products)).any():
+            return usual
+        return np.where(equal, worst, usual)
+
+    def _rounded(self, value: Array, carried: Array, random: Array | float) -> Bounded:
+        """Add one rounding of a result whose operands carry errors."""
+        error = np.abs(value)
+        error += carried
+        error *= self._both
+        error += carried
+        error += self._tiny
+        return Bounded(value, error, random)
+
+    def add(self, a: Bounded, b: Bounded) -> Bounded:
+        """Bound a sum."""
+        return self._rounded(
+            a.value + b.value, a.error + b.error, np.add(a.random, b.random)
+        )
+
+    def mul(self, a: Bounded, b: Bounded) -> Bounded:
+        """Bound a product."""
+        sizes = np.abs(a.value), np.abs(b.value)
+        carried = sizes[1] + b.error
+        carried *= a.error
+        carried += sizes[0] * b.error
+        random = self._kept(lambda: sizes[0] * b.random + sizes[1] * a.random)
+        return self._rounded(a.value * b.value, carried, random)
+
+    def _kept(self, random: Callable[[], Array]) -> Array | float:
+        return random() if self._apart else 0.0
+
+    def scale(self, a: Bounded, weight: Array) -> Bounded:
+        """Bound a product with an exact weight."""
+        size = np.abs(weight)
+        random = self._kept(lambda: a.random * size)
+        return self._rounded(a.value * weight, a.error * size, random)
+
+    def mix(self, z: Bounded, a: Bounded, b: Bounded) -> Bounded:
+        """Bound `z a + (1 - z) b`, also if computed as `b + z (a - b)`.
+
+        Either form rounds three times, of results that are at most |a| + |b|.
+        """
+        value = z.value * a.value + (1 - z.value) * b.value
+        apart = np.abs(a.value - b.value) + a.error + b.error
+        inner = np.minimum(np.maximum(z.value, 0.0) + z.error, 1.0)
+        outer = np.minimum(np.maximum(1 - z.value, 0.0) + z.error, 1.0)
+        carried = z.error * apart + inner * a.error + outer * b.error
+        random = self._kept(
+            lambda: z.random * apart + inner * a.random + outer * b.random
+        )
+        size = np.abs(a.value) + a.error + np.abs(b.value) + b.error
+        # A mean is no farther out than what it is the mean of.
+        carried = np.minimum(carried, np.abs(value) + size)
+        error = carried + 3 * self._both * size + 3 * self._tiny
+        return Bounded(value, error, self._kept(lambda: np.minimum(random, carried)))
+
+    def relu(self, x: Bounded) -> Bounded:
+        """Bound the larger one of x and 0: it rounds nothing."""
+        return Bounded(np.maximum(x.value, 0.0), x.error, x.random)
+
+    def tanh(self, x: Bounded) -> Bounded:
+        """Bound tanh: its steepest slope within the error, plus its own ulps."""
+        value = np.tanh(x.value)
+        slope = 4 * _bell(2 * (np.abs(x.value) - x.error))
+        # No two numbers between -1 and 1 are farther apart than this.
+        carried = np.minimum(x.error * slope, 1.0 + np.abs(value))
+        return self._function("tanh", value, carried, x, slope)
+
+    def sigmoid(self, x: Bounded) -> Bounded:
+        """Bound the logistic function in the same way."""
+        value = logistic(x.value)
+        # Not y (1 - y), of which float64 leaves nothing from 37 on.
+        slope = _bell(np.abs(x.value) - x.error)
+        carried = np.minimum(x.error * slope, np.maximum(value, 1.0 - value))
+        return self._function("sigmoid", value, carried, x, slope)
+
+    def _function(
+        self, name: str, value: Array, carried: Array, x: Bounded, slope: Array
+    ) -> Bounded:
+        """Add the stated errors of a function that is never larger than 1."""
+        largest = np.abs(value)
+        largest += carried
+        np.clip(largest, self._tiny, 1.0, out=largest)
+        error = power_of_two(largest)
+        # An ulp of either is its rounding unit twice, times that power.
+        error *= 2 * (self._accuracy.ulp[name] * self._unit + REFERENCE_ULP * U64)
+        error += carried
+        error += self._tiny + self._accuracy.absolute.get(name, 0.0)
+        random = self._kept(lambda: np.minimum(x.random * slope, carried))
+        return Bounded(value, error, random)
+
+    def where(self, mask: NDArray[np.bool_], a: Bounded, b: Bounded) -> Bounded:
+        """Take `a` where the mask holds, else `b`."""
+        return together(lambda x, y: np.asarray(np.where(mask, x, y)), a, b)
+
+    def take(self, value: Bounded, index: Any) -> Bounded:
+        """Index a value."""
+        return together(lambda part: part[index], value)
+
+    def stack(self, values: list[Bounded]) -> Bounded:
+        """Stack along axis 1, that of time."""
+        return together(lambda *parts: np.stack(parts, axis=1), *values)
+
+    def concatenate(self, values: list[Bounded]) -> Bounded:
+        """Join along the last axis."""
+        return together(lambda *parts: np.concatenate(parts, axis=-1), *values)
+
+
+def _bell(distance: Array) -> Array:
+    """Bound the slope of the logistic function at or beyond a distance from 0."""
+    small = np.exp(-np.maximum(distance.astype(np.float32), np.float32(0)))
+    return np.asarray(small / (1 + small) ** 2 * _UP + _LEAST)
+
+
+def _equal_terms(products: list[tuple[Bounded, Array]]) -> NDArray[np.bool_]:
+    """Where all terms of a sum are the same number: roundings then err the same way."""
+    found: NDArray[np.bool_] = np.zeros((), dtype=bool)
+    for x, w in products:
+        columns = np.ptp(w, axis=0) == 0
+        if columns.any():
+            found = found | ((np.ptp(x.value, axis=-1, keepdims=True) == 0) & columns)
+    return found
