@@ -45,6 +45,8 @@ class Certificate(NamedTuple):
     """Whether the tokens of `variable_output` are the best ones."""
     learned: Mapping[str, Held] = MappingProxyType({})
     """Gradient or trained weight → what it was held to."""
+    finals: Mapping[str, Bounded] = MappingProxyType({})
+    """State → exact final states and their bounds, `[L * directions, B, R or H]`."""
 
     @property
     def headroom(self) -> float:
@@ -150,9 +152,10 @@ def certify_steps(
     with np.errstate(invalid="ignore", over="ignore"):
         exact = trajectory(Rounded(case.dtype, ulp), problem, observed=state)
         residual = state - exact.outputs.value
-        finals = {
-            name: _final_ratio(values, outcome[f"final_{name}"])
-            for name, values in exact.finals.items()
+        finals = {name: _stacked(values) for name, values in exact.finals.items()}
+        final_ratios = {
+            name: ratio(outcome[f"final_{name}"] - final.value, final.error)
+            for name, final in finals.items()
         }
     lengths = row_lengths(problem)
     orders = [processing_order(lengths, case.steps, way) for way in case.directions]
@@ -162,15 +165,15 @@ def certify_steps(
         residual,
         exact.outputs.error,
         ratio=ratio(residual, exact.outputs.error),
-        final_ratios=finals,
+        final_ratios=final_ratios,
         processed=np.stack(orders, axis=-1),
+        finals=finals,
     )
 
 
-def _final_ratio(values: list[Bounded], got: Array) -> Array:
+def _stacked(values: list[Bounded]) -> Bounded:
     value = np.stack([v.value for v in values])
-    error = np.stack([v.error for v in values])
-    return ratio(got - value, error)
+    return Bounded(value, np.stack([v.error for v in values]))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the verdict says what is no number
@@ -192,16 +195,24 @@ def reference(problem: Problem) -> dict[str, Array]:
 def pair_headroom(first: Certificate, second: Certificate) -> float:
     """Say how well two backends agree, whatever the reference step is worth.
 
+    At most 1 means that they do.
+    """
+    return float(ratio(*pair_difference(first, second)).max())
+
+
+def pair_difference(first: Certificate, second: Certificate) -> tuple[Array, Array]:
+    """Give the difference of two backends' steps and what it may be.
+
     The difference of their one-step errors is free of what the reference gets wrong for
     both. Their states differ a little, and a step from one is not quite a step from the
     other: by how much is taken from the reference's own two steps, and from the size of
-    the recurrent kernel for where these are saturated. At most 1 means that they agree.
+    the recurrent kernel for where these are saturated.
     """
     with np.errstate(invalid="ignore"):
         steps_apart = (first.state - first.residual) - (second.state - second.residual)
         difference = first.residual - second.residual
         spread = 2 * np.abs(steps_apart) + 2 * _spread(first, second)
-    return float(ratio(difference, first.bound + second.bound + spread).max())
+        return difference, first.bound + second.bound + spread
 
 
 def _spread(first: Certificate, second: Certificate) -> Array:
