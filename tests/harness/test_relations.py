@@ -127,14 +127,14 @@ def test_what_is_asked_for_is_within_the_contract() -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_an_honest_backend_keeps_every_relation(cell: str) -> None:
-    kept = set()
+    kept: set[tuple[str, str]] = set()
     for case in forward_cases():
         if case.cell != cell or case.dtype != "float32":
             continue
         problem = catalogue.build(case)
         own = honest_with_tokens(problem)
         for name, relation in RELATIONS.items():
-            if relation.applies(case):
+            if relation.applies(case) and (name, case.variant) not in kept:
                 other = relation.answer(problem, honest_with_tokens)
                 assert said(name, problem, own, other) == "", (name, case.id)
                 kept.add((name, case.variant))
