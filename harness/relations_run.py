@@ -78,12 +78,7 @@ def relate(
 
     """
     plans = [plan(info, cases, each) for info in infos]
-    if not any(chosen for each_plan in plans for chosen in each_plan.values()):
-        names = ", ".join(info.name for info in infos) or "no backend"
-        raise UsageError(
-            f"no relation applies to any of these cases on {names}; it takes cases of "
-            "the task forward that a backend declares no gap for"
-        )
+    _check_plans(plans, infos)
     stopping, runners = threading.Event(), list[Runner]()
 
     def of_backend(info: BackendInfo, chosen: Plan) -> list[Trial]:
@@ -109,6 +104,16 @@ def relate(
             for runner in runners:
                 runner.interrupt()
             raise
+
+
+def _check_plans(plans: list[Plan], infos: list[BackendInfo]) -> None:
+    """See that there is something to try."""
+    if not any(chosen for each_plan in plans for chosen in each_plan.values()):
+        names = ", ".join(info.name for info in infos) or "no backend"
+        raise UsageError(
+            f"no relation applies to any of these cases on {names}; it takes cases of "
+            "the task forward that a backend declares no gap for"
+        )
 
 
 def plan(info: BackendInfo, cases: list[Case], each: int) -> Plan:
@@ -235,7 +240,8 @@ def table(trials: list[Trial], backends: list[str]) -> list[list[str]]:
 def _cell(trials: list[Trial]) -> str:
     """Count what was checked, with the worst headroom: `✓ 3 0.42`, `✗ 1/3 2e+04`."""
     counts = {s: sum(t.status == s for t in trials) for s in ("violated", "error")}
-    numbers = [t.headroom for t in trials if t.headroom is not None]
+    shown = [t for t in trials if t.status != "vacuous"]
+    numbers = [t.headroom for t in shown if t.headroom is not None]
     worst = _number(max(numbers)) if numbers else "bits"
     if counts["violated"]:
         return f"✗ {counts['violated']}/{len(trials)} {worst}"
