@@ -14,6 +14,7 @@ from typing import NamedTuple
 from fixtures import catalogue
 from fixtures.faults import KINDS, plant
 from harness.backend import BackendInfo
+from harness.cases import spread
 from harness.errors import UsageError
 from harness.folder import Entry, RunFolder
 from harness.judge.certify import reference
@@ -69,7 +70,7 @@ def audit(
     """
     own = [case for case in cases if not info.gap(case)]
     work = [
-        (kind, name, _spread([c for c in own if fault.applies(c)], each))
+        (kind, name, spread([c for c in own if fault.applies(c)], each))
         for kind, faults in KINDS.items()
         for name, fault in faults.items()
     ]
@@ -98,13 +99,6 @@ def audit(
             raise
     order = [*KINDS, HEALTHY]
     return sorted(trials, key=lambda trial: order.index(trial.kind))
-
-
-def _spread(cases: list[Case], count: int) -> list[Case]:
-    """Choose cases evenly: of every part of a suite some."""
-    if len(cases) <= count:
-        return cases
-    return [cases[number * len(cases) // count] for number in range(count)]
 
 
 def _trials(info: BackendInfo, work: list[_Work]) -> Iterator[Trial]:

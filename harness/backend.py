@@ -77,6 +77,9 @@ class Accuracy(msgspec.Struct, frozen=True):
     dtype: str
     ulp: dict[str, float]
     """Function → largest error in ulp."""
+    bias: dict[str, float] = {}
+    """Function → largest mean error in ulp of arguments near one another; the largest
+    error where it is not stated."""
     absolute: dict[str, float] = {}
     """Function → error that comes on top, where ulps say nothing."""
     accumulator: str = ""
@@ -104,6 +107,9 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     elementwise_absolute: dict[str, dict[str, Error]] = {}
     """Function → dtype → error that comes on top, where ulps say nothing: results that
     are 0 too early."""
+    elementwise_bias: dict[str, dict[str, Ulp]] = {}
+    """Function → dtype → largest mean error in ulp of arguments near one another: what
+    adds up over many steps. Without it all errors are taken to add up."""
     accumulators: dict[str, str] = {}
     """Dtype → wider one that sums of products are kept in, and rounded from once."""
     factor_units: dict[str, Error] = {}
@@ -132,15 +138,16 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     "BackendInfo"
                 )
             stated[name] = self.elementwise_ulp[name][dtype]
+
+        def of_dtype(of: dict[str, dict[str, float]]) -> dict[str, float]:
+            return {name: known[dtype] for name, known in of.items() if dtype in known}
+
         on = [unit for key, unit in self.factor_units.items() if self.options.get(key)]
         return Accuracy(
             dtype,
             stated,
-            {
-                name: of[dtype]
-                for name, of in self.elementwise_absolute.items()
-                if dtype in of
-            },
+            of_dtype(self.elementwise_bias),
+            of_dtype(self.elementwise_absolute),
             self.accumulators.get(dtype, ""),
             max(on, default=0.0) if dtype == "float32" else 0.0,
         )

@@ -1,4 +1,4 @@
-"""Which cases there can be: their IDs, their limits, and what contradicts what."""
+"""Which cases there can be: IDs, limits, contradictions; and a choice of some."""
 
 import math
 import re
@@ -59,6 +59,13 @@ def parse_id(case_id: str) -> Case | None:
         dtype=long_dtypes[part["dtype"]],
         seed=int(part["seed"][:20]),
     )
+
+
+def spread(cases: list[Case], count: int) -> list[Case]:
+    """Choose cases evenly: of every part of a suite some."""
+    if len(cases) <= count:
+        return cases
+    return [cases[number * len(cases) // count] for number in range(count)]
 
 
 def check_case(case: Case) -> None:

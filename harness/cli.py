@@ -1,4 +1,4 @@
-"""The command line: run, compare, report, backends, cases.
+"""The command line: run, compare, report, backends, cases, audit, relations.
 
 Only what `--help` needs is imported at the top; commands import the rest.
 """
@@ -208,6 +208,45 @@ def audit(
     alive = survivors(trials)
     show_audit(console(), table(trials), alive, idle(info, selected), markdown=markdown)
     raise typer.Exit(1 if alive else 0)
+
+
+@app.command()
+def relations(
+    cases: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Suites or case IDs.")
+    ] = "standard",
+    backends: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,…",
+            help="Backends; if none is named, all that are installed and need no "
+            "request.",
+        ),
+    ] = "",
+    each: Annotated[
+        int, typer.Option(min=1, help="Cases that each relation is tried in.")
+    ] = 3,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
+    ] = 0,
+) -> None:
+    """Hold every backend to itself: checks that need no second framework.
+
+    Exit status: 0 all relations hold, 1 one is violated, 2 wrong usage or nothing
+    checked, 3 a backend crashed or hung.
+    """
+    from fixtures import catalogue
+    from harness.relations_run import exit_status, relate
+    from harness.run.engine import default_jobs
+    from harness.run.registry import absence, select_backends
+    from harness.screen import console, show_relations
+
+    selected = catalogue.select(_split(cases, "--cases", "standard"), [], [])
+    infos = [info for info in select_backends(_split(backends)) if not absence(info)]
+    with console(stderr=True).status("asking again, otherwise", spinner="dots"):
+        trials = relate(infos, selected, each=each, jobs=jobs or default_jobs())
+    show_relations(console(), trials, [info.name for info in infos])
+    raise typer.Exit(exit_status(trials))
 
 
 def _split(names: str, option: str = "", example: str = "") -> list[str]:

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from statistics import median
 
@@ -14,6 +15,7 @@ from rich.text import Text
 from harness.backend import BackendInfo, Gap, Scalar
 from harness.errors import clean
 from harness.folder import Entry
+from harness.relations_run import Trial, table
 from harness.results import Report, Result
 from harness.spec import CELLS, VARIANTS, Case
 
@@ -305,6 +307,54 @@ def show_audit(
     if idle:
         words = f"apply to no case here: {', '.join(idle)}"
         console.print(Text(clean(words), "dim"), soft_wrap=True)
+
+
+def show_relations(console: Console, trials: list[Trial], backends: list[str]) -> None:
+    """Print relations down and backends across; then what is violated, and where."""
+    grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("relation", overflow="fold", vertical="bottom")
+    for backend in backends:
+        grid.add_column(_header(backend), overflow="fold", min_width=_CELL_WIDTH)
+    for name, *cells in table(trials, backends):
+        grid.add_row(name, *(Text(cell, _relation_style(cell)) for cell in cells))
+    console.print(grid)
+    troubled = [trial for trial in trials if trial.status in {"violated", "error"}]
+    for trial in troubled:
+        mark, style = _STYLES["fail" if trial.status == "violated" else "error"]
+        words = Text.assemble((f"{mark} ", style), clean(trial.words))
+        console.print(words, soft_wrap=True)
+        console.print(Text(clean(f"  again: {trial.reproduce}"), "dim"), soft_wrap=True)
+    console.print()
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
+    for label, text in _relation_facts(trials):
+        facts.add_row(Text(label, _LABEL_STYLES.get(label, "dim")), clean(text))
+    console.print(facts)
+
+
+def _relation_style(cell: str) -> str:
+    return dict(_STYLES.values()).get(cell.partition(" ")[0], "dim")
+
+
+def _relation_facts(trials: list[Trial]) -> Iterator[tuple[str, str]]:
+    """Give what stands below the table of relations, as labels and words."""
+    counts = Counter(trial.status for trial in trials)
+    named = (
+        (counts["holds"], "hold"),
+        (counts["violated"], "violated"),
+        (counts["error"], "error"),
+    )
+    said = [f"{number} {word}" for number, word in named if number]
+    yield "verdict", f"{', '.join(said) or 'nothing checked'} of {len(trials)}"
+    words = "cases, then the worst difference / what both bounds allow: above 1 fails; "
+    words += "bits: the same to the last bit; none: no case that it applies to"
+    yield "numbers", words
+    if counts["vacuous"]:
+        yield "vacuous", f"{counts['vacuous']} show nothing: the bounds are too wide"
+    absent = {t.backend: t.detail for t in trials if t.status == "absent"}
+    for backend, detail in absent.items():
+        yield "absent", f"{backend}: {detail}"
 
 
 def show_cases(console: Console, suites: dict[str, list[Case]], *, whole: bool) -> None:

@@ -36,6 +36,18 @@ class Float64:
         """Widen a weight."""
         return self.exactly(value, name)
 
+    def past(self, value: Array) -> Array:
+        """Take a value of earlier steps."""
+        return value
+
+    def rebuilt(self, o: Array, h: Array) -> None:
+        """Give nothing: c is known as exactly as can be."""
+
+    def nearer(self, a: Array, b: Array) -> Array:
+        """Take either of two: both are exact."""
+        del b
+        return a
+
     def affine(
         self,
         products: list[tuple[Array, Array]],

@@ -8,32 +8,24 @@ What a backend does not show is carried along with its error bound instead: the 
 state c of an LSTM, which no gate amplifies, and the layers below the last one.
 """
 
-import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-from msgspec.structs import replace
-from threadpoolctl import threadpool_limits
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import Float64
 from harness.judge.bounds import Held, ratio
 from harness.judge.decode import Choices, fed, judge_choices, reference_tokens
 from harness.judge.gradients import hold_gradients, reference_gradients
-from harness.judge.rounded import Bounded, Rounded
+from harness.judge.rounded import Bounded
+from harness.judge.stepwise import stepwise
+from harness.judge.systematic import Drift, drifts
 from harness.judge.training import hold_training, reference_training
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
 from harness.results import FirstBad
-from harness.spec import CELLS, Array, Case, Outcome, Problem
-
-_AT_ONCE = 2**18
-"""Values of one kind that are certified at once: few enough for memory not to matter,
-and enough for going through c step by step not to."""
-_ROWS_AT_ONCE = 16
+from harness.spec import Array, Case, Outcome, Problem
 
 
 class Certificate(NamedTuple):
@@ -57,6 +49,10 @@ class Certificate(NamedTuple):
     """Whether the tokens of `variable_output` are the best ones."""
     learned: Mapping[str, Held] = MappingProxyType({})
     """Gradient or trained weight → what it was held to."""
+    finals: Mapping[str, Bounded] = MappingProxyType({})
+    """State → exact final states and their bounds, `[L * directions, B, R or H]`."""
+    systematic: Mapping[str, Drift] = MappingProxyType({})
+    """Weight of the last layer, by full name → what the errors of all steps say."""
 
     @property
     def headroom(self) -> float:
@@ -64,7 +60,8 @@ class Certificate(NamedTuple):
         finals = [ratio.max() for ratio in self.final_ratios.values()]
         tokens = [self.choices.ratio.max()] if self.choices else []
         learned = [held.ratio.max() for held in self.learned.values()]
-        return float(max([self.ratio.max(), *finals, *tokens, *learned]))
+        drifting = [drift.ratio.max() for drift in self.systematic.values()]
+        return float(max([self.ratio.max(), *finals, *tokens, *learned, *drifting]))
 
     @property
     def steps_pass(self) -> bool:
@@ -159,101 +156,31 @@ def certify_steps(
     """Certify `outputs` and final states alone."""
     case = problem.case
     state = outcome["outputs"].astype(np.float64)
-    finals = {
-        name: outcome[f"final_{name}"].astype(np.float64)
-        for name in CELLS[case.cell].states
-    }
-    of_rows = partial(_certify_rows, problem, state, finals, accuracy)
-    parts = _side_by_side(of_rows, _blocks(case))
+    exact = stepwise(problem, state, accuracy)
+    with np.errstate(invalid="ignore", over="ignore"):
+        residual = state - exact.outputs.value
+        final_ratios = {
+            name: ratio(outcome[f"final_{name}"] - final.value, final.error)
+            for name, final in exact.finals.items()
+        }
     lengths = row_lengths(problem)
     orders = [processing_order(lengths, case.steps, way) for way in case.directions]
+    systematic = {
+        f"layer{case.layers - 1}.{way}.{name}": drift
+        for way, samples in zip(case.directions, exact.samples, strict=True)
+        for name, drift in drifts(case, samples).items()
+    }
     return Certificate(
         problem,
         state,
-        residual=np.concatenate([part.residual for part in parts]),
-        bound=np.concatenate([part.bound for part in parts]),
-        ratio=np.concatenate([part.ratio for part in parts]),
-        final_ratios={
-            name: np.concatenate([part.final_ratios[name] for part in parts], axis=1)
-            for name in finals
-        },
+        residual,
+        exact.outputs.error,
+        ratio=ratio(residual, exact.outputs.error),
+        final_ratios=final_ratios,
         processed=np.stack(orders, axis=-1),
+        finals=exact.finals,
+        systematic=systematic,
     )
-
-
-class _Rows(NamedTuple):
-    """The certificate of some rows."""
-
-    residual: Array
-    bound: Array
-    ratio: Array
-    final_ratios: dict[str, Array]
-
-
-def _side_by_side(
-    of_rows: Callable[[slice], "_Rows"], all_rows: list[slice]
-) -> list["_Rows"]:
-    """Certify blocks of rows, a processor each."""
-    if len(all_rows) == 1:
-        return [of_rows(all_rows[0])]
-    # Threads that each start threads for their products would wait for one another.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(of_rows, all_rows))
-
-
-def _blocks(case: Case) -> list[slice]:
-    """Cut the batch into blocks of rows.
-
-    Rows do not touch each other. Layers below the last are gone through step by step,
-    which takes no longer for many rows than for one.
-    """
-    fewest = 1 if case.layers == 1 else _ROWS_AT_ONCE
-    rows = max(_AT_ONCE // (case.steps * case.units), fewest)
-    return [slice(start, start + rows) for start in range(0, case.batch, rows)]
-
-
-def _certify_rows(
-    problem: Problem,
-    state: Array,
-    finals: dict[str, Array],
-    accuracy: Accuracy,
-    rows: slice,
-) -> _Rows:
-    part, state = _rows_of(problem, rows), state[rows]
-    with np.errstate(invalid="ignore", over="ignore"):
-        exact = trajectory(Rounded(accuracy), part, observed=state)
-        residual = state - exact.outputs.value
-        return _Rows(
-            residual,
-            exact.outputs.error,
-            ratio(residual, exact.outputs.error),
-            {
-                name: _final_ratio(values, finals[name][:, rows])
-                for name, values in exact.finals.items()
-            },
-        )
-
-
-def _rows_of(problem: Problem, rows: slice) -> Problem:
-    """Give the problem of some rows alone, without what is for other tasks."""
-    arrays = {
-        name: array
-        for name, array in problem.arrays.items()
-        if name.startswith("layer")
-    }
-    arrays["inputs"] = problem["inputs"][rows]
-    if "lengths" in problem.arrays:
-        arrays["lengths"] = problem["lengths"][rows]
-    for state in CELLS[problem.case.cell].states:
-        arrays[f"initial_{state}"] = problem[f"initial_{state}"][:, rows]
-    case = replace(problem.case, batch=len(arrays["inputs"]), task="forward")
-    return Problem(case, arrays)
-
-
-def _final_ratio(values: list[Bounded], got: Array) -> Array:
-    value = np.stack([v.value for v in values])
-    error = np.stack([v.error for v in values])
-    return ratio(got - value, error)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the verdict says what is no number
@@ -270,39 +197,3 @@ def reference(problem: Problem) -> dict[str, Array]:
     elif problem.case.trains:
         learned = reference_training(problem)
     return {"outputs": exact.outputs, **finals, **learned}
-
-
-def pair_headroom(first: Certificate, second: Certificate) -> float:
-    """Say how well two backends agree, whatever the reference step is worth.
-
-    The difference of their one-step errors is free of what the reference gets wrong for
-    both. Their states differ a little, and a step from one is not quite a step from the
-    other: by how much is taken from the reference's own two steps, and from the size of
-    the recurrent kernel for where these are saturated. At most 1 means that they agree.
-    """
-    with np.errstate(invalid="ignore"):
-        steps_apart = (first.state - first.residual) - (second.state - second.residual)
-        difference = first.residual - second.residual
-        spread = 2 * np.abs(steps_apart) + 2 * _spread(first, second)
-    return float(ratio(difference, first.bound + second.bound + spread).max())
-
-
-def _spread(first: Certificate, second: Certificate) -> Array:
-    """Bound how far states apart move the next ones, gates' slopes being at most 1."""
-    problem, case = first.problem, first.problem.case
-    size = case.recurrent_size
-    apart = np.abs(first.state - second.state)
-    before = np.zeros_like(apart)
-    for number, way in enumerate(case.directions):
-        columns = slice(number * size, (number + 1) * size)
-        weights = problem.weights(case.layers - 1, way)
-        count = len(CELLS[case.cell].gates)
-        kernel = np.abs(weights["recurrent_kernel"].astype(np.float64))
-        kernel = np.sum(np.split(kernel, count, axis=1), axis=0)
-        if "projection" in weights:
-            kernel = kernel @ np.abs(weights["projection"].astype(np.float64))
-        if way == "forward":
-            before[:, 1:, columns] = apart[:, :-1, columns] @ kernel
-        else:
-            before[:, :-1, columns] = apart[:, 1:, columns] @ kernel
-    return np.asarray(before)

@@ -28,6 +28,18 @@ class Operations(Protocol[Value]):
         """Take a weight as given, by its full name; it can be sliced."""
         ...
 
+    def past(self, value: Value) -> Value:
+        """Take a value of earlier steps, which later ones go on from."""
+        ...
+
+    def rebuilt(self, o: Value, h: Array) -> Value | None:
+        """Give the c of `h = o tanh(c)` as far as h tells; None: it is not needed."""
+        ...
+
+    def nearer(self, a: Value, b: Value) -> Value:
+        """Take whichever of two is known more exactly, element by element."""
+        ...
+
     def affine(
         self,
         products: list[tuple[Value, Any]],

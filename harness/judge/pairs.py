@@ -5,10 +5,11 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.judge.certify import Certificate, pair_headroom
+from harness.judge.bounds import ratio
+from harness.judge.certify import Certificate
 from harness.judge.compare import compare
 from harness.results import Pair
-from harness.spec import Problem
+from harness.spec import CELLS, Array, Problem
 
 _FEWEST = 3  # of two that differ, neither is the odd one
 
@@ -42,3 +43,47 @@ def odd_one_out(pairs: list[Pair]) -> str | None:
         return None
     common = set.intersection(*apart)
     return common.pop() if len(common) == 1 else None
+
+
+def pair_headroom(first: Certificate, second: Certificate) -> float:
+    """Say how well two backends agree, whatever the reference step is worth.
+
+    At most 1 means that they do.
+    """
+    return float(ratio(*pair_difference(first, second)).max())
+
+
+def pair_difference(first: Certificate, second: Certificate) -> tuple[Array, Array]:
+    """Give the difference of two backends' steps and what it may be.
+
+    The difference of their one-step errors is free of what the reference gets wrong for
+    both. Their states differ a little, and a step from one is not quite a step from the
+    other: by how much is taken from the reference's own two steps, and from the size of
+    the recurrent kernel for where these are saturated.
+    """
+    with np.errstate(invalid="ignore"):
+        steps_apart = (first.state - first.residual) - (second.state - second.residual)
+        difference = first.residual - second.residual
+        spread = 2 * np.abs(steps_apart) + 2 * _spread(first, second)
+        return difference, first.bound + second.bound + spread
+
+
+def _spread(first: Certificate, second: Certificate) -> Array:
+    """Bound how far states apart move the next ones, gates' slopes being at most 1."""
+    problem, case = first.problem, first.problem.case
+    size = case.recurrent_size
+    apart = np.abs(first.state - second.state)
+    before = np.zeros_like(apart)
+    for number, way in enumerate(case.directions):
+        columns = slice(number * size, (number + 1) * size)
+        weights = problem.weights(case.layers - 1, way)
+        count = len(CELLS[case.cell].gates)
+        kernel = np.abs(weights["recurrent_kernel"].astype(np.float64))
+        kernel = np.sum(np.split(kernel, count, axis=1), axis=0)
+        if "projection" in weights:
+            kernel = kernel @ np.abs(weights["projection"].astype(np.float64))
+        if way == "forward":
+            before[:, 1:, columns] = apart[:, :-1, columns] @ kernel
+        else:
+            before[:, :-1, columns] = apart[:, 1:, columns] @ kernel
+    return np.asarray(before)

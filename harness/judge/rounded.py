@@ -6,6 +6,7 @@ correct implementation in the case's dtype can be from it, and on how far the fl
 value itself is from the truth.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -29,25 +30,29 @@ U64 = 2.0**-53
 _UP = np.float32(1 + 2.0**-16)
 _LEAST = np.float32(1e-37)
 
+_TELLABLE = 1 - 2.0**-10
+_NEAR = 0.05
+
 
 class Bounded(NamedTuple):
     """A float64 value and a bound on a correct backend's distance from it."""
 
     value: Array
     error: Array
-    random: Array | float = 0.0
-    """The part of `error` that is the roundings of this step's sums, each as likely up
-    as down; 0 where that is not kept apart."""
+    steady: Array | float = 0.0
+    """The same without what errs up as often as down: what may be off at every step
+    alike. Kept only where it is asked for, as is the next."""
+    sigma: Array | float = 0.0
+    """How widely what is left out there scatters: as no variable of a larger standard
+    deviation (Hoeffding 1963, for roundings within their bounds)."""
 
 
 def together(form: Callable[..., Array], *given: Bounded) -> Bounded:
     """Rearrange values and their bounds alike."""
-    kept = all(isinstance(of.random, np.ndarray) for of in given)
-    return Bounded(
-        form(*(of.value for of in given)),
-        form(*(of.error for of in given)),
-        form(*(of.random for of in given)) if kept else 0.0,
-    )
+    value, error, *apart = zip(*given, strict=True)
+    if not all(isinstance(of.sigma, np.ndarray) for of in given):
+        return Bounded(form(*value), form(*error))
+    return Bounded(form(*value), form(*error), *(form(*part) for part in apart))
 
 
 def unit(dtype: str) -> float:
@@ -61,7 +66,7 @@ class Rounded:
     Args:
         accuracy: What the backend may err by; every operation rounds to its dtype at
             most once.
-        apart: Whether the random part of bounds is kept apart.
+        apart: Whether what errs as often up as down is told apart from what does not.
 
     """
 
@@ -80,7 +85,16 @@ class Rounded:
         """Take a value as given: a backend starts from the same bits."""
         del name  # nobody asks for it later
         wide = value.astype(np.float64)
-        return Bounded(wide, np.zeros_like(wide))
+        zeros = np.zeros_like(wide)
+        return (
+            Bounded(wide, zeros, zeros, zeros) if self._apart else Bounded(wide, zeros)
+        )
+
+    def past(self, value: Bounded) -> Bounded:
+        """Take a value of earlier steps: what it is off by, later ones are off by too."""
+        if not self._apart:
+            return value
+        return value._replace(steady=value.error, sigma=np.zeros_like(value.error))
 
     def seen(self, value: Array, instead_of: Bounded | None) -> Bounded:
         """Take what a backend returned: its next step starts from these bits."""
@@ -127,7 +141,20 @@ class Rounded:
             error += (len(products) + 3) * self._both * (shown + random)
         if factor := self._accuracy.factor_unit:
             error += factor * (2 + factor) * magnitude
-        return Bounded(value, error, random if self._apart else 0.0)
+        if not self._apart:
+            return Bounded(value, error)
+        steady, spread = terms * self._tiny + 0 * value, 0 * value
+        for x, w in products:
+            if x.error.any():
+                steady = steady + self._sizes(np.asarray(x.steady), np.abs(w))
+                # The roundings of different units are different ones.
+                spread = spread + self._sizes(np.square(x.sigma), np.square(w))
+        sigma = np.sqrt(spread) + math.sqrt(terms) * self._inside * magnitude
+        if self._inside != self._both:
+            sigma += math.sqrt(len(products) + 3) * self._both * (shown + random)
+        if factor := self._accuracy.factor_unit:
+            steady = steady + factor * (2 + factor) * magnitude
+        return Bounded(value, error, steady, sigma)
 
     def _sizes(self, x: Array, w: Array) -> Array:
         """Sum up magnitudes, `x @ w` of what is not negative, rounded up.
@@ -151,20 +178,24 @@ class Rounded:
             return usual
         return np.where(equal, worst, usual)
 
-    def _rounded(self, value: Array, carried: Array, random: Array | float) -> Bounded:
+    def _rounded(
+        self, value: Array, carried: Array, apart: tuple[Any, Any] | None
+    ) -> Bounded:
         """Add one rounding of a result whose operands carry errors."""
-        error = np.abs(value)
-        error += carried
-        error *= self._both
-        error += carried
+        own = np.abs(value)
+        own += carried
+        own *= self._both
+        error = own + carried
         error += self._tiny
-        return Bounded(value, error, random)
+        if apart is None:
+            return Bounded(value, error)
+        steady, sigma = apart
+        return Bounded(value, error, steady + self._tiny, sigma + own)
 
     def add(self, a: Bounded, b: Bounded) -> Bounded:
         """Bound a sum."""
-        return self._rounded(
-            a.value + b.value, a.error + b.error, np.add(a.random, b.random)
-        )
+        apart = (a.steady + b.steady, a.sigma + b.sigma) if self._apart else None
+        return self._rounded(a.value + b.value, a.error + b.error, apart)
 
     def mul(self, a: Bounded, b: Bounded) -> Bounded:
         """Bound a product."""
@@ -172,17 +203,20 @@ class Rounded:
         carried = sizes[1] + b.error
         carried *= a.error
         carried += sizes[0] * b.error
-        random = self._kept(lambda: sizes[0] * b.random + sizes[1] * a.random)
-        return self._rounded(a.value * b.value, carried, random)
-
-    def _kept(self, random: Callable[[], Array]) -> Array | float:
-        return random() if self._apart else 0.0
+        apart = None
+        if self._apart:
+            both = a.error * b.error  # of what is random in both: taken for steady
+            apart = (
+                sizes[0] * b.steady + sizes[1] * a.steady + both,
+                sizes[0] * b.sigma + sizes[1] * a.sigma,
+            )
+        return self._rounded(a.value * b.value, carried, apart)
 
     def scale(self, a: Bounded, weight: Array) -> Bounded:
         """Bound a product with an exact weight."""
         size = np.abs(weight)
-        random = self._kept(lambda: a.random * size)
-        return self._rounded(a.value * weight, a.error * size, random)
+        apart = (a.steady * size, a.sigma * size) if self._apart else None
+        return self._rounded(a.value * weight, a.error * size, apart)
 
     def mix(self, z: Bounded, a: Bounded, b: Bounded) -> Bounded:
         """Bound `z a + (1 - z) b`, also if computed as `b + z (a - b)`.
@@ -193,19 +227,23 @@ class Rounded:
         apart = np.abs(a.value - b.value) + a.error + b.error
         inner = np.minimum(np.maximum(z.value, 0.0) + z.error, 1.0)
         outer = np.minimum(np.maximum(1 - z.value, 0.0) + z.error, 1.0)
-        carried = z.error * apart + inner * a.error + outer * b.error
-        random = self._kept(
-            lambda: z.random * apart + inner * a.random + outer * b.random
-        )
+
+        def carried(name: str) -> Array:
+            of_z, of_a, of_b = (getattr(of, name) for of in (z, a, b))
+            return np.asarray(of_z * apart + inner * of_a + outer * of_b)
+
         size = np.abs(a.value) + a.error + np.abs(b.value) + b.error
         # A mean is no farther out than what it is the mean of.
-        carried = np.minimum(carried, np.abs(value) + size)
-        error = carried + 3 * self._both * size + 3 * self._tiny
-        return Bounded(value, error, self._kept(lambda: np.minimum(random, carried)))
+        error = np.minimum(carried("error"), np.abs(value) + size)
+        own, tiny = 3 * self._both * size, 3 * self._tiny
+        if not self._apart:
+            return Bounded(value, error + own + tiny)
+        steady, sigma = carried("steady") + tiny, carried("sigma") + own
+        return Bounded(value, error + own + tiny, steady, sigma)
 
     def relu(self, x: Bounded) -> Bounded:
         """Bound the larger one of x and 0: it rounds nothing."""
-        return Bounded(np.maximum(x.value, 0.0), x.error, x.random)
+        return x._replace(value=np.maximum(x.value, 0.0))
 
     def tanh(self, x: Bounded) -> Bounded:
         """Bound tanh: its steepest slope within the error, plus its own ulps."""
@@ -227,16 +265,49 @@ class Rounded:
         self, name: str, value: Array, carried: Array, x: Bounded, slope: Array
     ) -> Bounded:
         """Add the stated errors of a function that is never larger than 1."""
+        accuracy = self._accuracy
         largest = np.abs(value)
         largest += carried
         np.clip(largest, self._tiny, 1.0, out=largest)
-        error = power_of_two(largest)
+        power = power_of_two(largest)
         # An ulp of either is its rounding unit twice, times that power.
-        error *= 2 * (self._accuracy.ulp[name] * self._unit + REFERENCE_ULP * U64)
+        ulp, own = 2 * self._unit, 2 * REFERENCE_ULP * U64
+        flat = self._tiny + accuracy.absolute.get(name, 0.0)
+        error = power * (accuracy.ulp[name] * ulp + own)
         error += carried
-        error += self._tiny + self._accuracy.absolute.get(name, 0.0)
-        random = self._kept(lambda: np.minimum(x.random * slope, carried))
-        return Bounded(value, error, random)
+        error += flat
+        if not self._apart:
+            return Bounded(value, error)
+        bias = accuracy.bias.get(name, accuracy.ulp[name])
+        steady = x.steady * slope + (power * (bias * ulp + own) + flat)
+        sigma = x.sigma * slope + power * (accuracy.ulp[name] * ulp)
+        return Bounded(value, error, steady, sigma)
+
+    def rebuilt(self, o: Bounded, h: Array) -> Bounded:
+        """Bound the c that a backend had where it returned `h = o tanh(c)`.
+
+        The nearer to 1 tanh is, and o to 0, the less h says of c; where it says
+        little, the bound is infinite.
+        """
+        y = h / o.value
+        tellable = np.abs(y) < _TELLABLE
+        c = np.arctanh(np.where(tellable, y, 0.0))
+        shown = self.mul(o, self.tanh(self.exactly(c)))
+        slope = o.value * (1 - y * y)
+        # So near by, the slope of tanh changes by a factor of exp(2 _NEAR) at most.
+        tellable &= (slope > 0) & (shown.error < _NEAR / 2 * slope)
+        up = math.exp(2 * _NEAR)
+
+        def held(of: Any) -> Array:
+            return np.where(tellable, up * of / slope, np.inf)
+
+        if not self._apart:
+            return Bounded(c, held(shown.error))
+        return Bounded(c, *(held(of) for of in shown[1:]))
+
+    def nearer(self, a: Bounded, b: Bounded) -> Bounded:
+        """Take whichever has the smaller bound, element by element."""
+        return self.where(a.error <= b.error, a, b)
 
     def where(self, mask: NDArray[np.bool_], a: Bounded, b: Bounded) -> Bounded:
         """Take `a` where the mask holds, else `b`."""

@@ -35,6 +35,7 @@ class Node:
         self.parents = parents
         self.parts: list[Any] = []
         self.slices: dict[str, Node] = {}
+        self.is_constant = False
 
     def __getitem__(self, index: Any) -> "Node":
         """Cut a part out of a weight; its gradient goes back to its place."""
@@ -75,10 +76,28 @@ class Tape:
             self._read[name] = node
         return node
 
+    def constant(self, value: Any) -> Node:
+        """Take a value that nothing flows back to."""
+        node = self._node(value)
+        node.is_constant = True
+        return node
+
     def seen(self, value: Array, instead_of: Node | None) -> Node:
         """Take what a backend returned; its gradient flows on to what made it."""
         flow = [(instead_of, lambda g: g)] if instead_of else []
         return self._node(self._ops.exactly(value), *flow)
+
+    def past(self, value: Node) -> Node:
+        """Take a value of earlier steps."""
+        return value
+
+    def rebuilt(self, o: Node, h: Array) -> None:
+        """Give nothing: what c was made of is what matters here."""
+
+    def nearer(self, a: Node, b: Node) -> Node:
+        """Take the first."""
+        del b
+        return a
 
     def weight(self, value: Array, name: str) -> Node:
         """Take a weight, by name."""
@@ -93,19 +112,22 @@ class Tape:
         self._weights.add(id(part))
         return part
 
-    def backward(self, seeds: list[tuple[Node, Array]]) -> dict[str, Any]:
+    def backward(self, seeds: list[tuple[Node, Any]]) -> dict[str, Any]:
         """Give the gradients of `sum(seed * value)` by everything read by name."""
         for node, seed in seeds:
             node.parts.append(self._ops.exactly(seed))
         gradients: dict[int, Any] = {}
         for node in reversed(self._nodes):
+            if node.is_constant:
+                continue
             is_weight = id(node) in self._weights
             collect = self._ops.of_weight if is_weight else self._ops.fan_in
             gradient = collect(node.shape, node.parts)
             gradients[id(node)] = gradient
             if node.parts:
                 for parent, pull in node.parents:
-                    parent.parts.append(pull(gradient))
+                    if not parent.is_constant:
+                        parent.parts.append(pull(gradient))
         return {name: gradients[id(node)] for name, node in self._read.items()}
 
     def affine(

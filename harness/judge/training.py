@@ -128,7 +128,7 @@ def hold_training(
             gradients = bounded_gradients(asked, accuracy, None)
             for name in names:
                 of = gradients[f"gradient_{name}"]
-                update, error, _ = makers[name].next(of.value, of.error)
+                update, error, *_ = makers[name].next(of.value, of.error)
                 got = outcome[f"trained_{name}"][number].astype(np.float64)
                 want = before[name] - update
                 bound = error + 2 * unit * (np.abs(want) + np.abs(update))

@@ -88,7 +88,7 @@ def trajectory(
             outputs.append(made)
             for state, value in final.items():
                 finals[state].append(value)
-        x = ops.concatenate(outputs)
+        x = ops.past(ops.concatenate(outputs))
     return Trajectory(x, finals, tuple(steps))
 
 
@@ -178,7 +178,7 @@ class _Pass(Generic[Value]):
         )
         after, final = None, dict(self._start)
         if "c" in final:
-            before["c"], after, final["c"] = self._carried(early)
+            before["c"], after, final["c"] = self._carried(early, seen[self._index])
         late = Late(before, after, weights)
         h = returned(ops, case.cell, early, late, self._terms)
         at = np.arange(case.batch), np.maximum(self._lengths - 1, 0)
@@ -189,16 +189,29 @@ class _Pass(Generic[Value]):
         taken = Steps(steps, before, h, weights, self._order)
         return ops.take(outputs, self._index), final, taken
 
-    def _carried(self, early: State[Value]) -> tuple[Value, Value, Value]:
-        """Go through c step by step: before and after each, and at the end."""
+    def _carried(self, early: State[Value], h: Array) -> tuple[Value, Value, Value]:
+        """Go through c step by step: before and after each, and at the end.
+
+        Where what a backend returned tells c more exactly than the steps before it do,
+        that is what the next step starts from. Peepholes and projections hide it.
+        """
         ops, c = self._ops, self._start["c"]
-        before, after = [], []
+        rebuilt = None
+        if self._case.cell == "lstm" and self._terms is AS_PUBLISHED:
+            rebuilt = ops.rebuilt(early["o"], h)
+        start, before, after = c, [], []
         for s in range(self._case.steps):
-            now = {name: ops.take(early[name], (slice(None), s)) for name in "ifg"}
-            taken = carried(ops, self._case.cell, now, c, self._weights, self._terms)
-            before.append(c)
+            at = (slice(None), s)
+            now = {name: ops.take(early[name], at) for name in "ifg"}
+            taken = carried(
+                ops, self._case.cell, now, start, self._weights, self._terms
+            )
+            before.append(start)
             after.append(taken)
             c = ops.where(self._valid[:, s, np.newaxis], taken, c)
+            start = ops.past(c)
+            if rebuilt is not None:
+                start = ops.nearer(ops.take(rebuilt, at), start)
         return ops.stack(before), ops.stack(after), c
 
     def _before(self, seen: Array) -> Array:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fixtures import catalogue
-from harness.judge.certify import Certificate, certify, pair_headroom, reference
+from harness.judge.certify import Certificate, certify, reference
+from harness.judge.pairs import pair_headroom
 from harness.results import FirstBad
 from harness.spec import Array, Problem
 from support import allowing, honest, weight, with_arrays

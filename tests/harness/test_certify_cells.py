@@ -5,7 +5,8 @@ import pytest
 
 from backends.on_numpy.adapter import NumpyBackend
 from fixtures import catalogue
-from harness.judge.certify import Certificate, certify, pair_headroom
+from harness.judge.certify import Certificate, certify
+from harness.judge.pairs import pair_headroom
 from harness.spec import CELLS, Array, Problem
 from support import allowing, honest, weight, with_arrays
 

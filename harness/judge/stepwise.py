@@ -1,0 +1,133 @@
+"""One exact step from every state that a backend returned, with what it may err by.
+
+Rows do not touch each other, so that they are taken in blocks, side by side: memory is
+linear in what a backend returned, and every processor has something to do.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+from threadpoolctl import threadpool_limits
+
+from harness.backend import Accuracy
+from harness.judge.rounded import Bounded, Rounded, together
+from harness.judge.systematic import Samples, most_samples, sampled
+from harness.judge.trajectory import row_lengths, trajectory
+from harness.spec import CELLS, Array, Case, Problem
+
+_AT_ONCE = 2**18
+"""Values of one kind that are bounded at once: few enough for memory not to matter,
+and enough for going through c step by step not to."""
+_ROWS_AT_ONCE = 16
+
+
+_Wanted = tuple[slice, int]
+"""Rows, and how many of their steps are wanted as samples."""
+
+
+class Stepwise(NamedTuple):
+    """What a right backend returns from the same states."""
+
+    outputs: Bounded
+    """`[B, T, R * directions]`"""
+    finals: dict[str, Bounded]
+    """State → `[L * directions, B, R or H]`"""
+    samples: list[Samples]
+    """Some steps of each direction of the last layer."""
+
+
+def stepwise(problem: Problem, outputs: Array, accuracy: Accuracy) -> Stepwise:
+    """Take one step from each state.
+
+    Args:
+        problem: The problem.
+        outputs: What a backend returned, `[B, T, R * directions]`, float64.
+        accuracy: What it may err by.
+
+    """
+    most, wanted = most_samples(problem.case), []
+    for rows in _blocks(problem.case):
+        wanted.append((rows, most))
+        most = max(most - int(row_lengths(problem)[rows].sum()), 0)
+    parts = _side_by_side(partial(_of_rows, problem, outputs, accuracy), wanted)
+    return Stepwise(
+        _joined([part.outputs for part in parts], axis=0),
+        {
+            name: _joined([part.finals[name] for part in parts], axis=1)
+            for name in CELLS[problem.case.cell].states
+        },
+        [
+            Samples.joined(of)
+            for of in zip(*(p.samples for p in parts if p.samples), strict=True)
+        ],
+    )
+
+
+def _joined(parts: list[Bounded], axis: int) -> Bounded:
+    return Bounded(
+        np.concatenate([part.value for part in parts], axis),
+        np.concatenate([part.error for part in parts], axis),
+    )
+
+
+def _side_by_side(
+    of_rows: Callable[[_Wanted], Stepwise], all_rows: list[_Wanted]
+) -> list[Stepwise]:
+    """Go through blocks of rows, a processor each."""
+    if len(all_rows) == 1:
+        return [of_rows(all_rows[0])]
+    # Threads that each start threads for their products would wait for one another.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(of_rows, all_rows))
+
+
+def _blocks(case: Case) -> list[slice]:
+    """Cut the batch into blocks of rows.
+
+    Layers below the last are gone through step by step, which takes no longer for many
+    rows than for one.
+    """
+    fewest = 1 if case.layers == 1 else _ROWS_AT_ONCE
+    rows = max(_AT_ONCE // (case.steps * case.units), fewest)
+    return [slice(start, start + rows) for start in range(0, case.batch, rows)]
+
+
+def _of_rows(
+    problem: Problem, outputs: Array, accuracy: Accuracy, wanted: _Wanted
+) -> Stepwise:
+    rows, most = wanted
+    part, seen = _rows_of(problem, rows), outputs[rows]
+    with np.errstate(invalid="ignore", over="ignore"):
+        exact = trajectory(Rounded(accuracy, apart=most > 0), part, observed=seen)
+        lengths, size = row_lengths(part), part.case.recurrent_size
+        samples = [
+            sampled(steps, seen[..., k * size : (k + 1) * size], lengths, most)
+            for k, steps in enumerate(exact.steps)
+            if most
+        ]
+        finals = {
+            name: together(lambda *of: np.stack(of), *values)
+            for name, values in exact.finals.items()
+        }
+    return Stepwise(exact.outputs, finals, samples)
+
+
+def _rows_of(problem: Problem, rows: slice) -> Problem:
+    """Give the problem of some rows alone, without what is for other tasks."""
+    arrays = {
+        name: array
+        for name, array in problem.arrays.items()
+        if name.startswith("layer")
+    }
+    arrays["inputs"] = problem["inputs"][rows]
+    if "lengths" in problem.arrays:
+        arrays["lengths"] = problem["lengths"][rows]
+    for state in CELLS[problem.case.cell].states:
+        arrays[f"initial_{state}"] = problem[f"initial_{state}"][:, rows]
+    case = replace(problem.case, batch=len(arrays["inputs"]), task="forward")
+    return Problem(case, arrays)
