@@ -73,7 +73,7 @@ INFO = BackendInfo(
         Means(f"nn.LSTMCell {_FED}", ("variable_output",), ("lstm",)),
         Means(f"nn.GRUCell {_FED}", ("variable_output",), ("gru",)),
     ),
-    # PyTorch 2.13, CPU, float64 and float32: tanh 0.75 and 0.51, sigmoid 2.1 and 2.40
+    # PyTorch 2.13, CPU, float64 and float32: tanh 0.75 and 0.51, sigmoid 2.5 and 2.40
     # at most; but nn.LSTM in float32 is oneDNN's kernel, seen to err by 1.22 and, down
     # to -86.5, 4.70; from there on by 5.72, and from -86.99 on its sigmoid is 0, which
     # is 1.67e-38 off. Half precisions: all numbers tried, 0.5.
