@@ -62,8 +62,10 @@ def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
         tensors = deserialize(data)  # type: ignore[no-untyped-call]
         (header_size,) = struct.unpack_from("<Q", data)
         metadata = json.loads(data[8 : 8 + header_size]).get("__metadata__") or {}
+        # They come in any order, and some frameworks compile anew for another one.
+        ordered = sorted(tensors, key=lambda named: named[0])
         return {
-            name: _array(name, tensor, origin) for name, tensor in tensors
+            name: _array(name, tensor, origin) for name, tensor in ordered
         }, metadata
     except (SafetensorError, ValueError, RecursionError) as error:
         said = " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""The command line: run, compare, report, backends, cases, audit, relations.
+"""The command line: run, compare, report, backends, cases, audit, relations, measure.
 
 Only what `--help` needs is imported at the top; commands import the rest.
 """
@@ -247,6 +247,46 @@ def relations(
         trials = relate(infos, selected, each=each, jobs=jobs or default_jobs())
     show_relations(console(), trials, [info.name for info in infos])
     raise typer.Exit(exit_status(trials))
+
+
+@app.command()
+def measure(
+    backends: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,…",
+            help="Backends; if none is named, all that are installed and need no "
+            "request.",
+        ),
+    ] = "",
+    dtypes: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Dtypes; all by default.")
+    ] = "",
+    samples: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Arguments of each function; in half precisions all there are."
+        ),
+    ] = 1_000_000,
+) -> None:
+    """Measure how far tanh and the logistic function are off, beside what is stated.
+
+    Verdicts rest on what a backend states; here it is measured on this machine, through
+    the backend's own adapter. Exit status: 0 if all is kept, 1 if a statement is
+    exceeded or over ten times too generous, 2 wrong usage or nothing measured, 3 a
+    backend crashed or hung.
+    """
+    from harness.measure import check_dtypes, exit_status, measure_backends, problems
+    from harness.run.registry import select_backends
+    from harness.screen import RunProgress, console
+    from harness.screen_accuracy import show_accuracy
+
+    chosen, infos = check_dtypes(_split(dtypes)), select_backends(_split(backends))
+    total = problems(infos, chosen, samples)
+    with RunProgress(console(stderr=True), total) as progress:
+        rows = measure_backends(infos, chosen, samples, notify=progress.entry)
+    show_accuracy(console(), rows)
+    raise typer.Exit(exit_status(rows))
 
 
 def _split(names: str, option: str = "", example: str = "") -> list[str]:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from fixtures import catalogue
+from harness.accuracy import can_measure, held, measure, stated
+from harness.arrays import unpack
 from harness.backend import Accuracy, BackendInfo
 from harness.folder import Entry, RunFolder
 from harness.judge.certify import reference
@@ -11,9 +13,10 @@ from harness.judge.verdict import judge_entry
 from harness.results import Result
 from harness.run.process import Worker
 from harness.run.registry import absence, known_backends, select_backends
-from harness.spec import CELLS, Array, Case, Problem
+from harness.spec import CELLS, Array, Case, Outcome, Problem
 
 BACKENDS = tuple(info.name for info in select_backends([]))
+ARGUMENTS = 100_000
 SEEDED = "rnn_tanh-dynamic-B3-T7-D4-H5-f32-s1"
 
 
@@ -41,6 +44,25 @@ def judged(worker: Worker, info: BackendInfo, case: Case, folder: RunFolder) -> 
     else:
         entry = Entry(case.id, info.name, kind, rest[0])
     return judge_entry(folder, problem, reference(problem), info, entry).result
+
+
+def assert_as_stated(
+    info: BackendInfo, worker: Worker, function: str, dtype: str
+) -> None:
+    """Measure a function through a worker, and hold it to what the backend states."""
+    if not can_measure(dtype):
+        pytest.skip(f"this machine's long double is no wider than {dtype}")
+    worker.load(info)
+
+    def compute(problem: Problem) -> Outcome:
+        kind, data, _ = worker.run(info.name, problem, 120)
+        assert kind == "outcome", data
+        return unpack(data, info.name)[0]
+
+    figure = measure(info, function, dtype, ARGUMENTS, compute)
+    assert figure, "every way to compute it is a declared gap"
+    said = stated(info, function, dtype)
+    assert held(figure, said, dtype) == "kept", (figure, said)
 
 
 def full_name(problem: Problem, name: str) -> str:

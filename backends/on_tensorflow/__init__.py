@@ -83,10 +83,10 @@ INFO = BackendInfo(
         Means("@, tf.tanh, tf.sigmoid, tf.nn.relu, eager", ("basic",), by_hand=True),
         *_keras_means(),
     ),
-    # TensorFlow 2.21, CPU, float64 and float32: tanh 7.4 and 5.76, sigmoid 2.1 and 6.05
+    # TensorFlow 2.21, CPU, float64 and float32: tanh 7.8 and 6.14, sigmoid 2.5 and 6.58
     # were the largest seen; half precisions: all numbers tried, 0.5 and 1.76.
     elementwise_ulp={
-        "tanh": {"float64": 8.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
+        "tanh": {"float64": 8.0, "float32": 7.0, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 4.0, "float32": 7.0, "bfloat16": 3.0, "float16": 3.0},
     },
     gaps=(

@@ -73,12 +73,13 @@ INFO = BackendInfo(
         Means(f"nn.LSTMCell {_FED}", ("variable_output",), ("lstm",)),
         Means(f"nn.GRUCell {_FED}", ("variable_output",), ("gru",)),
     ),
-    # PyTorch 2.13, CPU, float64 and float32: tanh 0.75 and 0.51, sigmoid 2.1 and 2.40
-    # at most; but nn.LSTM in float32 is oneDNN's kernel, seen to err by 1.22 and 4.09
-    # over 46 million numbers. Half precisions: all numbers tried, 0.5.
+    # PyTorch 2.13, CPU, float64 and float32: tanh 0.75 and 0.51, sigmoid 2.5 and 2.40
+    # at most; but nn.LSTM in float32 is oneDNN's kernel, seen to err by 1.22 and, down
+    # to -86.5, 4.70; from there on by 5.72, and from -86.99 on its sigmoid is 0, which
+    # is 1.67e-38 off. Half precisions: all numbers tried, 0.5.
     elementwise_ulp={
         "tanh": {"float64": 2.0, "float32": 1.5, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 3.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 3.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
     },
     options={"device": "cpu", "tf32": False, "deterministic": True, "threads": 0},
     settings=("tf32", "deterministic", "threads"),
@@ -125,7 +126,7 @@ INFO_COMPILE = replace(
     # (libm). oneDNN's nn.LSTM as above. Half precisions are computed in float32: 0.5.
     elementwise_ulp={
         "tanh": {"float64": 3.0, "float32": 3.0, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 3.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 3.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
     },
     on_request="compiles every case: 5 to 30 s each on 2 cores, minutes for long ones",
     gaps=(

@@ -91,7 +91,7 @@ class Rounded:
         )
 
     def past(self, value: Bounded) -> Bounded:
-        """Take a value of earlier steps: what it is off by, later ones are off by too."""
+        """Take a value of earlier steps; all that come are off by what it is off by."""
         if not self._apart:
             return value
         return value._replace(steady=value.error, sigma=np.zeros_like(value.error))
@@ -143,18 +143,24 @@ class Rounded:
             error += factor * (2 + factor) * magnitude
         if not self._apart:
             return Bounded(value, error)
-        steady, spread = terms * self._tiny + 0 * value, 0 * value
+        steady, sigma = self._carried_apart(products, magnitude)
+        sigma = sigma + math.sqrt(terms) * self._inside * magnitude
+        if self._inside != self._both:
+            sigma += math.sqrt(len(products) + 3) * self._both * (shown + random)
+        return Bounded(value, error, steady + terms * self._tiny, sigma)
+
+    def _carried_apart(
+        self, products: list[tuple[Bounded, Array]], magnitude: Array
+    ) -> tuple[Array, Array]:
+        """Give what a sum is off by as its factors are: steadily, and scattered."""
+        factor = self._accuracy.factor_unit
+        steady, spread = factor * (2 + factor) * magnitude, 0 * magnitude
         for x, w in products:
             if x.error.any():
                 steady = steady + self._sizes(np.asarray(x.steady), np.abs(w))
                 # The roundings of different units are different ones.
                 spread = spread + self._sizes(np.square(x.sigma), np.square(w))
-        sigma = np.sqrt(spread) + math.sqrt(terms) * self._inside * magnitude
-        if self._inside != self._both:
-            sigma += math.sqrt(len(products) + 3) * self._both * (shown + random)
-        if factor := self._accuracy.factor_unit:
-            steady = steady + factor * (2 + factor) * magnitude
-        return Bounded(value, error, steady, sigma)
+        return steady, np.sqrt(spread)
 
     def _sizes(self, x: Array, w: Array) -> Array:
         """Sum up magnitudes, `x @ w` of what is not negative, rounded up.

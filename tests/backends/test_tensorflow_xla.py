@@ -10,17 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from fixtures import catalogue
-from harness.arrays import unpack
+from harness.accuracy import FUNCTIONS
 from harness.folder import RunFolder
-from harness.judge.bounds import spacing
 from harness.run.process import Worker
 from harness.run.registry import known_backends
-from harness.spec import CELLS, Array, Case, Problem
-from support import installed, judged
+from harness.spec import Case
+from support import assert_as_stated, installed, judged
 
 XLA = "tensorflow:xla"
 SLOW = pytest.mark.slow
@@ -159,50 +157,10 @@ def test_it_runs_only_if_it_is_named_and_says_how_it_does_what() -> None:
     assert all(means.api.startswith("jit_compile: ") for means in info.means)
 
 
-def single(cell: str, dtype: str, x: Array, **weights: list[Any]) -> Problem:
-    """Give a network of one unit and one step that computes a function of `x`."""
-    case = Case(
-        cell=cell,
-        variant="dynamic",
-        batch=x.size,
-        steps=1,
-        features=1,
-        units=1,
-        dtype=dtype,
-        seed=0,
-    )
-    arrays = {n: np.zeros(shape, dtype) for n, shape in case.input_shapes().items()}
-    arrays["inputs"] = x.reshape(-1, 1, 1)
-    for name, values in weights.items():
-        arrays[f"layer0.forward.{name}"] = np.array(values, dtype)
-    return Problem(case, arrays)
-
-
-def errors_in_ulp(got: Array, exact: Array) -> Array:
-    return np.abs(got - exact) / spacing(exact.astype(np.float64), got.dtype.name)
-
-
+@pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
 def test_functions_are_as_accurate_as_stated(
-    dtype: str, workers: Callable[[str], Worker]
+    dtype: str, function: str, workers: Callable[[str], Worker]
 ) -> None:
     info, worker = installed(XLA), workers(XLA)
-    worker.load(info)
-    # Where they are neither flat nor flushed to zero, and most wrong.
-    evenly = np.random.default_rng(5).uniform(-9, 9, 200_000)
-    x = evenly.astype(dtype)
-    wide = x.astype(np.longdouble)
-    tanh = single("rnn_tanh", dtype, x, kernel=[[1]])
-    # Its c is the logistic function of x times the tanh of 25, which is 1.
-    sigmoid = single("lstm", dtype, x, kernel=[[1, 0, 0, 0]], bias=[0, 0, 25, 0])
-    for problem, output, exact in (
-        (tanh, "outputs", np.tanh(wide)),
-        (sigmoid, "final_c", 1 / (1 + np.exp(-wide))),
-    ):
-        kind, data, _ = worker.run(XLA, problem, 120)
-        assert kind == "outcome", data
-        got = unpack(data, XLA)[0][output].reshape(-1)
-        worst = float(errors_in_ulp(got, exact).max())
-        function = CELLS[problem.case.cell].functions[-1 if output == "outputs" else 0]
-        stated = info.elementwise_ulp[function][dtype]
-        assert stated / 10 < worst <= stated, function
+    assert_as_stated(info, worker, function, dtype)

@@ -56,6 +56,14 @@ def test_every_dtype_comes_back_with_its_bits(dtype: str) -> None:
         assert bits_equal(found[name], array), name
 
 
+def test_arrays_come_in_the_order_of_their_names_however_they_went() -> None:
+    names = ["kernel", "bias", "inputs", "recurrent_kernel", "initial_h", "lengths"]
+    for order in (names, names[::-1]):
+        data = pack({name: np.zeros(1, np.float32) for name in order}, {})
+        for _ in range(5):  # safetensors gives another order each time
+            assert [*unpack(data, "o")[0]] == sorted(names)
+
+
 def test_special_values_come_back_with_their_bits() -> None:
     words = np.array([0x7FC00001, 0xFFC12345, 0x80000000, 0x1, 0x7F800000], np.uint32)
     found, _ = unpack(pack({"a": words.view(np.float32)}, {}), "o")

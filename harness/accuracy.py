@@ -1,0 +1,279 @@
+"""How accurate a backend's elementwise functions are, seen through its own adapter.
+
+A network of one unit and one step computes a function of its input and rounds nowhere
+else; what comes of it is held against extended precision.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+from harness.backend import BackendInfo
+from harness.contract import contract_violations
+from harness.judge.bounds import spacing
+from harness.spec import HALF_DTYPES, Array, Case, Outcome, Problem
+
+FUNCTIONS = ("tanh", "sigmoid")
+VARIANTS = ("basic", "dynamic")
+"""The framework's functions of tensors, and those within its layers and kernels."""
+
+BATCH = 2**17
+"""Arguments of one problem, at most."""
+
+TOO_GENEROUS = 10
+"""Times what is measured, from which on a statement hides faults."""
+
+Compute = Callable[[Problem], Outcome]
+Status = Literal["kept", "exceeded", "generous", "unstated"]
+
+_SEED = 7
+_SMALLEST = 1e-12
+# Where a function goes from one end of its values to the other, as far as dtypes see.
+_BENDS = {"tanh": 10.0, "sigmoid": 40.0}
+_ONE_AT = 40.0  # where both functions are 1 in every dtype
+
+
+class Unmeasurable(Exception):  # noqa: N818 - an answer, not a fault
+    """Raised where there is nothing to measure; the text is the reason."""
+
+
+class _Network(NamedTuple):
+    output: str
+    kernel: tuple[float, ...]
+    bias: tuple[float, ...]
+
+
+# The c of an LSTM is sigmoid(f) * 0 + sigmoid(i) * tanh(g), one of the two being 1.
+_NETWORKS = {
+    ("tanh", "rnn_tanh"): _Network("outputs", (1,), (0,)),
+    ("tanh", "lstm"): _Network("final_c", (0, 0, 1, 0), (_ONE_AT, 0, 0, 0)),
+    ("sigmoid", "lstm"): _Network("final_c", (1, 0, 0, 0), (0, 0, _ONE_AT, 0)),
+}
+
+
+class Way(NamedTuple):
+    """A cell and a variant that a function is computed by."""
+
+    cell: str
+    variant: str
+
+    def __str__(self) -> str:
+        return f"{self.variant} {self.cell}"
+
+    def case(self, dtype: str, batch: int) -> Case:
+        """Give the case of one unit and one step."""
+        return Case(
+            cell=self.cell,
+            variant=self.variant,
+            batch=batch,
+            steps=1,
+            features=1,
+            units=1,
+            dtype=dtype,
+            seed=0,
+        )
+
+
+class Worst(NamedTuple):
+    """The largest error, at which argument, and in which way."""
+
+    error: float
+    at: float
+    way: str
+
+
+class Figure(NamedTuple):
+    """What was measured of a function."""
+
+    ulp: Worst
+    """In units in the last place, of results that are normal numbers."""
+    absolute: Worst
+    """Of results that are zero or subnormal, of which ulps say nothing."""
+
+
+class Stated(NamedTuple):
+    """What a backend states of a function in a dtype."""
+
+    ulp: float | None
+    """Largest error in ulp; None if nothing is stated."""
+    absolute: float = 0.0
+    """Error of a flushed result, beyond the smallest normal number."""
+
+
+def ways(info: BackendInfo, function: str, dtype: str) -> list[Way]:
+    """Give the ways in which a backend computes a function, but for declared gaps."""
+    every = [Way(cell, v) for v in VARIANTS for f, cell in _NETWORKS if f == function]
+    return [way for way in every if not info.gap(way.case(dtype, 1))]
+
+
+def can_measure(dtype: str) -> bool:
+    """Whether this machine's extended precision is wider than the dtype."""
+    return bool(np.finfo(np.longdouble).eps < ml_dtypes.finfo(dtype).eps)  # type: ignore[no-untyped-call]
+
+
+def count(dtype: str, samples: int) -> int:
+    """Say how many problems the arguments make."""
+    return 1 if dtype in HALF_DTYPES else math.ceil(samples / BATCH)
+
+
+def arguments(function: str, dtype: str, samples: int) -> Iterator[Array]:
+    """Give the arguments of one problem after the other, `[B]` each.
+
+    Half precisions have so few numbers that all are tried. Of others half are drawn by
+    magnitude, a quarter evenly over where the function bends, a quarter over them all.
+    """
+    largest = _largest(function, dtype)
+    if dtype in HALF_DTYPES:
+        every = np.arange(2**16, dtype=np.uint16).view(dtype)
+        with np.errstate(invalid="ignore"):  # of a NaN that signals
+            yield every[np.abs(every.astype(np.float64)) <= largest]
+        return
+    part = math.ceil(samples / count(dtype, samples) / 4)
+    exponents = math.log10(_SMALLEST), math.log10(largest)
+    for number in range(count(dtype, samples)):
+        random = np.random.default_rng((_SEED, number))
+        by_magnitude = 10 ** random.uniform(*exponents, 2 * part)
+        evenly = [random.uniform(0, end, part) for end in (_BENDS[function], largest)]
+        drawn = np.concatenate([by_magnitude, *evenly])
+        yield (drawn * random.choice([-1, 1], 4 * part)).astype(dtype)
+
+
+def _largest(function: str, dtype: str) -> float:
+    """Give the argument beyond which a dtype has nothing but 1, -1 and 0."""
+    if function == "tanh":
+        return 20.0
+    return -math.log(float(ml_dtypes.finfo(dtype).smallest_subnormal))  # type: ignore[no-untyped-call]
+
+
+def problem_of(function: str, way: Way, x: Array) -> Problem:
+    """Give the network that computes a function of `x` `[B]`.
+
+    One more argument comes first, for which the answer is 1. Of samples it makes an odd
+    number, so that some are left over by vectors, and computed by other code.
+    """
+    network = _NETWORKS[function, way.cell]
+    fed = np.concatenate([np.array([_ONE_AT], x.dtype), x])
+    case = way.case(x.dtype.name, fed.size)
+    arrays = {n: np.zeros(shape, x.dtype) for n, shape in case.input_shapes().items()}
+    arrays["inputs"][:, 0, 0] = fed
+    arrays["layer0.forward.kernel"][0] = network.kernel
+    arrays["layer0.forward.bias"][:] = network.bias
+    return Problem(case, arrays)
+
+
+def _values(function: str, problem: Problem, outcome: Outcome) -> Array:
+    """Take a function's values from what a backend returned.
+
+    Raises:
+        Unmeasurable: It is not what the problem asks for.
+
+    """
+    case = problem.case
+    if bad := contract_violations(outcome, case.output_shapes(), case.dtype):
+        raise Unmeasurable("; ".join(bad))
+    values = outcome[_NETWORKS[function, case.cell].output].reshape(-1)
+    if values[0] != 1:
+        raise Unmeasurable(
+            f"{function}({_ONE_AT:g}) is {values[0]}, expected 1: what else the "
+            "network computes cannot be told from its factors"
+        )
+    return np.asarray(values[1:])
+
+
+def exact(function: str, x: Array) -> Array:
+    """Compute a function in extended precision, `[B]` to `[B]`."""
+    wide = x.astype(np.longdouble)
+    return np.asarray(np.tanh(wide) if function == "tanh" else 1 / (1 + np.exp(-wide)))
+
+
+def errors_in_ulp(got: Array, exact: Array) -> Array:
+    """Give the errors of results in ulp, 0 where these are zero or subnormal.
+
+    What is not a number is as wrong as can be.
+    """
+    wide, dtype = got.astype(np.float64), got.dtype.name
+    error = np.abs(wide - exact) / spacing(exact.astype(np.float64), dtype)
+    error = np.where(np.isfinite(wide), error, np.inf)
+    return np.where(_below_normal(got), 0.0, error).astype(np.float64)
+
+
+def errors_if_flushed(got: Array, exact: Array) -> Array:
+    """Give the absolute errors of results that are zero or subnormal, else 0."""
+    error = np.abs(got.astype(np.float64) - exact)
+    return np.where(_below_normal(got), error, 0.0).astype(np.float64)
+
+
+def _below_normal(got: Array) -> Array:
+    normal = float(ml_dtypes.finfo(got.dtype.name).smallest_normal)  # type: ignore[no-untyped-call]
+    return np.asarray(np.abs(got.astype(np.float64)) < normal)
+
+
+def measure(
+    info: BackendInfo, function: str, dtype: str, samples: int, compute: Compute
+) -> Figure | None:
+    """Measure a function in every way that a backend has; None if it has none.
+
+    Args:
+        info: The backend.
+        function: One of `FUNCTIONS`.
+        dtype: One that `can_measure` holds for.
+        samples: Arguments; in half precisions all there are.
+        compute: Asks the backend's adapter.
+
+    Raises:
+        Unmeasurable: What was computed is not what was asked for.
+
+    """
+    found = [
+        _errors(function, way, x, compute)
+        for way in ways(info, function, dtype)
+        for x in arguments(function, dtype, samples)
+    ]
+    if not found:
+        return None
+    ulp = max((figure.ulp for figure in found), key=lambda worst: worst.error)
+    flushed = max((figure.absolute for figure in found), key=lambda worst: worst.error)
+    return Figure(ulp, flushed)
+
+
+def _errors(function: str, way: Way, x: Array, compute: Compute) -> Figure:
+    """Measure one problem."""
+    problem = problem_of(function, way, x)
+    got, right = _values(function, problem, compute(problem)), exact(function, x)
+
+    def worst(errors: Array) -> Worst:
+        number = int(errors.argmax())
+        return Worst(float(errors[number]), float(x[number]), str(way))
+
+    return Figure(
+        worst(errors_in_ulp(got, right)), worst(errors_if_flushed(got, right))
+    )
+
+
+def stated(info: BackendInfo, function: str, dtype: str) -> Stated:
+    """Give what a backend states."""
+    return Stated(info.elementwise_ulp.get(function, {}).get(dtype))
+
+
+def allowed_absolute(said: Stated, dtype: str) -> float:
+    """Give the error that bounds allow of a result that is flushed to zero.
+
+    It is the smallest normal number, the stated ulps there and what is stated on top.
+    """
+    info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+    ulps = (said.ulp or 0.0) * float(info.eps)
+    return float(info.smallest_normal) * (1 + ulps) + said.absolute
+
+
+def held(figure: Figure, said: Stated, dtype: str) -> Status:
+    """Hold what was measured to what a backend states."""
+    if said.ulp is None:
+        return "unstated"
+    flushed = figure.absolute.error > allowed_absolute(said, dtype)
+    if flushed or figure.ulp.error > said.ulp:
+        return "exceeded"
+    generous = said.ulp > 0 and figure.ulp.error * TOO_GENEROUS <= said.ulp
+    return "generous" if generous else "kept"
