@@ -255,7 +255,8 @@ def _errors(function: str, way: Way, x: Array, compute: Compute) -> Figure:
 
 def stated(info: BackendInfo, function: str, dtype: str) -> Stated:
     """Give what a backend states."""
-    return Stated(info.elementwise_ulp.get(function, {}).get(dtype))
+    absolute = info.elementwise_absolute.get(function, {}).get(dtype, 0.0)
+    return Stated(info.elementwise_ulp.get(function, {}).get(dtype), absolute)
 
 
 def allowed_absolute(said: Stated, dtype: str) -> float:

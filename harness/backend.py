@@ -15,6 +15,13 @@ Ulp = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 Error = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Scalar = str | int | float | bool | None
 
+FLOAT32_SUMS = {"bfloat16": "float32", "float16": "float32"}
+"""Accumulators of a backend that keeps the sums of half precisions' products wide."""
+
+TF32_UNIT = 2.0**-11
+"""Half an ulp of TensorFloat-32, which has 10 bits behind the point (NVIDIA A100 Tensor
+Core GPU Architecture, 2020)."""
+
 
 class Unsupported(Exception):  # noqa: N818 - an answer, not a fault
     """Raised by an adapter that declines a problem; the text is the reason."""
@@ -77,9 +84,6 @@ class Accuracy(msgspec.Struct, frozen=True):
     dtype: str
     ulp: dict[str, float]
     """Function → largest error in ulp."""
-    bias: dict[str, float] = {}
-    """Function → largest mean error in ulp of arguments near one another; the largest
-    error where it is not stated."""
     absolute: dict[str, float] = {}
     """Function → error that comes on top, where ulps say nothing."""
     accumulator: str = ""
@@ -107,9 +111,6 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     elementwise_absolute: dict[str, dict[str, Error]] = {}
     """Function → dtype → error that comes on top, where ulps say nothing: results that
     are 0 too early."""
-    elementwise_bias: dict[str, dict[str, Ulp]] = {}
-    """Function → dtype → largest mean error in ulp of arguments near one another: what
-    adds up over many steps. Without it all errors are taken to add up."""
     accumulators: dict[str, str] = {}
     """Dtype → wider one that sums of products are kept in, and rounded from once."""
     factor_units: dict[str, Error] = {}
@@ -138,16 +139,15 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     "BackendInfo"
                 )
             stated[name] = self.elementwise_ulp[name][dtype]
-
-        def of_dtype(of: dict[str, dict[str, float]]) -> dict[str, float]:
-            return {name: known[dtype] for name, known in of.items() if dtype in known}
-
         on = [unit for key, unit in self.factor_units.items() if self.options.get(key)]
         return Accuracy(
             dtype,
             stated,
-            of_dtype(self.elementwise_bias),
-            of_dtype(self.elementwise_absolute),
+            {
+                name: of[dtype]
+                for name, of in self.elementwise_absolute.items()
+                if dtype in of
+            },
             self.accumulators.get(dtype, ""),
             max(on, default=0.0) if dtype == "float32" else 0.0,
         )

@@ -6,7 +6,7 @@ and the compiler are JAX's, the optimisers Optax's.
 
 from msgspec.structs import replace
 
-from harness.backend import BackendInfo, Means
+from harness.backend import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Means
 
 INFO = BackendInfo(
     name="jax",
@@ -27,6 +27,8 @@ INFO = BackendInfo(
         "tanh": {"float64": 8.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 4.0, "float32": 3.0, "bfloat16": 3.0, "float16": 3.0},
     },
+    # Products of halves are summed in float32: tests/backends/test_accumulators.py.
+    accumulators=FLOAT32_SUMS,
     options={"device": "cpu", "jit": True, "tf32": False, "threads": 0},
     settings=("tf32", "threads"),
 )
@@ -60,6 +62,8 @@ INFO_CUDA = replace(
         "tanh": {"float64": 2.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 4.0, "float32": 9.0, "bfloat16": 3.0, "float16": 3.0},
     },
+    accumulators={},
+    factor_units={"tf32": TF32_UNIT},
     options={"device": "cuda", "jit": True, "tf32": False, "deterministic": True},
     settings=("tf32", "deterministic"),
     on_request="needs an NVIDIA GPU",

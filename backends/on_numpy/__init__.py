@@ -1,6 +1,6 @@
 """NumPy: no layers of its own, so every variant is the equations in its idiom."""
 
-from harness.backend import BackendInfo, Gap, Means
+from harness.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
 
 INFO = BackendInfo(
     name="numpy",
@@ -30,4 +30,6 @@ INFO = BackendInfo(
         "tanh": {"float64": 2.0, "float32": 2.0, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 3.0, "float32": 4.0, "bfloat16": 3.0, "float16": 3.0},
     },
+    # Products of halves are summed in float32: tests/backends/test_accumulators.py.
+    accumulators=FLOAT32_SUMS,
 )

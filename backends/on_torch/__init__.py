@@ -6,7 +6,7 @@ on a GPU (`torch@cuda`).
 
 from msgspec.structs import replace
 
-from harness.backend import BackendInfo, Gap, Means
+from harness.backend import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Gap, Means
 
 _CELL = "over a list, one cell for each layer and direction"
 _UNBOUND = "over x.unbind(1), torch.stack"
@@ -81,6 +81,9 @@ INFO = BackendInfo(
         "tanh": {"float64": 2.0, "float32": 1.5, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 3.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
     },
+    # Products of halves are summed in float32: tests/backends/test_accumulators.py.
+    accumulators=FLOAT32_SUMS,
+    elementwise_absolute={"sigmoid": {"float32": 5e-39}},
     options={"device": "cpu", "tf32": False, "deterministic": True, "threads": 0},
     settings=("tf32", "deterministic", "threads"),
     gaps=(_NO_CELL, _NO_LAYER, _FULL_PROJECTION, _NO_ZERO_LENGTH),
@@ -128,6 +131,7 @@ INFO_COMPILE = replace(
         "tanh": {"float64": 3.0, "float32": 3.0, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 3.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
     },
+    accumulators={},  # not measured
     on_request="compiles every case: 5 to 30 s each on 2 cores, minutes for long ones",
     gaps=(
         _NO_CELL,
@@ -164,6 +168,9 @@ INFO_CUDA = replace(
         "tanh": {"float64": 2.5, "float32": 2.5, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 5.0, "float32": 7.0, "bfloat16": 1.0, "float16": 1.0},
     },
+    elementwise_absolute={},
+    accumulators={},  # cuBLAS may sum halves as halves
+    factor_units={"tf32": TF32_UNIT},
     options={**INFO.options, "device": "cuda"},
     on_request="needs an NVIDIA GPU",
 )

@@ -43,15 +43,25 @@ def worst_case(terms: int, unit: float) -> float:
 def likely(terms: int, unit: float, sums: int) -> float:
     """Give the relative error that none of `sums` sums exceeds, as good as certainly.
 
-    `exp(lambda sqrt(n) u + n u^2 / (1 - u)) - 1` (Higham and Mary, SIAM J. Sci. Comput.
-    41(5), 2019, theorem 2.4), with lambda such that all hold together but for
-    `FAILURE_PROBABILITY`. It takes roundings for independent, which they are not where
+    `exp(lambda sqrt(n / 3) u + n u^2 / (1 - u)) - 1`: Higham and Mary (SIAM J. Sci.
+    Comput. 41(5), 2019, theorem 2.4) with lambda such that all hold together but for
+    `FAILURE_PROBABILITY`, and with the moments of roundings that are spread evenly over
+    half an ulp, of variance `u^2 / 3` (Hull and Swenson, Comm. ACM 9(2), 1966), not
+    those of any within it. It takes roundings for independent, which they are not where
     all terms are equal. Never more than the worst case.
     """
-    scale = math.sqrt(2 * math.log(2 * terms * max(sums, 1) / FAILURE_PROBABILITY))
+    scale = certain(terms * max(sums, 1)) / math.sqrt(3)
     exponent = (scale * math.sqrt(terms) * unit + terms * unit**2) / (1 - unit)
     grown = math.expm1(exponent) if exponent < _LARGEST_EXPONENT else math.inf
     return min(worst_case(terms, unit), grown)
+
+
+def certain(chances: int) -> float:
+    """Give how many standard deviations none of so many sums exceeds.
+
+    That is lambda of `2 exp(-lambda^2 / 2)`, but for `FAILURE_PROBABILITY` in all.
+    """
+    return math.sqrt(2 * math.log(2 * chances / FAILURE_PROBABILITY))
 
 
 def ratio(error: Array, bound: Array) -> Array:

@@ -43,8 +43,7 @@ class Bounded(NamedTuple):
     """The same without what errs up as often as down: what may be off at every step
     alike. Kept only where it is asked for, as is the next."""
     sigma: Array | float = 0.0
-    """How widely what is left out there scatters: as no variable of a larger standard
-    deviation (Hoeffding 1963, for roundings within their bounds)."""
+    """How widely what is left out there scatters: a standard deviation."""
 
 
 def together(form: Callable[..., Array], *given: Bounded) -> Bounded:
@@ -138,15 +137,16 @@ class Rounded:
         error = random + (carried + terms * self._tiny)
         if self._inside != self._both:
             # Each product is kept wide and rounded once, and so is each sum of them.
-            error += (len(products) + 3) * self._both * (shown + random)
+            shown = shown + carried + random
+            error += (len(products) + 3) * self._both * shown
         if factor := self._accuracy.factor_unit:
             error += factor * (2 + factor) * magnitude
         if not self._apart:
             return Bounded(value, error)
         steady, sigma = self._carried_apart(products, magnitude)
-        sigma = sigma + math.sqrt(terms) * self._inside * magnitude
+        sigma = sigma + math.sqrt(terms / 3) * self._inside * magnitude
         if self._inside != self._both:
-            sigma += math.sqrt(len(products) + 3) * self._both * (shown + random)
+            sigma += math.sqrt((len(products) + 3) / 3) * self._both * shown
         return Bounded(value, error, steady + terms * self._tiny, sigma)
 
     def _carried_apart(
@@ -284,10 +284,9 @@ class Rounded:
         error += flat
         if not self._apart:
             return Bounded(value, error)
-        bias = accuracy.bias.get(name, accuracy.ulp[name])
-        steady = x.steady * slope + (power * (bias * ulp + own) + flat)
-        sigma = x.sigma * slope + power * (accuracy.ulp[name] * ulp)
-        return Bounded(value, error, steady, sigma)
+        # Near one argument a function errs one way, so that all of it may be steady.
+        steady = x.steady * slope + (power * (accuracy.ulp[name] * ulp + own) + flat)
+        return Bounded(value, error, steady, x.sigma * slope)
 
     def rebuilt(self, o: Bounded, h: Array) -> Bounded:
         """Bound the c that a backend had where it returned `h = o tanh(c)`.

@@ -3,15 +3,18 @@
 Where outputs are saturated, or bounds wide, a weight can be far off and pass.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from harness.judge.arithmetic import Float64
+from harness.judge.cells import EQUATIONS, Late, carried, returned
 from harness.judge.certify import Certificate
 from harness.judge.decode import fed
-from harness.judge.trajectory import trajectory
+from harness.judge.terms import AS_PUBLISHED
+from harness.judge.trajectory import Steps, row_lengths, trajectory
 from harness.spec import Array, Outcome, Problem
 
 _CHANGE = 2.0**-20
@@ -35,15 +38,59 @@ def slopes(problem: Problem, truth: Outcome) -> Slopes:
     """
     if "tokens" in truth:
         problem = fed(problem, truth["tokens"])
-    names = [name for name in problem.case.weight_shapes() if name.startswith("layer")]
+    outputs, last = truth["outputs"], f"layer{problem.case.layers - 1}."
     with np.errstate(all="ignore"):
-        return {name: _slope(problem, truth["outputs"], name) for name in names}
+        own = trajectory(Float64(), problem, outputs).steps
+        found = {}
+        for name in problem.case.weight_shapes():
+            if not name.startswith("layer"):
+                continue
+            grown = problem[name].astype(np.float64) * (1 + _CHANGE)
+            if name.startswith(last):
+                steps = _with_weight(problem, own, name, grown)
+            else:
+                other = replace(problem, arrays={**problem.arrays, name: grown})
+                below = trajectory(Float64(), other, outputs).steps
+                steps = [_Steps(a.x, b) for a, b in zip(below, own, strict=True)]
+            found[name] = (_outputs(problem, steps) - outputs) / _CHANGE
+        return found
 
 
-def _slope(problem: Problem, outputs: Array, name: str) -> Array:
-    grown = problem[name].astype(np.float64) * (1 + _CHANGE)
-    other = replace(problem, arrays={**problem.arrays, name: grown})
-    return (trajectory(Float64(), other, outputs).outputs - outputs) / _CHANGE
+class _Steps(NamedTuple):
+    """Steps of a pass from the true states, of a network that is changed."""
+
+    x: Array
+    true: Steps[Array]
+    weights: Mapping[str, Array] | None = None
+
+    def taken(self, cell: str) -> Array:
+        """Take them all, `[B, T, R]`."""
+        ops, before = Float64(), self.true.before
+        weights = self.weights or self.true.weights
+        early = EQUATIONS[cell].early(ops, self.x, before["h"], weights, AS_PUBLISHED)
+        c = carried(ops, cell, early, before["c"], weights) if "c" in before else None
+        return np.asarray(returned(ops, cell, early, Late(before, c, weights)))
+
+
+def _with_weight(
+    problem: Problem, steps: Sequence[Steps[Array]], name: str, grown: Array
+) -> list[_Steps]:
+    """Change a weight of the last layer, in its own direction."""
+    _, way, short = name.split(".")
+    return [
+        _Steps(of.x, of, {**of.weights, short: grown} if way == direction else None)
+        for direction, of in zip(problem.case.directions, steps, strict=True)
+    ]
+
+
+def _outputs(problem: Problem, steps: Sequence[_Steps]) -> Array:
+    """Put what passes give in the order of time, zeros past the end."""
+    valid = np.arange(problem.case.steps) < row_lengths(problem)[:, np.newaxis]
+    parts = []
+    for of in steps:
+        made = np.where(valid[..., np.newaxis], of.taken(problem.case.cell), 0.0)
+        parts.append(np.take_along_axis(made, of.true.order[..., np.newaxis], axis=1))
+    return np.concatenate(parts, axis=-1)
 
 
 def smallest_changes(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.judge.adjoint import Float64Adjoint, Outer, Placed, Rows, Through
-from harness.judge.bounds import FAILURE_PROBABILITY, ratio
+from harness.judge.bounds import certain, ratio
 from harness.judge.cells import EQUATIONS, Late, carried, returned
 from harness.judge.tape import Tape
 from harness.judge.terms import AS_PUBLISHED
@@ -113,12 +113,11 @@ def drifts(case: Case, samples: Samples) -> dict[str, Drift]:
         return {}
     with np.errstate(all="ignore"):
         scores = _scores(case.cell, samples)
+        repeated = max(_most_equal(samples.x), _most_equal(samples.before["h"]))
     tests = sum(score.signed.size for score in scores.values())
-    certain = math.sqrt(2 * math.log(2 * tests / FAILURE_PROBABILITY))
-    repeated = max(_most_equal(samples.x), _most_equal(samples.before["h"]))
     if "c" in samples.before:
         repeated *= 2  # what c is rebuilt from errs in two steps
-    scale = certain * math.sqrt(repeated)
+    scale = certain(tests) * math.sqrt(repeated)
     found = {}
     for name, score in scores.items():
         allowed = score.steady + scale * np.sqrt(score.square)

@@ -13,15 +13,7 @@ from harness.run.process import Worker
 from harness.spec import DTYPES
 from support import BACKENDS, assert_as_stated, installed
 
-# More than the smallest normal number off, which is all that a bound allows of it.
-EARLY = pytest.mark.xfail(
-    strict=True, reason="oneDNN's logistic function is 0 from -86.99 on"
-)
-XFAIL = {("torch", "float32", "sigmoid"): EARLY}
-CASES = [
-    pytest.param(*case, marks=XFAIL.get(case, ()))
-    for case in product(BACKENDS, DTYPES, FUNCTIONS)
-]
+CASES = [*product(BACKENDS, DTYPES, FUNCTIONS)]
 
 
 @pytest.mark.parametrize(("backend", "dtype", "function"), CASES)

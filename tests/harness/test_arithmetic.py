@@ -85,7 +85,7 @@ def test_sums_in_any_order_lie_within_the_bound(size: int, low: float) -> None:
         (rounded().exactly(x), w.astype(np.float64)),
         (rounded().exactly(h), u.astype(np.float64)),
     ]
-    value, error, _ = rounded().affine(wide, bias.astype(np.float64))
+    value, error, *_ = rounded().affine(wide, bias.astype(np.float64))
     for row in range(len(x)):
         found = {"blas": float(x[row] @ w[:, 0] + h[row] @ u[:, 0] + bias[0])}
         products = np.concatenate([x[row] * w[:, 0], h[row] * u[:, 0], bias])
@@ -98,7 +98,7 @@ def test_sums_in_any_order_lie_within_the_bound(size: int, low: float) -> None:
 @pytest.mark.parametrize("size", [2000, 8000])
 def test_sums_of_equal_terms_lie_within_the_bound(size: int) -> None:
     x, w = np.ones((1, size), np.float32), np.full((size, 1), 0.53305084, np.float32)
-    value, error, _ = rounded().affine(
+    value, error, *_ = rounded().affine(
         [(rounded().exactly(x), w.astype(float))], np.zeros(1)
     )
     for order, got in in_many_orders(x[0] * w[:, 0]).items():
@@ -122,7 +122,7 @@ def test_the_bound_is_at_most_a_stated_part_of_the_worst_case(
 def test_errors_of_the_inputs_are_carried_through_the_weights() -> None:
     x = Bounded(np.array([[0.5, -0.25]]), np.array([[0.125, 0.0625]]))
     w = np.array([[2.0, 0.0], [-4.0, 8.0]])
-    value, error, _ = rounded().affine([(x, w)], np.array([1.0, 1.0]))
+    value, error, *_ = rounded().affine([(x, w)], np.array([1.0, 1.0]))
     assert value.tolist() == [[3.0, -1.0]]
     assert error[0] == pytest.approx([0.5, 0.5], rel=1e-5)
     assert (error[0] > 0.5).all()
@@ -131,7 +131,7 @@ def test_errors_of_the_inputs_are_carried_through_the_weights() -> None:
 def test_numbers_flushed_to_zero_are_allowed_and_larger_ones_are_not() -> None:
     for size, flushed in ((1e-30, True), (1e-15, False)):
         x = np.full((1, 1), size, np.float32)
-        value, error, _ = rounded().affine(
+        value, error, *_ = rounded().affine(
             [(rounded().exactly(x), np.full((1, 1), size))], 0 * x[0]
         )
         assert value[0, 0] == pytest.approx(size * size)
@@ -140,7 +140,7 @@ def test_numbers_flushed_to_zero_are_allowed_and_larger_ones_are_not() -> None:
         (0.5 * SMALLEST_NORMAL, True),
         (1e4 * SMALLEST_NORMAL, False),
     ):
-        value, error, _ = rounded().tanh(
+        value, error, *_ = rounded().tanh(
             rounded().exactly(np.array([size], np.float32))
         )
         assert (value[0] <= error[0]) == flushed
@@ -149,7 +149,7 @@ def test_numbers_flushed_to_zero_are_allowed_and_larger_ones_are_not() -> None:
 def test_tanh_may_be_off_by_the_stated_ulps_and_no_more() -> None:
     x = np.random.default_rng(2).uniform(-8, 8, 2000)
     x = np.concatenate([x, x * 1e-3, x * 1e-20]).astype(np.float32)
-    value, error, _ = rounded().tanh(rounded().exactly(x))
+    value, error, *_ = rounded().tanh(rounded().exactly(x))
     right = value.astype(np.float32)
     unit = np.spacing(np.abs(right)).astype(np.float64)
     assert (np.abs(right - value) <= error).all()
@@ -164,7 +164,7 @@ def test_tanh_may_be_off_by_the_stated_ulps_and_no_more() -> None:
 @pytest.mark.parametrize("size", [1e-3, 0.25, 3.0])
 def test_tanh_carries_the_error_of_its_argument(size: float) -> None:
     x = np.random.default_rng(3).uniform(-6, 6, 500)
-    value, error, _ = rounded().tanh(Bounded(x, np.full_like(x, size)))
+    value, error, *_ = rounded().tanh(Bounded(x, np.full_like(x, size)))
     for shift in np.linspace(-size, size, 9):
         assert (np.abs(np.tanh(x + shift) - value) <= error).all()
     # A slope is at most 1, rounded up.
@@ -175,7 +175,7 @@ def test_tanh_carries_the_error_of_its_argument(size: float) -> None:
 
 def test_saturated_outputs_are_held_to_the_last_places_of_one() -> None:
     x = np.array([40.0, -40.0, 40.0])
-    value, error, _ = rounded().tanh(Bounded(x, np.array([0.0, 1e-3, 8.0])))
+    value, error, *_ = rounded().tanh(Bounded(x, np.array([0.0, 1e-3, 8.0])))
     assert np.abs(value).tolist() == [1.0, 1.0, 1.0]
     for got, allowed in ((1 - 2**-24, True), (1 + 2**-23, True), (1 - 1e-6, False)):
         assert ((np.abs(got - np.abs(value)) <= error) == allowed).all(), got

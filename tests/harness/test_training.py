@@ -38,7 +38,7 @@ def test_plain_descent_moves_weights_against_the_gradient() -> None:
     gradient = np.array([[3.0, -0.5], [1e-4, 2.0]])
     updates = Updates(built("sgd"))
     for _ in range(3):
-        update, error, _ = updates.next(gradient, 1e-9)
+        update, error, *_ = updates.next(gradient, 1e-9)
         assert update == pytest.approx(LEARNING_RATE * gradient, rel=1e-15)
         assert error == pytest.approx(LEARNING_RATE * 1e-9, rel=1e-3)
 
@@ -49,7 +49,7 @@ def test_adam_moves_by_one_rate_however_large_a_steady_gradient_is() -> None:
     want = LEARNING_RATE * gradient / (np.abs(gradient) + ADAM_EPSILON)
     updates = Updates(built("adam"))
     for _ in range(UPDATES):
-        update, error, _ = updates.next(gradient)
+        update, error, *_ = updates.next(gradient)
         assert update == pytest.approx(want, rel=1e-12)
         assert (np.abs(update - want) <= error).all()
 
