@@ -61,6 +61,8 @@ class FirstBad(_Record, frozen=True):
     layer: Count = 0
     direction: str | None = None
     """Pass over time; null if there is only the forward one."""
+    gate: str | None = None
+    """The gate that alone explains the errors of this unit; null if none does."""
     times_bound: Measure | None = None
     """|error| / bound there; null if the element is NaN or infinite."""
 
@@ -79,6 +81,8 @@ class Result(_Record, frozen=True):
     peers: dict[str, bool] = {}
     """Fixed tolerance that others use → whether it would pass this outcome."""
     first_bad: FirstBad | None = None
+    systematic: Measure | None = None
+    """Worst sum of all steps' errors, for any weight / its bound; null without one."""
     explanations: list[str] = []
     """Known mistakes under which it would pass: "recurrent kernel transposed"."""
     weak: list[str] = []

@@ -31,6 +31,7 @@ COLUMNS = (
     "first_bad.unit",
     "first_bad.layer",
     "first_bad.direction",
+    "first_bad.gate",
     "odd_one_out",
     "explanations",
     "weak",
@@ -55,7 +56,7 @@ def _row(result: Result, report: Report) -> Iterator[Cell]:
     published, bad = result.published, result.first_bad
     yield published.max_abs if published else None
     yield "; ".join(name for name, passes in result.peers.items() if not passes)
-    for name in ("step", "row", "unit", "layer", "direction"):
+    for name in ("step", "row", "unit", "layer", "direction", "gate"):
         yield getattr(bad, name) if bad else None
     yield report.odd_one_out.get(result.case)
     yield "; ".join(result.explanations)

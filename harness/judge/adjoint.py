@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.judge.arithmetic import Float64
+from harness.judge.bounded import Bounded
 from harness.judge.bounds import likely, worst_case
-from harness.judge.rounded import Bounded, Rounded
+from harness.judge.rounded import Rounded
 from harness.spec import Array
 
 

@@ -16,12 +16,12 @@ import numpy as np
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import Float64
+from harness.judge.bounded import Bounded
 from harness.judge.bounds import Held, ratio
 from harness.judge.decode import Choices, fed, judge_choices, reference_tokens
 from harness.judge.gradients import hold_gradients, reference_gradients
-from harness.judge.rounded import Bounded
 from harness.judge.stepwise import stepwise
-from harness.judge.systematic import Drift, drifts
+from harness.judge.systematic import Drift, Samples, drifts
 from harness.judge.training import hold_training, reference_training
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
 from harness.results import FirstBad
@@ -53,6 +53,8 @@ class Certificate(NamedTuple):
     """State → exact final states and their bounds, `[L * directions, B, R or H]`."""
     systematic: Mapping[str, Drift] = MappingProxyType({})
     """Weight of the last layer, by full name → what the errors of all steps say."""
+    samples: tuple[Samples, ...] = ()
+    """Steps that this is of, for each direction."""
 
     @property
     def headroom(self) -> float:
@@ -180,6 +182,7 @@ def certify_steps(
         processed=np.stack(orders, axis=-1),
         finals=exact.finals,
         systematic=systematic,
+        samples=tuple(exact.samples),
     )
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import Float64
+from harness.judge.bounded import Bounded
 from harness.judge.cells import prepared, step
-from harness.judge.rounded import Bounded, Rounded
+from harness.judge.rounded import Rounded
 from harness.judge.trajectory import trajectory
 from harness.spec import Array, Outcome, Problem
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from harness.backend import Accuracy
 from harness.judge.adjoint import Float64Adjoint, RoundedAdjoint
+from harness.judge.bounded import Bounded, together
 from harness.judge.bounds import Held, held
-from harness.judge.rounded import Bounded, together
 from harness.judge.tape import Node, Tape
 from harness.judge.trajectory import Trajectory, trajectory
 from harness.spec import CELLS, Array, Outcome, Problem

@@ -7,8 +7,7 @@ value itself is from the truth.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import logistic, product
+from harness.judge.bounded import Bounded, steepest, together, unit
 from harness.judge.bounds import likely, power_of_two, worst_case
 from harness.spec import Array
 
@@ -25,38 +25,8 @@ NumPy's tanh was seen to err by 1.1, its `1 / (1 + exp(-x))` by 2.1."""
 
 U64 = 2.0**-53
 
-# Slopes and sums of magnitudes are computed in float32, which is twice as fast, and
-# rounded up by more than that can err by.
-_UP = np.float32(1 + 2.0**-16)
-_LEAST = np.float32(1e-37)
-
 _TELLABLE = 1 - 2.0**-10
 _NEAR = 0.05
-
-
-class Bounded(NamedTuple):
-    """A float64 value and a bound on a correct backend's distance from it."""
-
-    value: Array
-    error: Array
-    steady: Array | float = 0.0
-    """The same without what errs up as often as down: what may be off at every step
-    alike. Kept only where it is asked for, as is the next."""
-    sigma: Array | float = 0.0
-    """How widely what is left out there scatters: a standard deviation."""
-
-
-def together(form: Callable[..., Array], *given: Bounded) -> Bounded:
-    """Rearrange values and their bounds alike."""
-    value, error, *apart = zip(*given, strict=True)
-    if not all(isinstance(of.sigma, np.ndarray) for of in given):
-        return Bounded(form(*value), form(*error))
-    return Bounded(form(*value), form(*error), *(form(*part) for part in apart))
-
-
-def unit(dtype: str) -> float:
-    """Largest relative error of one rounding to a dtype."""
-    return float(ml_dtypes.finfo(dtype).eps) / 2  # type: ignore[no-untyped-call]
 
 
 class Rounded:
@@ -254,7 +224,7 @@ class Rounded:
     def tanh(self, x: Bounded) -> Bounded:
         """Bound tanh: its steepest slope within the error, plus its own ulps."""
         value = np.tanh(x.value)
-        slope = 4 * _bell(2 * (np.abs(x.value) - x.error))
+        slope = 4 * steepest(2 * (np.abs(x.value) - x.error))
         # No two numbers between -1 and 1 are farther apart than this.
         carried = np.minimum(x.error * slope, 1.0 + np.abs(value))
         return self._function("tanh", value, carried, x, slope)
@@ -263,7 +233,7 @@ class Rounded:
         """Bound the logistic function in the same way."""
         value = logistic(x.value)
         # Not y (1 - y), of which float64 leaves nothing from 37 on.
-        slope = _bell(np.abs(x.value) - x.error)
+        slope = steepest(np.abs(x.value) - x.error)
         carried = np.minimum(x.error * slope, np.maximum(value, 1.0 - value))
         return self._function("sigmoid", value, carried, x, slope)
 
@@ -329,12 +299,6 @@ class Rounded:
     def concatenate(self, values: list[Bounded]) -> Bounded:
         """Join along the last axis."""
         return together(lambda *parts: np.concatenate(parts, axis=-1), *values)
-
-
-def _bell(distance: Array) -> Array:
-    """Bound the slope of the logistic function at or beyond a distance from 0."""
-    small = np.exp(-np.maximum(distance.astype(np.float32), np.float32(0)))
-    return np.asarray(small / (1 + small) ** 2 * _UP + _LEAST)
 
 
 def _equal_terms(products: list[tuple[Bounded, Array]]) -> NDArray[np.bool_]:

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from threadpoolctl import threadpool_limits
 
 from harness.backend import Accuracy
-from harness.judge.rounded import Bounded, Rounded, together
+from harness.judge.bounded import Bounded, together
+from harness.judge.rounded import Rounded
 from harness.judge.systematic import Samples, most_samples, sampled
 from harness.judge.trajectory import row_lengths, trajectory
 from harness.spec import CELLS, Array, Case, Problem

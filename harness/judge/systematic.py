@@ -69,6 +69,8 @@ class Drift(NamedTuple):
     """|their sum| / what it may be."""
     estimate: Array
     """By how much the element would have to be off, to first order."""
+    explained: Array
+    """How much of the squares of all errors / bounds it would then account for."""
 
 
 def most_samples(case: Case) -> int:
@@ -127,7 +129,9 @@ def drifts(case: Case, samples: Samples) -> dict[str, Drift]:
             out=np.zeros(score.signed.shape),
             where=score.power > 0,
         )
-        found[name] = Drift(ratio(score.signed, allowed), estimate)
+        found[name] = Drift(
+            ratio(score.signed, allowed), estimate, estimate * score.signed
+        )
     return found
 
 

@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from harness.backend import Accuracy
+from harness.judge.bounded import Bounded
 from harness.judge.bounds import Held, held
 from harness.judge.gradients import bounded_gradients, reference_gradients
-from harness.judge.rounded import Bounded
 from harness.spec import (
     ADAM_BETAS,
     ADAM_EPSILON,

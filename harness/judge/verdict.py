@@ -10,12 +10,13 @@ from harness.backend import Accuracy, BackendInfo, Gap
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError
 from harness.folder import Entry, RunFolder
+from harness.judge.blame import element, gate_at_fault, one_weight, worst_drift
 from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
 from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
 from harness.judge.peers import peers
-from harness.results import Figures, Published, Result, Verdict
+from harness.results import Figures, FirstBad, Published, Result, Verdict
 from harness.spec import Array, Outcome, Problem
 
 PUBLISHED_ALLOWED = 1e-6
@@ -96,7 +97,8 @@ def _judge_numbers(
         "figures": _figures(problem, truth, outcome, certificate),
         "published": published,
         "peers": peers(problem, truth, outcome),
-        "first_bad": certificate.first_bad,
+        "first_bad": _first_bad(certificate),
+        "systematic": _systematic(certificate),
     }
     if headroom > 1:
         broken = nonfinite(outcome)
@@ -107,9 +109,11 @@ def _judge_numbers(
                 "gain or fewer steps, layers or units"
             )
         if not broken:
-            fields["explanations"] = explain(problem, outcome, accuracy)
+            fields["explanations"] = _explanations(
+                problem, outcome, accuracy, certificate
+            )
         words = broken or _excess(certificate, fields.get("explanations", []))
-        return fields, "; ".join([*words, *_first(certificate)])
+        return fields, "; ".join([*words, *_first(certificate, fields["first_bad"])])
     if certificate.choices and certificate.choices.differs:
         return fields, "; ".join(certificate.choices.differs)
     if published and (
@@ -120,6 +124,29 @@ def _judge_numbers(
             f"allowed {published.allowed:.0e}, although within the bound"
         )
     return fields, ""
+
+
+def _first_bad(certificate: Certificate) -> FirstBad | None:
+    bad = certificate.first_bad
+    if bad is None:
+        return None
+    return replace(bad, gate=gate_at_fault(certificate, bad))
+
+
+def _systematic(certificate: Certificate) -> float | None:
+    ratios = [float(drift.ratio.max()) for drift in certificate.systematic.values()]
+    return max(ratios) if ratios and np.isfinite(ratios).all() else None
+
+
+def _explanations(
+    problem: Problem, outcome: Outcome, accuracy: Accuracy, certificate: Certificate
+) -> list[str]:
+    """Name known conventions; else the one weight that is off, if one is."""
+    named = explain(problem, outcome, accuracy)
+    if named or "tokens" in outcome or problem.case.task != "forward":
+        return named
+    one = one_weight(problem, outcome, accuracy, certificate)
+    return [one] if one else []
 
 
 def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
@@ -150,10 +177,18 @@ def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
 
 
 def _apart_from_steps(certificate: Certificate) -> str:
-    """Say which tokens, gradients or trained weights exceed what is allowed."""
+    """Say what exceeds what is allowed where every step is right."""
     if not certificate.steps_pass:
         return ""
     words = []
+    if worst := worst_drift(certificate):
+        name, drift, at = worst
+        words.append(
+            "no step shows it, but the errors of all add up: worst "
+            f"{drift.ratio[at]:.3g}x, as if "
+            f"{element(certificate.problem.case, name, at)} were off by "
+            f"{drift.estimate[at]:.1e}"
+        )
     if certificate.choices and (ratio := certificate.choices.ratio).max() > 1:
         row, t = (int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
         words.append(
@@ -177,13 +212,13 @@ def _first_update(name: str, ratio: Array) -> str:
     return f", first after update {int(wrong.argmax()) + 1}"
 
 
-def _first(certificate: Certificate) -> list[str]:
-    bad = certificate.first_bad
+def _first(certificate: Certificate, bad: FirstBad | None) -> list[str]:
     if bad is None:
         return []
     layer = f" of layer {bad.layer}" if certificate.problem.case.layers > 1 else ""
     way = f", {bad.direction}" if bad.direction else ""
-    return [f"the first bad step is {bad.step}{layer}{way}"]
+    gate = f", gate {bad.gate}" if bad.gate else ""
+    return [f"the first bad step is {bad.step}{layer}{way}{gate}"]
 
 
 def _figures(

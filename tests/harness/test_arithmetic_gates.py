@@ -5,7 +5,8 @@ import pytest
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import Float64
-from harness.judge.rounded import Bounded, Rounded
+from harness.judge.bounded import Bounded
+from harness.judge.rounded import Rounded
 from harness.spec import Array
 
 U32 = 2.0**-24

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from harness.backend import Accuracy
+from harness.judge.bounded import Bounded
 from harness.judge.bounds import ratio
 from harness.judge.conventions.hypothesis import other_memory_order
 from harness.judge.conventions.precision import rounded
 from harness.judge.gradients import bounded_gradients
-from harness.judge.rounded import Bounded
 from harness.judge.trajectory import row_lengths
 from harness.spec import Array, Outcome, Problem
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import Float64
-from harness.judge.rounded import Bounded, Rounded
+from harness.judge.bounded import Bounded
+from harness.judge.rounded import Rounded
 from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.spec import Array, Outcome, Problem
 

@@ -6,9 +6,10 @@ from functools import partial
 import msgspec
 import numpy as np
 
+from harness.judge.bounded import Bounded, together
 from harness.judge.conventions.hypothesis import Prediction
 from harness.judge.conventions.sequence import PASSES, by_pass, flipped
-from harness.judge.rounded import Bounded, Rounded, together
+from harness.judge.rounded import Rounded
 from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
 from harness.spec import CELLS, Array, Case, Outcome, Problem

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.backend import Accuracy
+from harness.judge.bounded import Bounded
 from harness.judge.bounds import spacing
 from harness.judge.conventions.hypothesis import (
     Arrays,
@@ -17,7 +18,6 @@ from harness.judge.conventions.hypothesis import (
     Hypothesis,
     in_weights,
 )
-from harness.judge.rounded import Bounded
 from harness.judge.terms import AS_PUBLISHED
 from harness.judge.trajectory import row_lengths
 from harness.spec import CELLS, INTEGER_ARRAYS, Array, Outcome, Problem
