@@ -133,7 +133,10 @@ def _cell(result: Result) -> Text:
 def _facts(report: Report) -> Iterator[tuple[str, Text]]:
     """Give what stands below the table, as labels and words."""
     yield "verdict", _counts(report)
-    yield "numbers", Text("headroom: worst one-step error / its bound; above 1 fails")
+    yield (
+        "numbers",
+        Text("headroom: worst error / its bound, by step or summed; above 1 fails"),
+    )
     if published := [r for r in report.results if r.published]:
         yield "published", _published(published)
     if judged := [r for r in report.results if r.peers]:

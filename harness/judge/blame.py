@@ -11,10 +11,9 @@ import numpy as np
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import Float64
-from harness.judge.cells import EQUATIONS, Late, Weights, carried, returned
+from harness.judge.cells import step
 from harness.judge.certify import Certificate, certify_steps
 from harness.judge.systematic import Drift, Samples
-from harness.judge.terms import AS_PUBLISHED
 from harness.results import FirstBad
 from harness.spec import CELLS, Array, Case, Outcome, Problem
 
@@ -77,15 +76,11 @@ def _slopes(case: Case, samples: Samples, number: int, unit: int) -> Array:
     """Give by how much a unit's outputs move with a gate's pre-activation, `[N]`."""
     bias = samples.weights["bias"].copy()
     bias[number * case.units + unit] += _NUDGE
-    moved = _taken(case.cell, samples, {**samples.weights, "bias": bias})
-    return (moved - _taken(case.cell, samples, samples.weights))[:, unit] / _NUDGE
-
-
-def _taken(cell: str, samples: Samples, weights: Weights) -> Array:
-    ops, before = Float64(), samples.before
-    early = EQUATIONS[cell].early(ops, samples.x, before["h"], weights, AS_PUBLISHED)
-    c = carried(ops, cell, early, before["c"], weights) if "c" in before else None
-    return np.asarray(returned(ops, cell, early, Late(before, c, weights)))
+    here, moved = (
+        step(Float64(), case.cell, samples.x, samples.before, weights)["h"]
+        for weights in (samples.weights, {**samples.weights, "bias": bias})
+    )
+    return np.asarray((moved - here)[:, unit] / _NUDGE)
 
 
 def one_weight(
@@ -132,8 +127,8 @@ def worst_drift(
         too_much = np.where(drift.ratio > 1, drift.explained, -1.0)
         at = np.unravel_index(int(too_much.argmax()), too_much.shape)
         found.append((float(too_much[at]), name, tuple(int(i) for i in at)))
-    most, name, at = max(found, default=(-1.0, "", ()))
-    return (name, certificate.systematic[name], at) if most >= 0 else None
+    most, where, element_at = max(found, default=(-1.0, "", ()))
+    return (where, certificate.systematic[where], element_at) if most >= 0 else None
 
 
 def element(case: Case, name: str, at: tuple[int, ...]) -> str:

@@ -10,10 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.judge.arithmetic import Float64
-from harness.judge.cells import EQUATIONS, Late, carried, returned
+from harness.judge.cells import step
 from harness.judge.certify import Certificate
 from harness.judge.decode import fed
-from harness.judge.terms import AS_PUBLISHED
 from harness.judge.trajectory import Steps, row_lengths, trajectory
 from harness.spec import Array, Outcome, Problem
 
@@ -65,11 +64,8 @@ class _Steps(NamedTuple):
 
     def taken(self, cell: str) -> Array:
         """Take them all, `[B, T, R]`."""
-        ops, before = Float64(), self.true.before
         weights = self.weights or self.true.weights
-        early = EQUATIONS[cell].early(ops, self.x, before["h"], weights, AS_PUBLISHED)
-        c = carried(ops, cell, early, before["c"], weights) if "c" in before else None
-        return np.asarray(returned(ops, cell, early, Late(before, c, weights)))
+        return step(Float64(), cell, self.x, self.true.before, weights)["h"]
 
 
 def _with_weight(

@@ -16,9 +16,8 @@ import numpy as np
 
 from harness.judge.adjoint import Float64Adjoint, Outer, Placed, Rows, Through
 from harness.judge.bounds import certain, ratio
-from harness.judge.cells import EQUATIONS, Late, carried, returned
+from harness.judge.cells import step
 from harness.judge.tape import Tape
-from harness.judge.terms import AS_PUBLISHED
 from harness.judge.trajectory import Steps
 from harness.spec import CELLS, HALF_DTYPES, Array, Case
 
@@ -194,9 +193,7 @@ def _scores(cell: str, samples: Samples) -> dict[str, _Score]:
     }
     before = {name: tape.constant(array) for name, array in samples.before.items()}
     x = tape.constant(samples.x)
-    early = EQUATIONS[cell].early(tape, x, before["h"], weights, AS_PUBLISHED)
-    c = carried(tape, cell, early, before["c"], weights) if "c" in before else None
-    h = returned(tape, cell, early, Late(before, c, weights))
+    h = step(tape, cell, x, before, weights)["h"]
     found: dict[str, _Score] = tape.backward([(h, seed)])
     return found
 

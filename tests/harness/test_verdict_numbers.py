@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from backends.on_numpy import INFO
+from backends.on_numpy.adapter import NumpyBackend
 from fixtures import catalogue
 from harness.arrays import pack
 from harness.folder import Entry, RunFolder
@@ -113,6 +114,36 @@ def test_a_known_mistake_is_named_in_the_result_and_in_words(
     result = judged(problem, honest(bare))
     assert result.explanations == ["bias dropped"]
     assert "; it would match with: bias dropped; the first bad" in result.detail
+
+
+def test_errors_that_only_add_up_are_said_with_the_weight(judged: Judged) -> None:
+    case = catalogue.case_from_id("rnn_tanh-dynamic-B8-T64-D96-H64-f32-s3")
+    problem = catalogue.build(case)
+    bias = weight(problem, "bias").copy()
+    bias[5] *= np.float32(1 + 1e-5)
+    wrong = NumpyBackend().run(with_arrays(problem, bias=bias))
+    result = judged(problem, dict(wrong))
+    assert result.verdict == "fail"
+    assert result.systematic == result.headroom
+    assert result.first_bad is None
+    assert result.figures["outputs"].mismatched == 0
+    assert result.detail.startswith("no step shows it, but the errors of all add up: ")
+    assert "as if layer0.forward.bias[5] were off by 3." in result.detail
+    (named,) = result.explanations
+    assert named.startswith("layer0.forward.bias[5] off by 3.")
+    assert named.endswith("e-06, 1.0e-05 of itself")
+
+
+def test_the_gate_at_fault_is_said_with_the_first_bad_step(judged: Judged) -> None:
+    case = catalogue.case_from_id("gru-dynamic-B6-T12-D3-H4-f32-s5")
+    problem = catalogue.build(case)
+    kernel = weight(problem, "kernel").copy()
+    kernel[:, 4:8] *= np.float32(1.01)
+    wrong = NumpyBackend().run(with_arrays(problem, kernel=kernel))
+    result = judged(problem, dict(wrong))
+    assert result.first_bad is not None
+    assert result.first_bad.gate == "z"
+    assert "the first bad step is 0, gate z" in result.detail
 
 
 def test_a_network_that_outgrows_float64_is_the_case_s_fault(tmp_path: Path) -> None:
