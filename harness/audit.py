@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fixtures import catalogue
-from fixtures.faults import KINDS, plant
+from fixtures.faults import KINDS, Fault, plant
 from harness.backend import BackendInfo
 from harness.cases import spread
 from harness.errors import UsageError
@@ -29,12 +29,19 @@ HEALTHY = "healthy"
 
 _TIMEOUT = 300.0  # seconds for one case
 
-_Work = tuple[str, str, list[Case]]  # a kind, a fault, and cases to try it in
+_TITLES = ["faults", "cases", OURS, "named", *PEERS]
+
+Suites = dict[str, list[Case]]
+"""What a user calls a suite → its cases."""
+Table = tuple[list[str], list[list[str]]]
+"""Titles, and rows."""
 
 
 class Trial(NamedTuple):
     """One case, computed with a fault planted or without."""
 
+    suite: str
+    backend: str
     kind: str
     """The fault's kind; `healthy` without one."""
     fault: str
@@ -47,43 +54,46 @@ class Trial(NamedTuple):
     """What the verdict says."""
 
 
+class _Work(NamedTuple):
+    """Cases of a suite to try a fault in, or nothing."""
+
+    suite: str
+    info: BackendInfo
+    kind: str
+    fault: str
+    cases: list[Case]
+
+
 def audit(
-    info: BackendInfo,
-    cases: list[Case],
+    infos: list[BackendInfo],
+    suites: Suites,
     *,
     each: int,
     jobs: int,
     notify: Callable[[Trial], None] = lambda _: None,
 ) -> list[Trial]:
-    """Plant every fault in a backend.
+    """Plant every fault, for each suite in the first backend where it applies.
 
     Args:
-        info: The backend that faults are planted in.
-        cases: The suite.
-        each: Cases that one fault is tried in, spread over those that it applies to.
+        infos: The backends that faults are planted in.
+        suites: The suites.
+        each: Cases of a suite that one fault is tried in, spread over those that it
+            applies to.
         jobs: Worker processes.
         notify: Called with each trial.
 
     Raises:
-        UsageError: The suite has no case that any fault applies to.
+        UsageError: A suite has no case that any fault applies to.
 
     """
-    own = [case for case in cases if not info.gap(case)]
-    work = [
-        (kind, name, spread([c for c in own if fault.applies(c)], each))
-        for kind, faults in KINDS.items()
-        for name, fault in faults.items()
-    ]
-    used = {case.id: case for _, _, chosen in work for case in chosen}
-    if not used:
-        raise UsageError(f"no fault applies to any of these cases on {info.name}")
-    work.append((HEALTHY, "", list(used.values())))
-    # The shares are alike: kinds take turns.
+    work = [item for suite in suites for item in _work(infos, suites, suite, each)]
+    # A worker's backend changes once; the shares are alike: kinds take turns.
+    work.sort(key=lambda item: infos.index(item.info))
     stopping = threading.Event()
 
     def of_share(share: list[_Work]) -> list[Trial]:
         trials = []
-        for trial in _trials(info, share):
+        for trial in _trials(share):
             notify(trial)
             trials.append(trial)
             if stopping.is_set():
@@ -97,21 +107,50 @@ def audit(
         except BaseException:  # Ctrl-C: threads would go on to the end of their shares
             stopping.set()
             raise
-    order = [*KINDS, HEALTHY]
-    return sorted(trials, key=lambda trial: order.index(trial.kind))
+    kinds, names = [*KINDS, HEALTHY], list(suites)
+    return sorted(trials, key=lambda t: (kinds.index(t.kind), names.index(t.suite)))
 
 
-def _trials(info: BackendInfo, work: list[_Work]) -> Iterator[Trial]:
+def _work(
+    infos: list[BackendInfo], suites: Suites, suite: str, each: int
+) -> Iterator[_Work]:
+    """Plan a suite: every fault that applies, then its cases without any."""
+    used: dict[tuple[str, str], _Work] = {}
+    for kind, faults in KINDS.items():
+        for name, fault in faults.items():
+            info, fitting = _planted_in(infos, suites[suite], fault)
+            chosen = spread(fitting, each)
+            yield _Work(suite, info, kind, name, chosen)
+            for case in chosen:
+                at = info.name, case.id
+                used.setdefault(at, _Work(suite, info, HEALTHY, "", [case]))
+    if not used:
+        names = " or ".join(info.name for info in infos)
+        raise UsageError(f"no fault applies to any case of {suite} on {names}")
+    yield from used.values()
+
+
+def _planted_in(
+    infos: list[BackendInfo], cases: list[Case], fault: Fault
+) -> tuple[BackendInfo, list[Case]]:
+    """Give the first backend where a fault applies, and all cases in which it does."""
+    for info in infos:
+        fitting = [c for c in cases if fault.applies(c) and not info.gap(c)]
+        if fitting:
+            return info, fitting
+    return infos[0], []
+
+
+def _trials(work: list[_Work]) -> Iterator[Trial]:
     """Try one worker's share."""
     with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
         bench = _Bench(Path(path))
         try:
-            for kind, name, cases in work:
-                calls = KINDS[kind][name].calls if name else 1
-                planted = plant(info, name) if name else info
-                for case in cases:
-                    trial = bench.trial(planted, case, calls)
-                    yield trial._replace(kind=kind, fault=name)
+            for number, item in enumerate(work):
+                if number and item.info != work[number - 1].info:
+                    bench.close()  # frameworks do not share a process
+                for case in item.cases:
+                    yield bench.trial(item, case)
         finally:
             bench.close()
 
@@ -131,7 +170,10 @@ class _Bench:
         self._worker = None
         self._loaded.clear()
 
-    def trial(self, info: BackendInfo, case: Case, calls: int) -> Trial:
+    def trial(self, work: _Work, case: Case) -> Trial:
+        healthy = work.kind == HEALTHY
+        info = work.info if healthy else plant(work.info, work.fault)
+        calls = 1 if healthy else KINDS[work.kind][work.fault].calls
         problem = catalogue.build(case)
         truth = reference(problem)
         for _ in range(calls):
@@ -143,8 +185,12 @@ class _Bench:
             passes = peers(problem, truth, outcome)
             broken = {name: not fine for name, fine in passes.items()}
         broken[OURS] = result.verdict != "pass"
-        named = bool(result.explanations)
-        return Trial("", "", case.id, broken, named, result.detail)
+        return Trial(
+            *(work.suite, work.info.name, work.kind, work.fault, case.id),
+            broken=broken,
+            named=bool(result.explanations),
+            detail=result.detail,
+        )
 
     def _entry(self, info: BackendInfo, problem: Problem) -> Entry:
         case = problem.case.id
@@ -164,20 +210,36 @@ class _Bench:
         return Entry(case, info.name, "done", seconds=rest[1])
 
 
-def table(trials: list[Trial]) -> tuple[list[str], list[list[str]]]:
-    """Give the titles and rows of the scores: for each kind and check what it killed.
+def by_kind(trials: list[Trial]) -> Table:
+    """Give the titles and rows of the scores of each kind of fault.
 
     In each cell: faults killed in at least one case, and the share of all cases. What
     our verdict names is counted among what it kills.
     """
+    kinds = dict.fromkeys(trial.kind for trial in trials)
+    rows = [_row(kind, [t for t in trials if t.kind == kind]) for kind in kinds]
+    return ["kind", *_TITLES], rows
+
+
+def by_suite(trials: list[Trial]) -> Table:
+    """Give the same for each suite: all kinds together, then what is healthy.
+
+    Faults are said of how many there are: the others apply to none of its cases.
+    """
     rows = []
-    for kind in dict.fromkeys(trial.kind for trial in trials):
-        of_kind = [trial for trial in trials if trial.kind == kind]
-        faults = len({trial.fault for trial in of_kind})
-        planted = "none" if kind == HEALTHY else str(faults)
-        ours, *others = [_score(of_kind, check) for check in CHECKS]
-        rows.append([kind, planted, str(len(of_kind)), ours, _named(of_kind), *others])
-    return ["kind", "faults", "cases", OURS, "named", *PEERS], rows
+    known = sum(len(faults) for faults in KINDS.values())
+    for suite in dict.fromkeys(trial.suite for trial in trials):
+        own = [trial for trial in trials if trial.suite == suite]
+        faulty = _row(suite, [t for t in own if t.kind != HEALTHY])
+        faulty[1] += f" of {known}"
+        rows += [faulty, _row(f"{suite}, {HEALTHY}", [t for t in own if not t.fault])]
+    return ["suite", *_TITLES], rows
+
+
+def _row(label: str, trials: list[Trial]) -> list[str]:
+    planted = str(len({trial.fault for trial in trials if trial.fault}) or "none")
+    ours, *others = [_score(trials, check) for check in CHECKS]
+    return [label, planted, str(len(trials)), ours, _named(trials), *others]
 
 
 def _named(trials: list[Trial]) -> str:
@@ -196,7 +258,7 @@ def _score(trials: list[Trial], check: str) -> str:
 
 
 def survivors(trials: list[Trial]) -> list[str]:
-    """Name the faults that no case has shown, and the healthy cases called broken."""
+    """Name the faults that no case of any suite has shown, and the false alarms."""
     found = []
     for fault in dict.fromkeys(t.fault for t in trials if t.kind != HEALTHY):
         of_fault = [trial for trial in trials if trial.fault == fault]
@@ -210,12 +272,26 @@ def survivors(trials: list[Trial]) -> list[str]:
     ]
 
 
-def idle(info: BackendInfo, cases: list[Case]) -> list[str]:
-    """Name the faults that apply to none of the cases."""
-    own = [case for case in cases if not info.gap(case)]
+def remarks(
+    infos: list[BackendInfo], suites: Suites, trials: list[Trial]
+) -> Iterator[str]:
+    """Say which faults are not planted in the first backend, or nowhere."""
+    for number, info in enumerate(infos[1:], 1):
+        own = [t.fault for t in trials if t.fault and t.backend == info.name]
+        if own:
+            before = " and ".join(other.name for other in infos[:number])
+            names = ", ".join(dict.fromkeys(own))
+            yield f"planted in {info.name}, where {before} has no case: {names}"
+    if found := idle(infos, suites):
+        yield f"apply to no case here: {', '.join(found)}"
+
+
+def idle(infos: list[BackendInfo], suites: Suites) -> list[str]:
+    """Name the faults that apply to none of the cases on any of the backends."""
+    cases = [case for suite in suites.values() for case in suite]
     return [
         name
         for faults in KINDS.values()
         for name, fault in faults.items()
-        if not any(map(fault.applies, own))
+        if not _planted_in(infos, cases, fault)[1]
     ]

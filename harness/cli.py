@@ -172,13 +172,20 @@ def cases(
 @app.command()
 def audit(
     cases: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Suites or case IDs.")
+        str,
+        typer.Option(
+            metavar="A,B,…", help="Suites or case IDs; several get a score each."
+        ),
     ] = "standard",
-    backend: Annotated[
-        str, typer.Option(help="Backend that faults are planted in.")
-    ] = "torch",
+    backends: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,…",
+            help="Backends; each fault is planted in the first that has a case for it.",
+        ),
+    ] = "torch,numpy",
     each: Annotated[
-        int, typer.Option(min=1, help="Cases that each fault is tried in.")
+        int, typer.Option(min=1, help="Cases of a suite that each fault is tried in.")
     ] = 4,
     jobs: Annotated[
         int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
@@ -191,22 +198,25 @@ def audit(
     """Plant every known fault, and count who kills it: the kill score.
 
     Beside it, what fixed tolerances kill on the same outcomes, and what each check
-    calls broken that is not. Exit status: 0 if every fault that applies is killed and
-    no healthy case is called broken, else 1.
+    calls broken that is not. Exit status: 0 if every fault that applies is killed in
+    some case of some suite and no healthy case is called broken, else 1. A suite of
+    weak data may let faults live that another one kills: its own score says how many.
     """
     from fixtures import catalogue
     from harness.audit import audit as plant_all
-    from harness.audit import idle, survivors, table
+    from harness.audit import by_kind, by_suite, remarks, survivors
     from harness.run.engine import default_jobs
     from harness.run.registry import select_backends
     from harness.screen import console, show_audit
 
-    selected = catalogue.select(_split(cases, "--cases", "standard"), [], [])
-    (info,) = select_backends([backend])
+    names = _split(cases, "--cases", "standard")
+    suites = {name: catalogue.select([name], [], []) for name in names}
+    infos = select_backends(_split(backends, "--backends", "torch,numpy"))
     with console(stderr=True).status("planting faults", spinner="dots"):
-        trials = plant_all(info, selected, each=each, jobs=jobs or default_jobs())
-    alive = survivors(trials)
-    show_audit(console(), table(trials), alive, idle(info, selected), markdown=markdown)
+        trials = plant_all(infos, suites, each=each, jobs=jobs or default_jobs())
+    tables = [by_kind(trials)] + [by_suite(trials)] * (len(suites) > 1)
+    alive, notes = survivors(trials), list(remarks(infos, suites, trials))
+    show_audit(console(), tables, alive, notes, markdown=markdown)
     raise typer.Exit(1 if alive else 0)
 
 

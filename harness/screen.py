@@ -286,30 +286,38 @@ def _means(
 
 def show_audit(
     console: Console,
-    scores: tuple[list[str], list[list[str]]],
+    tables: list[tuple[list[str], list[list[str]]]],
     alive: list[str],
-    idle: list[str],
+    notes: list[str],
     *,
     markdown: bool,
 ) -> None:
-    """Print who killed what; then the faults that live, or that no case is for."""
-    titles, rows = scores
-    if markdown:
-        lines = [titles, ["---"] * len(titles), *rows]
-        words = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        console.print(Text(words), soft_wrap=True)
-    else:
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for number, title in enumerate(titles):
-            table.add_column(title, justify="right" if number else "left")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+    """Print who killed what; then the faults that live, and what else there is."""
+    for number, (titles, rows) in enumerate(tables):
+        if number:
+            console.print()
+        console.print(
+            _as_markdown(titles, rows) if markdown else _scores(titles, rows),
+            soft_wrap=markdown,
+        )
     for words in alive:
         console.print(Text.assemble(("✗ ", "red"), clean(words)), soft_wrap=True)
-    if idle:
-        words = f"apply to no case here: {', '.join(idle)}"
+    for words in notes:
         console.print(Text(clean(words), "dim"), soft_wrap=True)
+
+
+def _as_markdown(titles: list[str], rows: list[list[str]]) -> Text:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return Text("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def _scores(titles: list[str], rows: list[list[str]]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for number, title in enumerate(titles):
+        table.add_column(title, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*map(clean, row))
+    return table
 
 
 def show_relations(console: Console, trials: list[Trial], backends: list[str]) -> None:

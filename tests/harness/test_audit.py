@@ -8,10 +8,20 @@ from collections.abc import Callable
 import pytest
 
 from backends.on_numpy import INFO
+from backends.on_torch import INFO as TORCH
 from fixtures import catalogue
 from fixtures.faults import FAULTS, KINDS
 from harness import audit
-from harness.audit import HEALTHY, OURS, Trial, idle, survivors, table
+from harness.audit import (
+    HEALTHY,
+    OURS,
+    Trial,
+    by_kind,
+    by_suite,
+    idle,
+    remarks,
+    survivors,
+)
 from harness.errors import UsageError
 from harness.judge.peers import PEERS
 
@@ -19,12 +29,15 @@ CASES = [
     catalogue.case_from_id("lstm-dynamic-B3-T7-D4-H5-f32-s1"),
     catalogue.case_from_id("gru-variable_input-B3-T7-D4-H5-L2-bidirectional-f64-s1"),
 ]
+EMPTY_ROW = "gru-variable_input-B3-T7-D4-H5-zerolength-f32-s1"
 
 
-def trial(kind: str, fault: str, *, killed: bool, peer: bool = True) -> Trial:
+def trial(
+    kind: str, fault: str, *, killed: bool, peer: bool = True, suite: str = "s"
+) -> Trial:
     broken = {OURS: killed, **dict.fromkeys(PEERS, peer)}
     case, named = f"case-of-{fault}", fault == "a"
-    return Trial(kind, fault, case, broken, named, "what was said")
+    return Trial(suite, "numpy", kind, fault, case, broken, named, "what was said")
 
 
 @pytest.fixture
@@ -41,14 +54,14 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_faults_are_planted_in_a_real_adapter_and_killed(jobs: int) -> None:
     seen: list[Trial] = []
-    trials = audit.audit(INFO, CASES, each=2, jobs=jobs, notify=seen.append)
+    trials = audit.audit([INFO], {"s": CASES}, each=2, jobs=jobs, notify=seen.append)
     assert sorted(seen) == sorted(trials)
     kinds = [t.kind for t in trials]
     assert kinds == ["layout"] * 2 + ["contract"] * 2 + [HEALTHY] * 2
     assert all(t.broken[OURS] for t in trials if t.kind != HEALTHY)
     assert not any(t.broken[OURS] for t in trials if t.kind == HEALTHY)
     assert survivors(trials) == []
-    titles, rows = table(trials)
+    titles, rows = by_kind(trials)
     assert titles[:5] == ["kind", "faults", "cases", OURS, "named"]
     assert rows[0][:5] == ["layout", "1", "2", "1 (100 %)", "100 %"]
     assert rows[1][:5] == ["contract", "1", "2", "1 (100 %)", "0 %"]
@@ -64,7 +77,7 @@ def test_an_interruption_ends_every_share_after_the_trial_at_hand() -> None:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        audit.audit(INFO, CASES, each=1, jobs=2, notify=interrupt)
+        audit.audit([INFO], {"s": CASES}, each=1, jobs=2, notify=interrupt)
     assert 1 <= len(seen) < 10
 
 
@@ -82,7 +95,7 @@ def test_a_fault_that_lives_and_a_false_alarm_are_named() -> None:
         "layout: b survives case-of-b",
         "false alarm: what was said",
     ]
-    _, rows = table(trials)
+    _, rows = by_kind(trials)
     ours = ["layout", "2", "3", "1 (33 %)", "100 %"]
     assert rows[0] == [*ours, *["2 (100 %)"] * len(PEERS)]
     assert rows[1][:5] == ["sequence", "2", "2", "2 (100 %)", "50 %"]
@@ -90,27 +103,125 @@ def test_a_fault_that_lives_and_a_false_alarm_are_named() -> None:
     assert rows[2][5:] == ["no false alarm"] * len(PEERS)
 
 
+def test_a_fault_that_one_suite_kills_may_live_in_another() -> None:
+    trials = [
+        trial("layout", "a", killed=False, suite="weak"),
+        trial("layout", "a", killed=True, suite="strong"),
+        trial("layout", "b", killed=False, suite="weak"),
+    ]
+    assert survivors(trials) == ["layout: b survives case-of-b"]
+
+
+def test_a_row_for_each_suite_has_all_its_kinds_and_then_its_false_alarms() -> None:
+    trials = [
+        trial("layout", "a", killed=False, suite="weak"),
+        trial("layout", "a", killed=True, suite="strong"),
+        trial("layout", "b", killed=True, suite="strong", peer=False),
+        trial("sequence", "c", killed=True, suite="strong"),
+        trial("sequence", "c", killed=False, suite="strong"),
+        trial(HEALTHY, "", killed=False, suite="weak"),
+        trial(HEALTHY, "", killed=False, suite="strong", peer=False),
+    ]
+    titles, rows = by_suite(trials)
+    assert titles == ["suite", *by_kind(trials)[0][1:]]
+    of, none = f"of {len(FAULTS)}", ["no false alarm"]
+    n = len(PEERS)
+    assert rows == [
+        ["weak", f"1 {of}", "1", "0 (0 %)", "", *["1 (100 %)"] * n],
+        ["weak, healthy", "none", "1", *none, "", *["1 false alarms (100 %)"] * n],
+        ["strong", f"3 {of}", "4", "3 (75 %)", "33 %", *["2 (75 %)"] * n],
+        ["strong, healthy", "none", "1", *none, "", *none * n],
+    ]
+
+
+@pytest.mark.usefixtures("few")
+def test_what_kinds_have_in_a_suite_adds_up_to_what_the_suite_has() -> None:
+    suites = {"first": CASES[:1], "second": CASES}
+    trials = audit.audit([INFO], suites, each=2, jobs=1)
+    _, rows = by_suite(trials)
+    for suite, faulty, healthy in zip(suites, rows[::2], rows[1::2], strict=True):
+        _, kinds = by_kind([t for t in trials if t.suite == suite])
+        *faults, alarms = kinds
+        assert faulty[0] == suite
+        assert healthy[1:] == alarms[1:]
+        for column in (1, 2, 3, *range(5, len(faulty))):
+            counts = [int(row[column].split()[0]) for row in faults]
+            assert int(faulty[column].split()[0]) == sum(counts)
+
+
+def test_a_fault_is_planted_in_the_first_backend_that_has_a_case_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("torch")
+    names = ("lengths ignored", "length 0 taken for full")
+    chosen = {"sequence": {name: KINDS["sequence"][name] for name in names}}
+    monkeypatch.setattr(audit, "KINDS", chosen)
+    cases = [CASES[1], catalogue.case_from_id(EMPTY_ROW)]
+    assert TORCH.gap(cases[1])
+    infos, suites = [TORCH, INFO], {"s": cases}
+    trials = audit.audit(infos, suites, each=1, jobs=1)
+    assert [(t.backend, t.fault, t.case) for t in trials] == [
+        ("torch", "lengths ignored", CASES[1].id),
+        ("numpy", "length 0 taken for full", EMPTY_ROW),
+        ("torch", "", CASES[1].id),
+        ("numpy", "", EMPTY_ROW),
+    ]
+    assert survivors(trials) == []
+    assert list(remarks(infos, suites, trials)) == [
+        "planted in numpy, where torch has no case: length 0 taken for full"
+    ]
+    assert list(remarks([TORCH], suites, [])) == [
+        "apply to no case here: length 0 taken for full"
+    ]
+
+
 def test_faults_without_a_case_are_named_and_a_suite_without_any_is_refused() -> None:
-    assert "bias doubled" not in idle(INFO, CASES)
-    assert "projection transposed" in idle(INFO, CASES)
-    assert set(idle(INFO, [])) == set(FAULTS)
-    with pytest.raises(UsageError, match="no fault applies to any of these cases"):
-        audit.audit(INFO, [], each=1, jobs=1)
+    assert "bias doubled" not in idle([INFO], {"s": CASES})
+    assert "projection transposed" in idle([INFO], {"s": CASES})
+    assert set(idle([INFO], {"s": []})) == set(FAULTS)
+    with pytest.raises(UsageError, match="no fault applies to any case of b on numpy"):
+        audit.audit([INFO], {"a": CASES, "b": []}, each=1, jobs=1)
 
 
 @pytest.mark.usefixtures("few")
 def test_the_command_prints_the_table_in_both_forms(
     rnn_parity: Callable[..., tuple[int, str, str]],
 ) -> None:
-    chosen = ("--cases", CASES[0].id, "--backend", "numpy", "--jobs", "1")
-    status, out, _ = rnn_parity("audit", *chosen)
+    chosen = ("--backends", "numpy", "--jobs", "1")
+    status, out, _ = rnn_parity("audit", "--cases", CASES[0].id, *chosen)
     assert status == 0
     assert re.search(r"^layout +1 +1 +1 \(100 %\)", out, re.MULTILINE)
-    status, out, _ = rnn_parity("audit", *chosen, "--markdown")
+    assert "suite" not in out
+    both = ("--cases", f"{CASES[0].id},random:2:1", *chosen, "--markdown")
+    status, out, _ = rnn_parity("audit", *both)
     assert status == 0
-    assert "| layout | 1 | 1 | 1 (100 %) | 100 % | 1 (100 %) |" in out
-    status, _, err = rnn_parity("audit", "--backend", "nonesuch")
+    assert "| layout | 1 | 2 | 1 (100 %) | 100 % | 1 (100 %) |" in out
+    assert f"\n\n| suite | faults | cases | {OURS} |" in out
+    assert f"| {CASES[0].id} | 2 of 2 | 2 | 2 (100 %) | 50 % | 2 (100 %) |" in out
+    assert "| random:2:1, healthy | none |" in out
+
+
+@pytest.mark.usefixtures("few")
+def test_a_fault_that_survives_every_suite_fails_the_command(
+    rnn_parity: Callable[..., tuple[int, str, str]],
+) -> None:
+    # The notebook's biases are zero: twice of them is the same.
+    chosen = ("--backends", "numpy", "--each", "1", "--jobs", "1")
+    status, out, _ = rnn_parity("audit", "--cases", "notebook", *chosen)
+    assert (status, "layout: bias doubled survives notebook-" in out) == (1, True)
+    both = f"notebook,{CASES[0].id}"
+    status, out, _ = rnn_parity("audit", "--cases", both, *chosen)
+    assert (status, "survives" in out) == (0, False)
+    assert re.search(r"^notebook +2 of 2 +2 +1 \(50 %\)", out, re.MULTILINE)
+
+
+def test_backends_that_are_unknown_or_none_are_refused(
+    rnn_parity: Callable[..., tuple[int, str, str]],
+) -> None:
+    status, _, err = rnn_parity("audit", "--backends", "nonesuch")
     assert (status, "unknown backend" in err) == (2, True)
+    status, _, err = rnn_parity("audit", "--backends", ",")
+    assert (status, "--backends names nothing" in err) == (2, True)
 
 
 def test_every_fault_applies_to_some_case_of_the_standard_suite() -> None:
