@@ -104,6 +104,7 @@ def sampled(steps: Steps[Any], seen: Array, lengths: Array, most: int) -> Sample
     )
 
 
+@np.errstate(all="ignore")  # what is not a number fails by its steps
 def drifts(case: Case, samples: Samples) -> dict[str, Drift]:
     """Say of each weight of a pass how far its errors add up, by short name.
 
@@ -112,26 +113,19 @@ def drifts(case: Case, samples: Samples) -> dict[str, Drift]:
     """
     if case.dtype in HALF_DTYPES or not len(samples.x):
         return {}
-    with np.errstate(all="ignore"):
-        scores = _scores(case.cell, samples)
-        repeated = max(_most_equal(samples.x), _most_equal(samples.before["h"]))
-    tests = sum(score.signed.size for score in scores.values())
+    scores = _scores(case.cell, samples)
+    repeated = max(_most_equal(samples.x), _most_equal(samples.before["h"]))
     if "c" in samples.before:
         repeated *= 2  # what c is rebuilt from errs in two steps
+    tests = sum(score.signed.size for score in scores.values())
     scale = certain(tests) * math.sqrt(repeated)
-    found = {}
-    for name, score in scores.items():
-        allowed = score.steady + scale * np.sqrt(score.square)
-        estimate = np.divide(
-            score.signed,
-            score.power,
-            out=np.zeros(score.signed.shape),
-            where=score.power > 0,
-        )
-        found[name] = Drift(
-            ratio(score.signed, allowed), estimate, estimate * score.signed
-        )
-    return found
+    return {name: _drift(score, scale) for name, score in scores.items()}
+
+
+def _drift(score: "_Score", scale: float) -> Drift:
+    allowed = score.steady + scale * np.sqrt(score.square)
+    estimate = np.where(score.power > 0, score.signed / score.power, 0.0)
+    return Drift(ratio(score.signed, allowed), estimate, estimate * score.signed)
 
 
 def _most_equal(rows: Array) -> int:
