@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: compare test slow lint types imports pytest format schema clean
+.PHONY: compare test slow bench lint types imports pytest format schema clean
 
 compare: $(INSTALLED)
 	$(BIN)/rnn-parity run
@@ -36,6 +36,11 @@ slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/rnn-parity run --cases standard --out parity-standard
 	$(BIN)/rnn-parity audit --each 2
+
+# The figures of the README: which small faults are caught, and what certificates cost.
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.detection
+	$(BIN)/python -m benchmarks.cost
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
