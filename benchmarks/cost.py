@@ -79,9 +79,10 @@ def _forward(name: str, problem: Problem, workers: _Workers) -> tuple[Outcome, f
 
 def _times(problem: Problem, workers: _Workers) -> list[str]:
     """Give a row: every backend's median, the certificate's, and how they compare."""
-    forward: dict[str, list[float]] = {name: [] for name in workers}
-    certificate = []
-    for name in workers:
+    case, certificate = problem.case, []
+    able = [name for name, (info, _) in workers.items() if not info.gap(case)]
+    forward: dict[str, list[float]] = {name: [] for name in able}
+    for name in able:
         _forward(name, problem, workers)  # compiles
     for _ in range(_ROUNDS):
         latest = {}
@@ -89,15 +90,15 @@ def _times(problem: Problem, workers: _Workers) -> list[str]:
             latest[name], took = _forward(name, problem, workers)
             seconds.append(took)
         slowest = max(forward, key=lambda name: forward[name][-1])
-        accuracy = workers[slowest][0].accuracy(problem.case)
+        accuracy = workers[slowest][0].accuracy(case)
         start = time.perf_counter()
         certify_steps(problem, latest[slowest], accuracy)
         certificate.append(time.perf_counter() - start)
     medians = {name: median(seconds) for name, seconds in forward.items()}
     slowest = max(medians, key=medians.__getitem__)
     ratio = median(certificate) / medians[slowest]
-    times = [f"{seconds:.2f}" for seconds in medians.values()]
-    name = f"{problem.case.cell}, H = {problem.case.units}"
+    times = [f"{medians[name]:.2f}" if name in able else "gap" for name in workers]
+    name = f"{case.cell}, H = {case.units}"
     return [name, *times, slowest, f"{median(certificate):.2f}", f"{ratio:.1f}"]
 
 
