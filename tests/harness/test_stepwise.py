@@ -1,0 +1,81 @@
+"""All steps at once, in blocks of rows, are what they are one by one and alone."""
+
+import numpy as np
+import pytest
+
+from fixtures import catalogue
+from harness.backend import Accuracy
+from harness.judge import stepwise as module
+from harness.judge.bounded import Bounded
+from harness.judge.certify import reference
+from harness.judge.rounded import Rounded
+from harness.judge.stepwise import Stepwise, stepwise
+from harness.judge.trajectory import trajectory
+from harness.spec import CELLS, Array, Problem
+
+ACCURACY = Accuracy("float32", {"tanh": 2.0, "sigmoid": 4.0})
+OPTIONS = ("", "-reverse", "-L2-bidirectional", "-zerolength")
+
+
+def built(cell: str, options: str) -> tuple[Problem, Array]:
+    """Give a problem, and outputs that are a little off: no step follows another."""
+    size = "-P2" if cell == "lstm_projection" else ""
+    name = f"{cell}-variable_input-B7-T9-D4-H5{size}{options}-f32-s1"
+    problem = catalogue.build(catalogue.case_from_id(name))
+    outputs = reference(problem)["outputs"]
+    return problem, outputs + 1e-3 * (outputs != 0)
+
+
+def parts(found: Stepwise) -> dict[str, Bounded]:
+    return {"outputs": found.outputs, **found.finals}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_blocks_of_rows_give_what_all_rows_give(
+    cell: str, options: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, outputs = built(cell, options)
+    whole = stepwise(problem, outputs, ACCURACY)
+    monkeypatch.setattr(module, "_AT_ONCE", 2 * 9 * 5)
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 1)
+    assert len(module._blocks(problem.case)) == 4
+    cut = parts(stepwise(problem, outputs, ACCURACY))
+    for name, of in parts(whole).items():
+        assert cut[name].value == pytest.approx(of.value, rel=1e-13, abs=1e-15), name
+        # One product of more sums is a little less certain to be within its bound.
+        assert cut[name].error == pytest.approx(of.error, rel=0.2, abs=1e-12), name
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_all_steps_at_once_are_those_taken_one_by_one(cell: str, options: str) -> None:
+    problem, outputs = built(cell, options)
+    ops = Rounded(ACCURACY)
+    once = trajectory(ops, problem, outputs)
+    each = trajectory(ops, problem, outputs, one_by_one=True)
+    told = cell == "lstm"  # where c is read off h, it is not what it is carried along
+    close = 1e-2 if told else 1e-13
+    assert once.outputs.value == pytest.approx(each.outputs.value, abs=close)
+    if not told:
+        assert once.outputs.error == pytest.approx(each.outputs.error, rel=0.2)
+    for state, values in each.finals.items():
+        for one, other in zip(once.finals[state], values, strict=True):
+            assert one.value == pytest.approx(other.value, abs=close), state
+
+
+def test_c_that_is_read_off_h_keeps_bounds_from_growing_with_memory() -> None:
+    """A forget gate that keeps everything adds up whatever each step is off by."""
+    case = catalogue.case_from_id("lstm-dynamic-B2-T200-D3-H4-G0.25-f32-s1")
+    problem = catalogue.build(case)
+    bias = problem["layer0.forward.bias"].copy()
+    bias[4:8] = 6.0  # sigmoid(6) is 0.9975
+    bias[:4], bias[8:12] = -4.0, 0.0  # so that c stays where tanh is not flat
+    arrays = {**problem.arrays, "layer0.forward.bias": bias}
+    keeping = Problem(case, arrays)
+    outputs = reference(keeping)["outputs"]
+    ops = Rounded(ACCURACY)
+    told = trajectory(ops, keeping, outputs).outputs.error
+    carried = trajectory(ops, keeping, outputs, one_by_one=True).outputs.error
+    assert (told <= carried * 1.001).all()
+    assert np.median(told[:, 100:] / carried[:, 100:]) < 0.5
