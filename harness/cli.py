@@ -24,20 +24,23 @@ app = typer.Typer(
 )
 
 
+_Cases = Annotated[str, typer.Option(metavar="A,B,…", help="Suites or case IDs.")]
+_Jobs = Annotated[
+    int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
+]
+_NONE_NAMED = "if none is named, all that are installed and need no request."
+
 _INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
 @app.command()
 def run(
-    cases: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Suites or case IDs.")
-    ] = "notebook",
+    cases: _Cases = "notebook",
     backends: Annotated[
         str,
         typer.Option(
             metavar="A,B,…",
-            help="Backends, with settings as in torch+threads=1; if none is named, all "
-            "that are installed and need no request.",
+            help=f"Backends, with settings as in torch+threads=1; {_NONE_NAMED}",
         ),
     ] = "",
     variants: Annotated[
@@ -50,9 +53,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
         "parity-report"
     ),
-    jobs: Annotated[
-        int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
-    ] = 0,
+    jobs: _Jobs = 0,
     timeout: Annotated[
         float, typer.Option(help="Seconds for one case on one backend.")
     ] = 300.0,
@@ -65,7 +66,7 @@ def run(
     from fixtures import catalogue
     from harness.run.engine import check_timeout, default_jobs
     from harness.run.registry import select_backends
-    from harness.screen import RunProgress, console
+    from harness.screen.common import RunProgress, console
     from harness.session import compute, judge_and_write
 
     selected = catalogue.select(
@@ -117,7 +118,8 @@ def report(
 ) -> None:
     """Print a report again, in another form."""
     from harness.results import encode, read_report_document
-    from harness.screen import console, show_report
+    from harness.screen.common import console
+    from harness.screen.report import show_report
     from reports.markdown import to_markdown
     from reports.write import to_csv
 
@@ -139,7 +141,8 @@ def backends(
 ) -> None:
     """List backends: what is installed, how to install the rest, what each calls."""
     from harness.run.registry import absence, installed_versions, known_backends
-    from harness.screen import console, show_backends, show_matrix
+    from harness.screen.catalogue import show_backends, show_matrix
+    from harness.screen.common import console
 
     if matrix:
         show_matrix(console(), list(known_backends().values()))
@@ -160,7 +163,8 @@ def cases(
     """List suites and their cases."""
     from fixtures.catalogue import suites
     from harness.errors import unknown_name
-    from harness.screen import console, show_cases
+    from harness.screen.catalogue import show_cases
+    from harness.screen.common import console
 
     known = suites()
     if suite and suite not in known:
@@ -187,9 +191,7 @@ def audit(
     each: Annotated[
         int, typer.Option(min=1, help="Cases of a suite that each fault is tried in.")
     ] = 4,
-    jobs: Annotated[
-        int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
-    ] = 0,
+    jobs: _Jobs = 0,
     *,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the table as Markdown.")
@@ -207,7 +209,8 @@ def audit(
     from harness.audit import by_kind, by_suite, remarks, survivors
     from harness.run.engine import default_jobs
     from harness.run.registry import select_backends
-    from harness.screen import console, show_audit
+    from harness.screen.common import console
+    from harness.screen.scores import show_audit
 
     names = _split(cases, "--cases", "standard")
     suites = {name: catalogue.select([name], [], []) for name in names}
@@ -222,23 +225,15 @@ def audit(
 
 @app.command()
 def relations(
-    cases: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Suites or case IDs.")
-    ] = "standard",
+    cases: _Cases = "standard",
     backends: Annotated[
         str,
-        typer.Option(
-            metavar="A,B,…",
-            help="Backends; if none is named, all that are installed and need no "
-            "request.",
-        ),
+        typer.Option(metavar="A,B,…", help=f"Backends; {_NONE_NAMED}"),
     ] = "",
     each: Annotated[
         int, typer.Option(min=1, help="Cases that each relation is tried in.")
     ] = 3,
-    jobs: Annotated[
-        int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
-    ] = 0,
+    jobs: _Jobs = 0,
 ) -> None:
     """Hold every backend to itself: checks that need no second framework.
 
@@ -249,7 +244,8 @@ def relations(
     from harness.relations_run import exit_status, relate
     from harness.run.engine import default_jobs
     from harness.run.registry import absence, select_backends
-    from harness.screen import console, show_relations
+    from harness.screen.common import console
+    from harness.screen.scores import show_relations
 
     selected = catalogue.select(_split(cases, "--cases", "standard"), [], [])
     infos = [info for info in select_backends(_split(backends)) if not absence(info)]
@@ -263,11 +259,7 @@ def relations(
 def measure(
     backends: Annotated[
         str,
-        typer.Option(
-            metavar="A,B,…",
-            help="Backends; if none is named, all that are installed and need no "
-            "request.",
-        ),
+        typer.Option(metavar="A,B,…", help=f"Backends; {_NONE_NAMED}"),
     ] = "",
     dtypes: Annotated[
         str, typer.Option(metavar="A,B,…", help="Dtypes; all by default.")
@@ -288,8 +280,8 @@ def measure(
     """
     from harness.measure import check_dtypes, exit_status, measure_backends, problems
     from harness.run.registry import select_backends
-    from harness.screen import RunProgress, console
-    from harness.screen_accuracy import show_accuracy
+    from harness.screen.accuracy import show_accuracy
+    from harness.screen.common import RunProgress, console
 
     chosen, infos = check_dtypes(_split(dtypes)), select_backends(_split(backends))
     total = problems(infos, chosen, samples)
@@ -307,7 +299,8 @@ def _split(names: str, option: str = "", example: str = "") -> list[str]:
 
 
 def _finish(document: "Report", out: Path) -> None:
-    from harness.screen import console, show_report
+    from harness.screen.common import console
+    from harness.screen.report import show_report
 
     files = f"{out / 'report.json'} (also report.md, results.csv)"
     show_report(console(), document, files)

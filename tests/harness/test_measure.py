@@ -15,7 +15,7 @@ from harness.backend import BackendInfo, Gap
 from harness.folder import Entry
 from harness.measure import Row, exit_status, measure_backends, problems
 from harness.run import registry
-from harness.screen_accuracy import show_accuracy
+from harness.screen.accuracy import show_accuracy
 
 Cli = Callable[..., tuple[int, str, str]]
 

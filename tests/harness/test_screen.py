@@ -8,10 +8,12 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from backends.on_numpy import INFO
-from harness import screen
 from harness.backend import Gap, Means
 from harness.folder import Entry, RunFolder
 from harness.results import Report, read_report_document
+from harness.screen.catalogue import show_backends
+from harness.screen.common import RunProgress
+from harness.screen.report import show_report
 
 TITLE = "\x1b]0;owned\x07\x1b[2J\r"  # takes a terminal's title, clears its screen
 
@@ -40,11 +42,11 @@ def test_escape_sequences_in_names_and_details_are_not_printed_as_such(
 
 def show_all(report: Report, evil: str) -> Callable[[Console], None]:
     def show(console: Console) -> None:
-        screen.show_report(console, report, evil)
-        with screen.RunProgress(console, 1) as progress:
+        show_report(console, report, evil)
+        with RunProgress(console, 1) as progress:
             progress.entry(Entry(evil, evil, "error", evil))
         info = replace(INFO, name=evil, means=(Means(evil, (evil,), cells=(evil,)),))
-        screen.show_backends(console, [(info, evil, True)])
+        show_backends(console, [(info, evil, True)])
 
     return show
 
@@ -61,7 +63,7 @@ def test_a_declared_gap_is_printed_as_text_and_not_as_markup() -> None:
     info = replace(INFO, gaps=(Gap("never", f"no [/x] [bold] evil{TITLE}"),))
 
     def show(console: Console) -> None:
-        screen.show_backends(console, [(info, "1.0", True)])
+        show_backends(console, [(info, "1.0", True)])
 
     assert_harmless(show, terminal=False)
     assert "never: no [/x] [bold] evil" in printed(show, terminal=False)
@@ -72,5 +74,5 @@ def test_the_path_of_the_report_is_printed_whole_however_long(
 ) -> None:
     where = f"{'deep/' * 50}report.json"
     report = read_report_document(saved_run.path)
-    text = printed(lambda c: screen.show_report(c, report, where), terminal=False)
+    text = printed(lambda c: show_report(c, report, where), terminal=False)
     assert where in text

@@ -1,0 +1,145 @@
+"""The verdicts of a run: the table, and the words below it."""
+
+import math
+from collections.abc import Iterator
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.errors import clean
+from harness.results import Report, Result
+from harness.screen.common import CELL_WIDTH, LABEL_STYLES, STYLES, count, header
+
+_MOST_WORDS = 10
+
+
+def show_report(console: Console, report: Report, where: str) -> None:
+    """Print the table, what differs, what else there is to know, and where."""
+    console.print(_matrix(report))
+    troubled = [r for r in report.results if r.verdict in {"fail", "error"}]
+    for result in troubled[:_MOST_WORDS]:
+        _show_trouble(console, result)
+    if len(troubled) > _MOST_WORDS:
+        console.print(f"… and {len(troubled) - _MOST_WORDS} more in the report")
+    console.print()
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
+    for label, text in _facts(report):
+        style = LABEL_STYLES.get(label, "dim")
+        facts.add_row(Text(label, style), text)
+    console.print(facts)
+    path = Text.assemble(("report     ", "dim"), (clean(where), "bold"))
+    console.print(path, soft_wrap=True)
+
+
+def _matrix(report: Report) -> Table:
+    """Cases down, backends across, in each cell the verdict and the headroom."""
+    by_case: dict[str, dict[str, Result]] = {}
+    for result in report.results:
+        by_case.setdefault(result.case, {})[result.backend] = result
+    backends = list(dict.fromkeys(result.backend for result in report.results))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("case", overflow="fold", vertical="bottom")
+    for backend in backends:
+        table.add_column(header(backend), overflow="fold", min_width=CELL_WIDTH)
+    for case, results in by_case.items():
+        cells = [_cell(results[b]) if b in results else Text() for b in backends]
+        table.add_row(Text(clean(case)), *cells)
+    return table
+
+
+def _cell(result: Result) -> Text:
+    mark, style = STYLES[result.verdict]
+    if result.headroom is None:
+        return Text(mark, style)
+    number = f"{result.headroom:.2f}"
+    if len(number) > len("9.99"):
+        number = f"{result.headroom:.0e}"
+    return Text(f"{mark} {number}", style)
+
+
+def _facts(report: Report) -> Iterator[tuple[str, Text]]:
+    """Give what stands below the table, as labels and words."""
+    yield "verdict", _counts(report)
+    yield (
+        "numbers",
+        Text("headroom: worst error / its bound, by step or summed; above 1 fails"),
+    )
+    if published := [r for r in report.results if r.published]:
+        yield "published", _published(published)
+    if judged := [r for r in report.results if r.peers]:
+        yield "peers", _peers(judged)
+    every = (c for r in report.results for c in r.smallest_changes.values())
+    changes = [change for change in every if change is not None]
+    if changes:
+        words = f"a weight changed by {median(changes):.1g} of itself would fail "
+        words += f"(median; from {min(changes):.1g} to {max(changes):.1g})"
+        yield "sees", Text(words)
+    if report.pairs:
+        far = max(report.pairs, key=lambda pair: pair.outputs.max_abs or 0.0)
+        words = f"{far.first} and {far.second} differ most, by "
+        words += f"{far.outputs.max_abs or 0:.1e} in {far.case}"
+        yield "pairs", Text(clean(words))
+    for case, backend in list(report.odd_one_out.items())[:_MOST_WORDS]:
+        words = f"{backend} differs from all others, which agree, in {case}"
+        yield "odd one", Text(clean(words))
+    absent = {r.backend: r.detail for r in report.results if r.verdict == "absent"}
+    for backend, detail in absent.items():
+        yield "absent", Text(clean(f"{backend}: {detail.partition(' [')[0]}"))
+    for note in dict.fromkeys(note for r in report.results for note in r.weak):
+        cases = {r.case for r in report.results if note in r.weak}
+        whole = cases == {r.case for r in report.results}
+        some = "" if whole else f" (in {count(cases, 'case')})"
+        yield "weak data", Text(clean(f"{note}{some}"))
+
+
+def _peers(results: list[Result]) -> Text:
+    """Say what fixed tolerances would have called broken."""
+    said = []
+    for name in results[0].peers:
+        broken = sum(not result.peers[name] for result in results)
+        said.append(f"{name} {broken}")
+    words = f"fixed tolerances would fail, of {len(results)}: {', '.join(said)}"
+    return Text(words)
+
+
+def _counts(report: Report) -> Text:
+    summary = report.summary
+    counts = {
+        "pass": summary.passed,
+        "fail": summary.failed,
+        "gap": summary.gap,
+        "error": summary.error,
+        "absent": summary.absent,
+    }
+    said = [
+        Text(f"{number} {verdict}", f"bold {STYLES[verdict][1]}")
+        for verdict, number in counts.items()
+        if number
+    ]
+    return Text(", ").join(said) + f" of {summary.expected}"
+
+
+def _published(results: list[Result]) -> Text:
+    """Count the printed tables that were reproduced, and name the farthest."""
+    tables = within = 0
+    worst = (0.0, "")
+    for result in results:
+        if published := result.published:
+            deviation = math.inf if published.max_abs is None else published.max_abs
+            tables += published.tables
+            within += published.tables * (deviation <= published.allowed)
+            worst = max(worst, (deviation, f"{result.backend}, {result.case}"))
+    words = f"{within} of {tables} printed tables within 1e-06; farthest {worst[0]:.1e}"
+    return Text(clean(f"{words} ({worst[1]})"))
+
+
+def _show_trouble(console: Console, result: Result) -> None:
+    mark, style = STYLES[result.verdict]
+    words = Text.assemble((f"{mark} ", style), clean(result.detail))
+    console.print(words, soft_wrap=True)
+    again = Text(clean(f"  again: {result.reproduce}"), "dim")
+    console.print(again, soft_wrap=True)
