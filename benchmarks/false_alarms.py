@@ -1,8 +1,8 @@
 """Healthy random cases: how many the certificate, and fixed tolerances, call broken.
 
-`python -m benchmarks.false_alarms torch random:20000:1` computes every case of a suite
-in one process, judges it, and writes a line of JSON each; what was written already is
-not computed again. `--table FILE …` sums up.
+`python -m benchmarks.false_alarms torch random:20000:1 torch.jsonl` computes every case
+of a suite in one process, judges it, and writes a line of JSON each; what was written
+already is not computed again. `--table torch.jsonl …` sums up.
 """
 
 import importlib
@@ -26,11 +26,16 @@ from harness.spec import Case
 
 def main() -> None:
     """Compute a suite, or print the table of what was computed."""
-    if sys.argv[1] == "--table":
-        _print_table([Path(name) for name in sys.argv[2:]])
-        return
-    backend, suite, out = sys.argv[1:4]
-    path = Path(out)
+    match sys.argv[1:]:
+        case ["--table", *names]:
+            _print_table([Path(name) for name in names])
+        case [backend, suite, out]:
+            _compute(backend, suite, Path(out))
+        case _:
+            sys.exit(str(__doc__))
+
+
+def _compute(backend: str, suite: str, path: Path) -> None:
     done = {row["case"] for row in _rows(path)}
     cases = [c for c in catalogue.select([suite], [], []) if c.id not in done]
     with path.open("a") as lines:
