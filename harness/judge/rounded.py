@@ -129,7 +129,7 @@ class Rounded:
             if x.error.any():
                 steady = steady + self._sizes(np.asarray(x.steady), np.abs(w))
                 # The roundings of different units are different ones.
-                spread = spread + self._sizes(np.square(x.sigma), np.square(w))
+                spread = spread + product(np.square(x.sigma), np.square(w))
         return steady, np.sqrt(spread)
 
     def _sizes(self, x: Array, w: Array) -> Array:

@@ -64,6 +64,20 @@ def test_all_steps_at_once_are_those_taken_one_by_one(cell: str, options: str) -
             assert one.value == pytest.approx(other.value, abs=close), state
 
 
+def test_saturated_gates_are_gone_through_quietly() -> None:
+    """There h is o exactly, and says nothing of c: a slope of 0 to divide by."""
+    case = catalogue.case_from_id("lstm-dynamic-B2-T6-D3-H4-f32-s1")
+    problem = catalogue.build(case)
+    bias = np.full_like(problem["layer0.forward.bias"], 60.0)
+    arrays = {**problem.arrays, "layer0.forward.bias": bias}
+    flat = Problem(case, {**arrays, "initial_c": problem["initial_c"] + np.float32(30)})
+    outputs = reference(flat)["outputs"]
+    assert (outputs == 1).all()
+    found = stepwise(flat, outputs, ACCURACY)
+    assert (np.abs(outputs - found.outputs.value) <= found.outputs.error).all()
+    assert (found.outputs.error < 1e-6).all()
+
+
 def test_c_that_is_read_off_h_keeps_bounds_from_growing_with_memory() -> None:
     """A forget gate that keeps everything adds up whatever each step is off by."""
     case = catalogue.case_from_id("lstm-dynamic-B2-T200-D3-H4-G0.25-f32-s1")
