@@ -67,9 +67,12 @@ def _unexplained(case: Case, samples: Samples, number: int, unit: int) -> float:
     slope = _slopes(case, samples, number, unit)[at]
     wanted = samples.residual[at, unit] * weight[at]
     columns = reads * (slope * weight[at])[:, np.newaxis]
+    total = float(wanted @ wanted)
+    if not (total > 0 and np.isfinite(columns).all()):
+        return np.nan
     found = np.linalg.lstsq(columns, wanted, rcond=None)[0]
     left = wanted - columns @ found
-    return float(left @ left) / float(wanted @ wanted)
+    return float(left @ left) / total
 
 
 def _slopes(case: Case, samples: Samples, number: int, unit: int) -> Array:

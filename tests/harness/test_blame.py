@@ -10,6 +10,7 @@ from backends.on_numpy.adapter import NumpyBackend
 from fixtures import catalogue
 from harness.judge.blame import gate_at_fault, one_weight
 from harness.judge.certify import Certificate, certify
+from harness.results import FirstBad
 from harness.spec import CELLS, Array, Problem
 from support import weight, with_arrays
 
@@ -105,6 +106,16 @@ def test_few_steps_are_explained_by_anything() -> None:
     short = catalogue.build(catalogue.case_from_id("gru-dynamic-B1-T5-D3-H4-f32-s5"))
     wrong = columns_altered(short, "bias", "z", lambda a: a * np.float32(1.01))
     assert blamed(short, wrong) is None
+
+
+def test_where_the_steps_looked_at_are_right_none_is_named() -> None:
+    problem = built("gru")
+    certificate = certified(problem, computed(problem))
+    exact = [s._replace(residual=0 * s.residual) for s in certificate.samples]
+    beyond = [s._replace(x=s.x + np.inf) for s in certificate.samples]
+    for samples in (exact, beyond):
+        other = certificate._replace(samples=tuple(samples))
+        assert gate_at_fault(other, FirstBad(step=0, row=0, unit=1)) is None
 
 
 @pytest.mark.parametrize(
