@@ -127,7 +127,8 @@ def worst_drift(
     """
     found: list[tuple[float, str, tuple[int, ...]]] = []
     for name, drift in certificate.systematic.items():
-        too_much = np.where(drift.ratio > 1, drift.explained, -1.0)
+        # Errors that overflow account for nothing, and are too much all the same.
+        too_much = np.where(drift.ratio > 1, np.nan_to_num(drift.explained), -1.0)
         at = np.unravel_index(int(too_much.argmax()), too_much.shape)
         found.append((float(too_much[at]), name, tuple(int(i) for i in at)))
     most, where, element_at = max(found, default=(-1.0, "", ()))

@@ -8,8 +8,9 @@ import pytest
 from backends.on_numpy import INFO
 from backends.on_numpy.adapter import NumpyBackend
 from fixtures import catalogue
-from harness.judge.blame import gate_at_fault, one_weight
+from harness.judge.blame import gate_at_fault, one_weight, worst_drift
 from harness.judge.certify import Certificate, certify
+from harness.judge.systematic import Drift
 from harness.results import FirstBad
 from harness.spec import CELLS, Array, Problem
 from support import weight, with_arrays
@@ -106,6 +107,16 @@ def test_few_steps_are_explained_by_anything() -> None:
     short = catalogue.build(catalogue.case_from_id("gru-dynamic-B1-T5-D3-H4-f32-s5"))
     wrong = columns_altered(short, "bias", "z", lambda a: a * np.float32(1.01))
     assert blamed(short, wrong) is None
+
+
+def test_errors_that_overflow_when_summed_up_are_still_too_much() -> None:
+    problem = built("gru")
+    certificate = certified(problem, computed(problem))
+    name, (_, estimate, explained) = next(iter(certificate.systematic.items()))
+    beyond = Drift(np.full_like(estimate, np.inf), estimate, explained * np.nan)
+    worst = worst_drift(certificate._replace(systematic={name: beyond}))
+    assert worst is not None
+    assert worst[0] == name
 
 
 def test_where_the_steps_looked_at_are_right_none_is_named() -> None:
