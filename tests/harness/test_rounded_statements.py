@@ -82,6 +82,16 @@ def test_results_that_are_zero_too_early_are_right_by_as_much_as_is_stated() -> 
         assert (of.value[0] <= of.error[0]) == allowed
 
 
+def test_what_earlier_steps_were_off_by_is_steady_for_later_ones() -> None:
+    value, error, some = np.ones((2, 3)), np.full((2, 3), 1e-6), np.full((2, 3), 1e-7)
+    given = Bounded(value, error, some, some)
+    old = Rounded(Accuracy("float32", {}), apart=True).past(given)
+    assert (old.steady == error).all()
+    assert not np.any(old.sigma)
+    assert (old.value == value).all()
+    assert (old.error == error).all()
+
+
 def test_c_is_read_off_h_where_h_tells_it() -> None:
     ops = Rounded(Accuracy("float32", {"tanh": 2.0, "sigmoid": 2.0}))
     random = np.random.default_rng(4)

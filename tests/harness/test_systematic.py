@@ -6,6 +6,7 @@ import pytest
 from backends.on_numpy.adapter import NumpyBackend
 from fixtures import catalogue
 from harness.backend import Accuracy
+from harness.judge import systematic
 from harness.judge.blame import element, worst_drift
 from harness.judge.certify import Certificate, certify, reference
 from harness.judge.systematic import Samples, drifts, most_samples
@@ -110,6 +111,21 @@ def test_equal_steps_err_alike_and_show_no_more_than_one_of_them() -> None:
         again = drifts(problem.case, often)[name]
         assert again.ratio == pytest.approx(drift.ratio, rel=1e-6), name
         assert again.estimate == pytest.approx(drift.estimate, rel=1e-6), name
+
+
+@pytest.mark.parametrize(("cell", "times"), [("gru", 1), ("lstm", 2)])
+def test_what_c_is_read_off_counts_in_two_steps(cell: str, times: int) -> None:
+    problem = built(cell)
+    (samples,) = certified(problem, computed(problem)).samples
+    # Nothing steady, so that what is allowed is lambda and the scatter alone.
+    scattered = samples._replace(steady=0 * samples.steady)
+    found = drifts(problem.case, scattered)
+    scores = systematic._scores(cell, scattered)
+    weights = sum(score.signed.size for score in scores.values())
+    deviations = (2 * np.log(2 * weights / 1e-9)) ** 0.5
+    for name, score in scores.items():
+        allowed = deviations * (times * score.square) ** 0.5
+        assert found[name].ratio == pytest.approx(np.abs(score.signed) / allowed), name
 
 
 def test_half_precisions_are_left_out() -> None:
