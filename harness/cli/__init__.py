@@ -1,0 +1,55 @@
+"""The command line; only what `--help` needs is imported, commands import the rest."""
+
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+import typer
+
+from harness.cli.checks import audit, measure, relations
+from harness.cli.lists import backends, cases
+from harness.cli.runs import compare, report, run
+from harness.errors import ParityError, UsageError, clean
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Same weights, same batch, every framework: the same recurrent network, "
+    "or a report that says which one differs.",
+)
+for command in (run, compare, report, backends, cases, audit, relations, measure):
+    app.command()(command)
+
+
+def _check_import_names() -> None:
+    """Our import names are common words: say so if another distribution took one."""
+    home = Path(__file__).parents[2]
+    for name in ("backends", "fixtures", "reports"):
+        found = PathFinder.find_spec(name)
+        locations = list(found.submodule_search_locations or []) if found else []
+        if str(home / name) not in locations:
+            other = (found.origin or locations) if found else "nothing"
+            raise UsageError(
+                f"the import name {name!r} of rnn-parity leads to {other}, expected "
+                f"{home / name}; uninstall {_distributions(name)} or use another "
+                "environment"
+            )
+
+
+def _distributions(name: str) -> str:
+    from importlib.metadata import packages_distributions
+
+    others = set(packages_distributions().get(name, [])) - {"rnn-parity"}
+    return " or ".join(sorted(others)) or "what is there"
+
+
+def main() -> None:
+    """Run the command line; mistakes end in one line and exit status 2."""
+    try:
+        _check_import_names()
+        app()
+    except ParityError as error:
+        line = clean(" ".join(str(error).split()))
+        sys.stderr.write(f"rnn-parity: {line}\n")
+        sys.exit(2)

@@ -1,0 +1,44 @@
+"""Commands that list what there is: backends, cases."""
+
+from typing import Annotated
+
+import typer
+
+
+def backends(
+    *,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="What each does for each cell and variant.")
+    ] = False,
+) -> None:
+    """List backends: what is installed, how to install the rest, what each calls."""
+    from harness.run.registry import absence, installed_versions, known_backends
+    from harness.screen.catalogue import show_backends, show_matrix
+    from harness.screen.common import console
+
+    if matrix:
+        show_matrix(console(), list(known_backends().values()))
+        return
+    rows = []
+    for info in known_backends().values():
+        reason = absence(info)
+        found = " ".join(f"{k} {v}" for k, v in installed_versions(info).items())
+        said = f"; only if named: {info.on_request}" if info.on_request else ""
+        rows.append((info, f"{reason or found}{said}", reason is None))
+    show_backends(console(), rows)
+
+
+def cases(
+    suite: Annotated[str, typer.Argument(help="A suite; all of them by default.")] = "",
+) -> None:
+    """List suites and their cases."""
+    from fixtures.catalogue import suites
+    from harness.errors import unknown_name
+    from harness.screen.catalogue import show_cases
+    from harness.screen.common import console
+
+    known = suites()
+    if suite and suite not in known:
+        raise unknown_name("suite", suite, known)
+    chosen = {suite: known[suite]} if suite else known
+    show_cases(console(), chosen, whole=bool(suite))
