@@ -10,6 +10,7 @@ import msgspec
 
 from harness.backend import Scalar
 from harness.errors import FileError
+from harness.spec import Case
 
 MAX_REPORT_BYTES = 2**30
 
@@ -67,6 +68,20 @@ class FirstBad(_Record, frozen=True):
     """|error| / bound there; null if the element is NaN or infinite."""
 
 
+class Steps(_Record, frozen=True):
+    """How each step fares: its element that comes closest to its bound, or exceeds it.
+
+    Of a long sequence, each point is the worst of several steps in a row.
+    """
+
+    step: list[Count]
+    """Step of each point, in ascending order."""
+    error: list[Measure | None]
+    """|error| of one step, to three digits; null if it is not a number."""
+    bound: list[Measure | None]
+    """What that may be, to three digits."""
+
+
 class Result(_Record, frozen=True):
     """What is said of one case on one backend."""
 
@@ -81,6 +96,8 @@ class Result(_Record, frozen=True):
     peers: dict[str, bool] = {}
     """Fixed tolerance that others use → whether it would pass this outcome."""
     first_bad: FirstBad | None = None
+    steps: Steps | None = None
+    """Error of every step beside its bound; null if no outputs were compared."""
     systematic: Measure | None = None
     """Worst sum of all steps' errors, for any weight / its bound; null without one."""
     explanations: list[str] = []
@@ -152,6 +169,8 @@ class Report(_Record, frozen=True):
     odd_one_out: dict[str, str]
     """Case → the one backend that differs from all others, which agree."""
     summary: Summary
+    cases: list[Case] = []
+    """What was computed, in the order of `results`."""
 
     @property
     def exit_status(self) -> int:

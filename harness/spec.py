@@ -115,7 +115,13 @@ inside of what r multiplies.
 """
 
 
-class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Case(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    kw_only=True,
+    omit_defaults=True,
+):
     """One computation, by name: nothing here depends on a framework."""
 
     cell: str

@@ -74,6 +74,7 @@ def judge(folder: RunFolder, jobs: int = 1) -> Report:
             if of_case.odd
         },
         summary=summarize(results),
+        cases=record.cases,
     )
 
 

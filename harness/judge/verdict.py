@@ -16,6 +16,7 @@ from harness.judge.compare import compare
 from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
 from harness.judge.peers import peers
+from harness.judge.steps import worst_of_each_step
 from harness.results import Figures, FirstBad, Published, Result, Verdict
 from harness.spec import Array, Outcome, Problem
 
@@ -98,6 +99,7 @@ def _judge_numbers(
         "published": published,
         "peers": peers(problem, truth, outcome),
         "first_bad": _first_bad(certificate),
+        "steps": worst_of_each_step(certificate),
         "systematic": _systematic(certificate),
     }
     if headroom > 1:
