@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: compare test slow bench lint types imports pytest format schema clean
+.PHONY: compare test slow bench lint types imports pytest format schema page clean
 
 compare: $(INSTALLED)
 	$(BIN)/rnn-parity run
@@ -48,6 +48,10 @@ format: $(INSTALLED)
 
 schema: $(INSTALLED)
 	$(BIN)/python -m reports.schema
+
+# What report.html carries: the charts, and Vega to draw them.
+page: $(INSTALLED)
+	$(BIN)/python -m reports.charts
 
 clean:
 	rm -rf .venv parity-report parity-standard .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -5,6 +5,7 @@ import io
 
 from harness.folder import RunFolder
 from harness.results import Report, encode
+from reports.html import to_html
 from reports.markdown import to_markdown
 from reports.rows import COLUMNS, rows
 
@@ -14,6 +15,7 @@ _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def write_views(report: Report, folder: RunFolder) -> None:
     """Write report.json and its views into the run's folder."""
     folder.write("report.json", encode(report))
+    folder.write("report.html", to_html(report).encode())
     folder.write("report.md", to_markdown(report).encode())
     folder.write("results.csv", to_csv(report).encode())
 

@@ -37,6 +37,6 @@ def finish(document: "Report", out: Path) -> None:
     from harness.screen.common import console
     from harness.screen.report import show_report
 
-    files = f"{out / 'report.json'} (also report.md, results.csv)"
+    files = f"{out / 'report.html'} (also report.json, report.md, results.csv)"
     show_report(console(), document, files)
     raise typer.Exit(document.exit_status)

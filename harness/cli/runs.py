@@ -87,7 +87,7 @@ def compare(
 def report(
     path: Annotated[Path, typer.Argument(help="A report.json, or its folder.")],
     form: Annotated[
-        Literal["table", "markdown", "csv", "json"],
+        Literal["table", "html", "markdown", "csv", "json"],
         typer.Option("--format", help="What to print."),
     ] = "table",
 ) -> None:
@@ -95,6 +95,7 @@ def report(
     from harness.results import encode, read_report_document
     from harness.screen.common import console
     from harness.screen.report import show_report
+    from reports.html import to_html
     from reports.markdown import to_markdown
     from reports.write import to_csv
 
@@ -102,6 +103,6 @@ def report(
     if form == "table":
         show_report(console(), document, str(path))
     else:
-        views = {"markdown": to_markdown, "csv": to_csv}
+        views = {"html": to_html, "markdown": to_markdown, "csv": to_csv}
         text = views[form](document) if form in views else encode(document).decode()
         sys.stdout.write(text)

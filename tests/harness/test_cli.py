@@ -23,11 +23,18 @@ def test_a_run_is_judged_written_and_judged_again_to_the_same_bytes(
     assert (status, err) == (0, "")
     assert "4 pass of 4" in out
     assert "published  8 of 8 printed tables within 1e-06" in out
-    assert re.search(r"^report +deep/run/report.json", out, re.MULTILINE)
+    assert re.search(r"^report +deep/run/report.html", out, re.MULTILINE)
     before = snapshot(tmp_path / "deep/run")
-    assert {"run.json", "report.json", "report.md", "results.csv", OUTCOME} <= {*before}
+    assert {
+        "run.json",
+        "report.json",
+        "report.html",
+        "report.md",
+        "results.csv",
+        OUTCOME,
+    } <= {*before}
     assert len(json.loads(before["report.json"] or b"")["results"]) == 4
-    for name in ("report.json", "report.md", "results.csv"):
+    for name in ("report.json", "report.html", "report.md", "results.csv"):
         (tmp_path / "deep/run" / name).unlink()
     assert rnn_parity("compare", "deep/run") == (0, out, "")
     assert snapshot(tmp_path / "deep/run") == before

@@ -1,0 +1,72 @@
+"""Reports made by hand: what a view shows must not need a run."""
+
+from msgspec.structs import replace
+
+from harness.results import (
+    BackendRecord,
+    Environment,
+    Figures,
+    FirstBad,
+    Pair,
+    Report,
+    Result,
+    Steps,
+    summarize,
+)
+from harness.spec import Case
+
+CASE = Case(
+    cell="gru",
+    variant="dynamic",
+    batch=3,
+    steps=7,
+    features=4,
+    units=5,
+    dtype="float32",
+    seed=1,
+)
+
+
+def passing(case: str, backend: str, headroom: float = 0.25) -> Result:
+    """Give a result that passes, with a point for each step."""
+    return Result(
+        case,
+        backend,
+        "pass",
+        headroom=headroom,
+        figures={"outputs": Figures(1e-7, 1e-6, 1.5, 3e-8, 0, 0, 105, (0, 3, 2))},
+        peers={"np.testing": False, "onnx": True},
+        steps=Steps(list(range(7)), [1e-8] * 7, [headroom and 1e-8 / headroom] * 7),
+        smallest_changes={"kernel": 1e-4, "bias": None},
+        reproduce=f"rnn-parity run --cases {case} --backends {backend}",
+    )
+
+
+def failing(case: str, backend: str) -> Result:
+    """Give a result that differs from step 2 on."""
+    errors = [1e-8, 1e-8, 0.5, 0.5, 0.5, 0.5, 0.5]
+    return replace(
+        passing(case, backend),
+        verdict="fail",
+        headroom=5e6,
+        first_bad=FirstBad(2, 1, 4, gate="r", times_bound=5e6),
+        explanations=["gate order z, r, n instead of r, z, n"],
+        detail=f"outputs: 50 of 105 elements outside the bound [{backend}, {case}]",
+        steps=Steps(list(range(7)), [*errors], [1e-7] * 7),
+    )
+
+
+def report_of(results: list[Result], cases: list[Case], pairs: list[Pair]) -> Report:
+    """Put results together into a report."""
+    environment = Environment("0.1.0", "3.11", "Linux", "a CPU", 2, None, "2026-11-24")
+    names = dict.fromkeys(result.backend for result in results)
+    return Report(
+        schema="rnn-parity.report/1",
+        environment=environment,
+        backends={name: BackendRecord({name: "1.2"}, {"threads": 2}) for name in names},
+        results=results,
+        pairs=pairs,
+        odd_one_out={},
+        summary=summarize(results),
+        cases=cases,
+    )
