@@ -25,8 +25,9 @@ from harness.accuracy import (
 from harness.backend import BackendInfo
 from harness.errors import FileError, unknown_name
 from harness.folder import Entry, RunFolder
-from harness.run.engine import Notify, Runner
+from harness.run.engine import Runner
 from harness.spec import DTYPES, Outcome, Problem
+from harness.watch import Watch
 
 _TIMEOUT = 300.0  # seconds for one problem
 _FAILED = ("exceeded", "generous", "unstated", "wrong")
@@ -66,20 +67,25 @@ def check_dtypes(names: list[str]) -> list[str]:
     return list(dict.fromkeys(names)) or list(DTYPES)
 
 
-def problems(infos: list[BackendInfo], dtypes: list[str], samples: int) -> int:
-    """Count the problems that measuring takes."""
-    return sum(
-        count(dtype, samples) * len(ways(info, function, dtype))
-        for info, function, dtype in product(infos, FUNCTIONS, dtypes)
-        if can_measure(dtype)
-    )
+def problems(
+    infos: list[BackendInfo], dtypes: list[str], samples: int
+) -> dict[str, int]:
+    """Count the problems that measuring takes, for each backend."""
+    return {
+        info.name: sum(
+            count(dtype, samples) * len(ways(info, function, dtype))
+            for function, dtype in product(FUNCTIONS, dtypes)
+            if can_measure(dtype)
+        )
+        for info in infos
+    }
 
 
 def measure_backends(
     infos: list[BackendInfo],
     dtypes: list[str],
     samples: int,
-    notify: Notify = lambda _: None,
+    watch: Watch | None = None,
 ) -> list[Row]:
     """Measure every function of every backend in every dtype.
 
@@ -87,7 +93,7 @@ def measure_backends(
         infos: The backends; one after the other, as each uses all processors.
         dtypes: Names of dtypes.
         samples: Arguments of each function; in half precisions all there are.
-        notify: Called with each problem's entry.
+        watch: Told of each problem as it ends.
 
     """
     with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
@@ -96,7 +102,7 @@ def measure_backends(
         return [
             row
             for info in infos
-            for row in _backend(info, dtypes, samples, folder, notify)
+            for row in _backend(info, dtypes, samples, folder, watch or Watch())
         ]
 
 
@@ -118,14 +124,14 @@ def _backend(
     dtypes: list[str],
     samples: int,
     folder: RunFolder,
-    notify: Notify,
+    watch: Watch,
 ) -> Iterator[Row]:
     """Give a backend's rows; a single one if it is absent."""
     with Runner(info, folder, _TIMEOUT) as runner:
 
         def compute(problem: Problem) -> Outcome:
             entry = runner.entry(problem)
-            notify(entry)
+            watch.entry(entry)
             return _outcome(folder, entry)
 
         for function, dtype in product(FUNCTIONS, dtypes):

@@ -4,7 +4,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +12,12 @@ from msgspec.structs import replace
 import harness
 from fixtures import catalogue
 from harness.backend import BackendInfo
-from harness.folder import Entry, RunFolder, RunRecord
+from harness.folder import RunFolder, RunRecord
 from harness.judge.saved import judge
 from harness.results import Environment, Report
 from harness.run.engine import Engine
 from harness.spec import Case
+from harness.watch import Watch
 from reports.write import write_views
 
 
@@ -28,7 +28,7 @@ def compute(
     *,
     jobs: int,
     timeout: float,
-    notify: Callable[[Entry], None] = lambda _: None,
+    watch: Watch | None = None,
 ) -> RunFolder:
     """Compute cases on backends into a folder, without judging them.
 
@@ -51,25 +51,28 @@ def compute(
     folder.write_record(record)
     for problem in problems:
         folder.write_problem(problem)
-    engine = Engine(folder, jobs=jobs, timeout=timeout, notify=notify)
+    engine = Engine(folder, jobs=jobs, timeout=timeout, watch=watch or Watch())
     entries = engine.run(infos, problems)
     said = {i.name: engine.records[i.name] for i in infos if i.name in engine.records}
     folder.write_record(replace(record, backends=said, entries=entries))
     return folder
 
 
-def judge_and_write(folder: RunFolder, jobs: int = 1) -> Report:
+def judge_and_write(
+    folder: RunFolder, jobs: int = 1, watch: Watch | None = None
+) -> Report:
     """Judge a saved run and write report.json and its views into its folder.
 
     Args:
         folder: The run's.
         jobs: Processes that judge, at most.
+        watch: Told of each case as it is judged.
 
     Raises:
         FileError: The run is broken, or its folder cannot be written.
 
     """
-    report = judge(folder, jobs)
+    report = judge(folder, jobs, watch)
     write_views(report, folder)
     return report
 

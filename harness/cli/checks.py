@@ -106,11 +106,12 @@ def measure(
     from harness.measure import check_dtypes, exit_status, measure_backends, problems
     from harness.run.registry import select_backends
     from harness.screen.accuracy import show_accuracy
-    from harness.screen.common import RunProgress, console
+    from harness.screen.common import console
+    from harness.screen.progress import RunProgress
 
     chosen, infos = check_dtypes(split(dtypes)), select_backends(split(backends))
-    total = problems(infos, chosen, samples)
-    with RunProgress(console(stderr=True), total) as progress:
-        rows = measure_backends(infos, chosen, samples, notify=progress.entry)
+    totals = problems(infos, chosen, samples)
+    with RunProgress(console(stderr=True), totals) as progress:
+        rows = measure_backends(infos, chosen, samples, watch=progress)
     show_accuracy(console(), rows)
     raise typer.Exit(exit_status(rows))

@@ -43,7 +43,8 @@ def run(
     from fixtures import catalogue
     from harness.run.engine import check_timeout, default_jobs
     from harness.run.registry import select_backends
-    from harness.screen.common import RunProgress, console
+    from harness.screen.common import console
+    from harness.screen.progress import RunProgress
     from harness.session import compute, judge_and_write
 
     selected = catalogue.select(
@@ -52,17 +53,18 @@ def run(
     infos = select_backends(split(backends))
     check_timeout(timeout)
     jobs = jobs or default_jobs()
+    totals = {info.name: len(selected) for info in infos}
     try:
-        with RunProgress(console(stderr=True), len(selected) * len(infos)) as progress:
+        with RunProgress(console(stderr=True), totals) as progress:
             folder = compute(
                 selected,
                 infos,
                 out,
                 jobs=jobs,
                 timeout=timeout,
-                notify=progress.entry,
+                watch=progress,
             )
-        document = judge_and_write(folder, jobs)
+            document = judge_and_write(folder, jobs, progress)
     except KeyboardInterrupt:
         sys.stderr.write(f"rnn-parity: interrupted; outcomes so far are in {out}\n")
         raise typer.Exit(INTERRUPTED) from None
@@ -78,9 +80,13 @@ def compare(
     """Judge saved outcomes again; needs no framework."""
     from harness.folder import RunFolder
     from harness.run.engine import default_jobs
+    from harness.screen.common import console
+    from harness.screen.progress import RunProgress
     from harness.session import judge_and_write
 
-    report = judge_and_write(RunFolder(folder), jobs or default_jobs())
+    with RunProgress(console(stderr=True), {}) as progress:
+        run = RunFolder(folder)
+        report = judge_and_write(run, jobs or default_jobs(), progress)
     finish(report, folder)
 
 

@@ -20,6 +20,7 @@ from harness.judge.verdict import judge_entry
 from harness.judge.weak import weaknesses
 from harness.results import Pair, Report, Result, summarize
 from harness.spec import Case
+from harness.watch import Watch
 
 _SMALL = 64
 """Cases that one process has judged before a second one has imported NumPy."""
@@ -36,12 +37,13 @@ class _CaseJudged(NamedTuple):
 _Asked = tuple[Case, list[Entry]]
 
 
-def judge(folder: RunFolder, jobs: int = 1) -> Report:
+def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Report:
     """Judge every outcome of a saved run.
 
     Args:
         folder: The run's.
         jobs: Processes at most.
+        watch: Told of each case as it is judged.
 
     Raises:
         FileError: The run, or one of its problems, is broken.
@@ -60,7 +62,10 @@ def judge(folder: RunFolder, jobs: int = 1) -> Report:
         )
         for case in record.cases
     ]
-    done = list(_judged(folder, record.infos, asked, jobs))
+    done = []
+    for of_case in _judged(folder, record.infos, asked, jobs):
+        done.append(of_case)
+        (watch or Watch()).judged(of_case.results, len(asked))
     results = [result for of_case in done for result in of_case.results]
     return Report(
         schema="rnn-parity.report/1",

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.backend import Absent, BackendInfo
@@ -12,10 +11,9 @@ from harness.results import BackendRecord
 from harness.run.process import Worker, WorkerError
 from harness.run.registry import absence
 from harness.spec import Problem
+from harness.watch import Watch
 
 MAX_TIMEOUT = 1e6  # seconds: eleven days
-
-Notify = Callable[[Entry], None]
 
 
 class Runner:
@@ -98,17 +96,17 @@ class Engine:
         folder: Where outcomes and logs go; prepared already.
         jobs: Workers at work at the same time.
         timeout: Seconds that one problem may take on one backend.
-        notify: Called with each entry as it comes, by one thread at a time.
+        watch: Told of each case as it begins and ends.
 
     """
 
     def __init__(
-        self, folder: RunFolder, *, jobs: int, timeout: float, notify: Notify
+        self, folder: RunFolder, *, jobs: int, timeout: float, watch: Watch
     ) -> None:
         self._folder = folder
         self._jobs = jobs
         self._timeout = timeout
-        self._notify = notify
+        self._watch = watch
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._runners: list[Runner] = []
@@ -139,9 +137,11 @@ class Engine:
             for problem in problems:
                 if self._stopping.is_set():
                     break
+                with self._lock:
+                    self._watch.starting(info.name, problem.case.id)
                 entry = runner.entry(problem)
                 with self._lock:
-                    self._notify(entry)
+                    self._watch.entry(entry)
                 done.append(entry)
             if runner.record:
                 self.records[info.name] = runner.record

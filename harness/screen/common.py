@@ -1,15 +1,12 @@
-"""What every screen needs: a console, a progress bar, styles, counts, headings."""
+"""What every screen needs: a console, styles, counts, headings."""
 
 import os
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from harness.errors import clean
-from harness.folder import Entry
 
 STYLES = {
     "pass": ("✓", "green"),
@@ -29,38 +26,6 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _WIDTH_OFF_TERMINAL
     return made
-
-
-class RunProgress:
-    """A bar while backends compute, and what failed already; silent off a terminal."""
-
-    def __init__(self, console: Console, total: int) -> None:
-        self._progress = Progress(
-            TextColumn("[bold]computing"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task("starting workers", total=total)
-        self._trouble = 0
-
-    def __enter__(self) -> "RunProgress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._progress.stop()
-
-    def entry(self, entry: Entry) -> None:
-        """Take one more result into the bar."""
-        self._trouble += entry.status == "error"
-        words = escape(clean(f"{entry.backend} {entry.case}"))
-        if self._trouble:
-            words += f" [bold magenta]{self._trouble} errors[/]"
-        self._progress.update(self._task, advance=1, description=words)
 
 
 def count(things: Iterable[object], noun: str) -> str:

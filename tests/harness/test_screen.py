@@ -12,7 +12,7 @@ from harness.backend import Gap, Means
 from harness.folder import Entry, RunFolder
 from harness.results import Report, read_report_document
 from harness.screen.catalogue import show_backends
-from harness.screen.common import RunProgress
+from harness.screen.progress import RunProgress
 from harness.screen.report import show_report
 
 TITLE = "\x1b]0;owned\x07\x1b[2J\r"  # takes a terminal's title, clears its screen
@@ -43,8 +43,10 @@ def test_escape_sequences_in_names_and_details_are_not_printed_as_such(
 def show_all(report: Report, evil: str) -> Callable[[Console], None]:
     def show(console: Console) -> None:
         show_report(console, report, evil)
-        with RunProgress(console, 1) as progress:
+        with RunProgress(console, {evil: 2}) as progress:
+            progress.starting(evil, evil)
             progress.entry(Entry(evil, evil, "error", evil))
+            progress.judged(report.results, 1)
         info = replace(INFO, name=evil, means=(Means(evil, (evil,), cells=(evil,)),))
         show_backends(console, [(info, evil, True)])
 
