@@ -17,12 +17,13 @@ PAGE = Path(__file__).with_name("templates") / "page"
 _Layers = alt.LayerChart | alt.FacetChart
 _VALUES = alt.NamedData("values")
 _OVER = "datum.over"
+_WHOLE = "datum.value % 1 ? '' : datum.label"
 
 
 def steps() -> _Layers:
     """Draw each step's error beside its bound; red where it is outside."""
     base = alt.Chart(_VALUES, width=430, height=210).encode(
-        x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d", title="step"))
+        x=alt.X("step:Q", axis=alt.Axis(labelExpr=_WHOLE, title="step"))
     )
     size = alt.Scale(type="log", nice=False, padding=8)
     number = alt.Axis(format=".0e", title="|error| of one step", tickCount=5)
@@ -80,7 +81,7 @@ def spread() -> _Layers:
     share = alt.X(
         "headroom:Q",
         scale=alt.Scale(type="log", padding=12),
-        axis=alt.Axis(title="headroom: worst error / its bound", format=".1~e"),
+        axis=alt.Axis(title="headroom: worst error / its bound", format="~g"),
     )
     bars = (
         base.transform_calculate(power="floor(log(datum.headroom) / LN10 * 4) / 4")
