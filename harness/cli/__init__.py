@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from harness.cli.adapters import conform, new_backend
 from harness.cli.checks import audit, measure, relations
 from harness.cli.lists import backends, cases
 from harness.cli.runs import compare, report, run
@@ -18,7 +19,18 @@ app = typer.Typer(
     help="Same weights, same batch, every framework: the same recurrent network, "
     "or a report that says which one differs.",
 )
-for command in (run, compare, report, backends, cases, audit, relations, measure):
+for command in (
+    run,
+    compare,
+    report,
+    backends,
+    cases,
+    audit,
+    relations,
+    measure,
+    new_backend,
+    conform,
+):
     app.command()(command)
 
 

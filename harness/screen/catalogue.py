@@ -63,8 +63,9 @@ def show_matrix(console: Console, infos: list[BackendInfo]) -> None:
             table.add_row(Text("" if number else cell, "bold"), Text(variant), *row)
     console.print(table)
     for reason, backends in reasons.items():
-        words = clean(f"{', '.join(dict.fromkeys(backends))}: {reason}")
-        console.print(Text.assemble(("never ", "yellow"), words), soft_wrap=True)
+        kind, _, why = reason.partition(" ")
+        words = clean(f"{', '.join(dict.fromkeys(backends))}: {why}")
+        console.print(Text.assemble((f"{kind} ", "yellow"), words), soft_wrap=True)
 
 
 def _means(
@@ -74,7 +75,7 @@ def _means(
     for gap in info.gaps:
         in_cell = not gap.cells or cell in gap.cells
         if in_cell and (not gap.variants or variant in gap.variants):
-            kept = f"{gap.reason} ({_scope(gap)})"
+            kept = f"{gap.kind} {gap.reason} ({_scope(gap)})"
             reasons.setdefault(kept, []).append(info.name)
             if not gap.is_partial:
                 return Text(gap.kind, "yellow")

@@ -1,0 +1,49 @@
+"""Commands for authors of adapters: new-backend, conform."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import Cases, split
+
+
+def new_backend(
+    name: Annotated[str, typer.Argument(help="The backend's name: acme.")],
+    out: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+) -> None:
+    """Write the package of a new backend: installable, with its tests, and working."""
+    from harness.new_backend import write_package
+    from harness.run.registry import known_backends
+    from harness.screen.adapters import show_package
+    from harness.screen.common import console
+
+    written = write_package(name, out, set(known_backends()))
+    show_package(console(), written, name)
+
+
+def conform(
+    name: Annotated[str, typer.Argument(help="The backend, installed.")],
+    cases: Cases = "standard",
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path(
+        "parity-conformance"
+    ),
+) -> None:
+    """Prove a backend: every case, relation and accuracy; what ran, what did not.
+
+    Exit status: 0 proven, 1 a difference, a violated relation or accuracy, 2 wrong
+    usage or nothing compared, 3 the backend crashed or hung.
+    """
+    from fixtures import catalogue
+    from harness.proof import prove
+    from harness.run.registry import select_backends
+    from harness.screen.adapters import show_proof
+    from harness.screen.common import console
+    from harness.screen.progress import RunProgress
+
+    selected = catalogue.select(split(cases, "--cases", "standard"), [], [])
+    (info,) = select_backends([name])
+    with RunProgress(console(stderr=True), {info.name: len(selected)}) as progress:
+        proof = prove(info, selected, out, progress)
+    show_proof(console(), info, proof, str(out / "report.html"))
+    raise typer.Exit(proof.exit_status)

@@ -1,0 +1,82 @@
+"""What proves an adapter: every case of a suite, relations, accuracies; all counted."""
+
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.backend import BackendInfo
+from harness.measure import Row, measure_backends
+from harness.measure import exit_status as accuracy_status
+from harness.relations_run import Trial, relate
+from harness.relations_run import exit_status as relations_status
+from harness.results import Report, Result
+from harness.session import compute, judge_and_write
+from harness.spec import Case
+from harness.watch import Watch
+
+SAMPLES = 20_000
+"""Arguments of each elementwise function; in half precisions all there are."""
+
+EACH = 2
+"""Cases that each relation is tried in."""
+
+TIMEOUT = 300.0
+
+
+class Proof(NamedTuple):
+    """What a backend did with everything that it was asked."""
+
+    report: Report
+    relations: list[Trial]
+    accuracy: list[Row]
+
+    @property
+    def gaps(self) -> dict[str, int]:
+        """Reason of each declared gap → how many cases it kept from being computed."""
+        declared = [r.detail for r in self.report.results if r.verdict == "gap"]
+        return dict(Counter(detail.partition(" [")[0] for detail in declared))
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong, a line each."""
+        wrong = [r.detail for r in self.report.results if _is_wrong(r)]
+        wrong += [t.words for t in self.relations if t.status in {"violated", "error"}]
+        kept = {"kept", "gap", "unmeasured"}
+        wrong += [
+            f"accuracy of {row.function} in {row.dtype}: {row.status}; {row.detail}"
+            for row in self.accuracy
+            if row.status not in kept
+        ]
+        return wrong
+
+    @property
+    def exit_status(self) -> int:
+        """0 proven, 1 a difference, 2 nothing compared, 3 a crash or a hang."""
+        said = [
+            self.report.exit_status,
+            relations_status(self.relations) if self.relations else 0,
+            accuracy_status(self.accuracy),
+        ]
+        return next((status for status in (3, 1, 2) if status in said), 0)
+
+
+def _is_wrong(result: Result) -> bool:
+    return result.verdict in {"fail", "error", "absent"}
+
+
+def prove(
+    info: BackendInfo, cases: list[Case], out: Path, watch: Watch | None = None
+) -> Proof:
+    """Ask a backend for everything; its report is written to the folder `out`.
+
+    Raises:
+        FileError: The folder cannot be used.
+
+    """
+    folder = compute(cases, [info], out, jobs=1, timeout=TIMEOUT, watch=watch)
+    report = judge_and_write(folder)
+    relations = []
+    if any(result.verdict == "pass" for result in report.results):
+        relations = relate([info], cases, each=EACH, jobs=1)
+    dtypes = list(dict.fromkeys(case.dtype for case in cases if not info.gap(case)))
+    return Proof(report, relations, measure_backends([info], dtypes, SAMPLES))
