@@ -144,7 +144,7 @@ class Rounded:
             return product(x, w)
         up = 1 + 2 * (w.shape[0] + 2) * 2.0**-24
         narrow = product(x.astype(np.float32), w.astype(np.float32))
-        return np.multiply(narrow, up, dtype=np.float64)
+        return np.asarray(np.multiply(narrow, up, dtype=np.float64))
 
     def _relative(
         self, products: list[tuple[Bounded, Array]], terms: int, sums: int
@@ -164,11 +164,12 @@ class Rounded:
         own = np.abs(value)
         own += carried
         own *= self._both
-        error = own + carried
-        error += self._tiny
         if apart is None:
-            return Bounded(value, error)
+            own += carried
+            own += self._tiny
+            return Bounded(value, own)
         steady, sigma = apart
+        error = own + (carried + self._tiny)
         return Bounded(value, error, steady + self._tiny, sigma + own)
 
     def add(self, a: Bounded, b: Bounded) -> Bounded:

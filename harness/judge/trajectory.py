@@ -133,7 +133,10 @@ class _Pass(Generic[Value]):
         case = problem.case
         self._lengths = row_lengths(problem)
         self._order = processing_order(self._lengths, case.steps, which[1])
-        self._index = (np.arange(case.batch)[:, np.newaxis], self._order)
+        # By time to by order of processing, and back.
+        self._index: Any = (np.arange(case.batch)[:, np.newaxis], self._order)
+        if which[1] == "forward":
+            self._index = ...  # copies nothing
         self._valid = np.arange(case.steps) < self._lengths[:, np.newaxis]
         prefix = f"layer{which[0]}.{which[1]}."
         self._weights = {
@@ -193,8 +196,7 @@ class _Pass(Generic[Value]):
         final = {"h": ops.where(began, ops.take(h, last), self._start["h"])}
         if carry[0] is not None:
             final["c"] = carry[0]
-        valid = self._valid[..., np.newaxis]
-        outputs = ops.where(valid, h, self._zeros(case.batch, case.steps))
+        outputs = self._if(self._valid, h, self._zeros(case.batch, case.steps))
         return ops.take(outputs, self._index), final, pieces if not at_once else []
 
     def _piece(
@@ -230,11 +232,17 @@ class _Pass(Generic[Value]):
             taken = carried(ops, cell, now, start, weights, self._terms)
             before.append(start)
             after.append(taken)
-            c = ops.where(valid[:, s, np.newaxis], taken, c)
+            c = self._if(valid[:, s], taken, c)
             start = ops.past(c)
             if rebuilt is not None:
                 start = ops.nearer(ops.take(rebuilt, at), start)
         return ops.stack(before), ops.stack(after), (c, start)
+
+    def _if(self, valid: Array, taken: Value, otherwise: Value) -> Value:
+        """Take what steps give where they are valid, which mostly all are."""
+        if valid.all():
+            return taken
+        return self._ops.where(valid[..., np.newaxis], taken, otherwise)
 
     def _before(self, shown: Array) -> Array:
         """Give what a backend had before each step, `[B, T, R]`."""
