@@ -7,11 +7,16 @@ from numpy.typing import NDArray
 
 from harness.spec import Array
 
+_LARGEST = 709.0  # exp of more is none of float64
+
 
 def logistic(x: Array) -> Array:
-    """Logistic function, by the exponential of what is not positive: no overflow."""
-    small = np.exp(-np.abs(x))
-    return np.asarray(np.where(x >= 0, 1.0, small) / (1 + small))
+    """Logistic function; at what float64 has none of, the smallest that it has."""
+    least = np.maximum(x, -_LARGEST)
+    np.negative(least, out=least)
+    np.exp(least, out=least)
+    least += 1
+    return np.asarray(np.reciprocal(least, out=least))
 
 
 def product(x: Array, w: Array) -> Array:
@@ -98,6 +103,6 @@ class Float64:
         """Stack along axis 1, that of time."""
         return np.stack(values, axis=1)
 
-    def concatenate(self, values: list[Array]) -> Array:
-        """Join along the last axis."""
-        return np.concatenate(values, axis=-1)
+    def concatenate(self, values: list[Array], axis: int = -1) -> Array:
+        """Join along an axis."""
+        return np.concatenate(values, axis)

@@ -41,5 +41,13 @@ def unit(dtype: str) -> float:
 
 def steepest(distance: Array) -> Array:
     """Bound the slope of the logistic function at or beyond a distance from 0."""
-    small = np.exp(-np.maximum(distance.astype(np.float32), np.float32(0)))
-    return np.asarray(small / (1 + small) ** 2 * _UP + _LEAST)
+    small = distance.astype(np.float32)
+    np.maximum(small, np.float32(0), out=small)
+    np.negative(small, out=small)
+    np.exp(small, out=small)
+    whole = small + np.float32(1)
+    whole *= whole
+    small /= whole
+    small *= _UP
+    small += _LEAST
+    return small

@@ -69,10 +69,13 @@ def ratio(error: Array, bound: Array) -> Array:
 
     A bound that is none any more, having grown without limit, rejects nothing.
     """
-    bound = np.where(np.isnan(bound), np.inf, bound)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        ratio = np.where(error == 0, 0.0, np.abs(error) / bound)
-    return np.where(np.isnan(ratio), np.inf, ratio)
+        ratio = np.abs(error)
+        ratio /= bound
+    unsure = np.isnan(ratio)
+    if unsure.any():
+        ratio[unsure] = np.where(np.isfinite(error[unsure]), 0.0, np.inf)
+    return ratio
 
 
 class Held(NamedTuple):

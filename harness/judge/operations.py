@@ -92,6 +92,6 @@ class Operations(Protocol[Value]):
         """Stack along axis 1, that of time."""
         ...
 
-    def concatenate(self, values: list[Value]) -> Value:
-        """Join along the last axis."""
+    def concatenate(self, values: list[Value], axis: int = -1) -> Value:
+        """Join along an axis."""
         ...

@@ -95,14 +95,17 @@ class Rounded:
         value, magnitude, shown, carried = bias, added, added, 0 * added
         for x, w in products:
             made, size = product(x.value, w), np.abs(w)
-            value = value + made
             if self._inside != self._both:
                 shown = shown + np.abs(made)
+            made += value
+            value = made
             if x.error.any():
                 carried = carried + self._sizes(x.error, size)
-                magnitude = magnitude + self._sizes(np.abs(x.value) + x.error, size)
+                summed = self._sizes(np.abs(x.value) + x.error, size)
             else:
-                magnitude = magnitude + self._sizes(np.abs(x.value), size)
+                summed = self._sizes(np.abs(x.value), size)
+            summed += magnitude
+            magnitude = summed
         random = self._relative(products, terms, value.size) * magnitude
         error = random + (carried + terms * self._tiny)
         if self._inside != self._both:
@@ -141,7 +144,7 @@ class Rounded:
             return product(x, w)
         up = 1 + 2 * (w.shape[0] + 2) * 2.0**-24
         narrow = product(x.astype(np.float32), w.astype(np.float32))
-        return np.asarray(narrow * np.float64(up))
+        return np.asarray(np.multiply(narrow, up, dtype=np.float64))
 
     def _relative(
         self, products: list[tuple[Bounded, Array]], terms: int, sums: int
@@ -161,11 +164,12 @@ class Rounded:
         own = np.abs(value)
         own += carried
         own *= self._both
-        error = own + carried
-        error += self._tiny
         if apart is None:
-            return Bounded(value, error)
+            own += carried
+            own += self._tiny
+            return Bounded(value, own)
         steady, sigma = apart
+        error = own + (carried + self._tiny)
         return Bounded(value, error, steady + self._tiny, sigma + own)
 
     def add(self, a: Bounded, b: Bounded) -> Bounded:
@@ -224,17 +228,27 @@ class Rounded:
     def tanh(self, x: Bounded) -> Bounded:
         """Bound tanh: its steepest slope within the error, plus its own ulps."""
         value = np.tanh(x.value)
-        slope = 4 * steepest(2 * (np.abs(x.value) - x.error))
-        # No two numbers between -1 and 1 are farther apart than this.
-        carried = np.minimum(x.error * slope, 1.0 + np.abs(value))
+        distance = np.abs(x.value)
+        distance -= x.error
+        distance *= 2
+        slope = steepest(distance)
+        slope *= 4
+        carried = x.error * slope
+        if (carried > 1.0).any():
+            # No two numbers between -1 and 1 are farther apart than this.
+            np.minimum(carried, 1.0 + np.abs(value), out=carried)
         return self._function("tanh", value, carried, x, slope)
 
     def sigmoid(self, x: Bounded) -> Bounded:
         """Bound the logistic function in the same way."""
         value = logistic(x.value)
         # Not y (1 - y), of which float64 leaves nothing from 37 on.
-        slope = steepest(np.abs(x.value) - x.error)
-        carried = np.minimum(x.error * slope, np.maximum(value, 1.0 - value))
+        distance = np.abs(x.value)
+        distance -= x.error
+        slope = steepest(distance)
+        carried = x.error * slope
+        if (carried > 1 / 2).any():
+            np.minimum(carried, np.maximum(value, 1.0 - value), out=carried)
         return self._function("sigmoid", value, carried, x, slope)
 
     def _function(
@@ -266,8 +280,12 @@ class Rounded:
         """
         y = h / o.value
         tellable = np.abs(y) < _TELLABLE
-        c = np.arctanh(np.where(tellable, y, 0.0))
-        shown = self.mul(o, self.tanh(self.exactly(c)))
+        squashed = self.exactly(np.where(tellable, y, 0.0))
+        c = np.arctanh(squashed.value)
+        # What tanh(c) is, is known; c itself is exact, so that its slope is not asked.
+        one = np.ones((), np.float32)
+        tanh = self._function("tanh", squashed.value, squashed.error, squashed, one)
+        shown = self.mul(o, tanh)
         slope = o.value * (1 - y * y)
         # So near by, the slope of tanh changes by a factor of exp(2 _NEAR) at most.
         tellable &= (slope > 0) & (shown.error < _NEAR / 2 * slope)
@@ -296,9 +314,9 @@ class Rounded:
         """Stack along axis 1, that of time."""
         return together(lambda *parts: np.stack(parts, axis=1), *values)
 
-    def concatenate(self, values: list[Bounded]) -> Bounded:
-        """Join along the last axis."""
-        return together(lambda *parts: np.concatenate(parts, axis=-1), *values)
+    def concatenate(self, values: list[Bounded], axis: int = -1) -> Bounded:
+        """Join along an axis."""
+        return together(lambda *parts: np.concatenate(parts, axis), *values)
 
 
 def _equal_terms(products: list[tuple[Bounded, Array]]) -> NDArray[np.bool_]:

@@ -1,11 +1,13 @@
 """One exact step from every state that a backend returned, with what it may err by.
 
-Rows do not touch each other, so that they are taken in blocks, side by side: memory is
-linear in what a backend returned, and every processor has something to do.
+Rows do not touch each other, so that they are taken in blocks, side by side: every
+processor has something to do. Of steps so many are taken at once as a processor's cache
+holds; only where samples are wanted all of a row's are kept. So memory is linear in
+what a backend returned.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -19,11 +21,11 @@ from harness.judge.bounded import Bounded, together
 from harness.judge.rounded import Rounded
 from harness.judge.systematic import Samples, most_samples, sampled
 from harness.judge.trajectory import row_lengths, trajectory
-from harness.spec import CELLS, Array, Case, Problem
+from harness.spec import CELLS, Array, Problem
 
-_AT_ONCE = 2**18
-"""Values of one kind that are bounded at once: few enough for memory not to matter,
-and enough for going through c step by step not to."""
+_AT_ONCE = 2**17
+"""Values of one kind that are bounded at once: few enough for a cache to hold them, and
+enough for calls of NumPy, and for going through weights, not to matter."""
 _ROWS_AT_ONCE = 16
 
 
@@ -51,11 +53,8 @@ def stepwise(problem: Problem, outputs: Array, accuracy: Accuracy) -> Stepwise:
         accuracy: What it may err by.
 
     """
-    most, wanted = most_samples(problem.case), []
-    for rows in _blocks(problem.case):
-        wanted.append((rows, most))
-        most = max(most - int(row_lengths(problem)[rows].sum()), 0)
-    parts = _side_by_side(partial(_of_rows, problem, outputs, accuracy), wanted)
+    of_rows = partial(_of_rows, problem, outputs, accuracy)
+    parts = _side_by_side(of_rows, list(_blocks(problem)))
     return Stepwise(
         _joined([part.outputs for part in parts], axis=0),
         {
@@ -87,15 +86,23 @@ def _side_by_side(
         return list(pool.map(of_rows, all_rows))
 
 
-def _blocks(case: Case) -> list[slice]:
-    """Cut the batch into blocks of rows.
+def _blocks(problem: Problem) -> Iterator[_Wanted]:
+    """Cut the batch into blocks of rows: small ones, until there are enough samples.
 
-    Layers below the last are gone through step by step, which takes no longer for many
-    rows than for one.
+    What is left is cut into one for each processor. Layers below the last are gone
+    through step by step, which takes no longer for many rows than for one.
     """
+    case, lengths = problem.case, row_lengths(problem)
     fewest = 1 if case.layers == 1 else _ROWS_AT_ONCE
     rows = max(_AT_ONCE // (case.steps * case.units), fewest)
-    return [slice(start, start + rows) for start in range(0, case.batch, rows)]
+    most, start = most_samples(case), 0
+    while most and start < case.batch:
+        yield slice(start, start + rows), most
+        most = max(most - int(lengths[start : start + rows].sum()), 0)
+        start += rows
+    rows = max(-(-(case.batch - start) // (os.cpu_count() or 1)), fewest)
+    for first in range(start, case.batch, rows):
+        yield slice(first, first + rows), 0
 
 
 def _of_rows(
@@ -103,13 +110,15 @@ def _of_rows(
 ) -> Stepwise:
     rows, most = wanted
     part, seen = _rows_of(problem, rows), outputs[rows]
+    # All steps are kept where some of them are wanted.
+    many = None if most else max(_AT_ONCE // (part.case.batch * part.case.units), 1)
     with np.errstate(all="ignore"):  # a bound that is no number says so itself
-        exact = trajectory(Rounded(accuracy, apart=most > 0), part, observed=seen)
+        ops = Rounded(accuracy, apart=most > 0)
+        exact = trajectory(ops, part, observed=seen, at_once=many)
         lengths, size = row_lengths(part), part.case.recurrent_size
         samples = [
             sampled(steps, seen[..., k * size : (k + 1) * size], lengths, most)
             for k, steps in enumerate(exact.steps)
-            if most
         ]
         finals = {
             name: together(lambda *of: np.stack(of), *values)

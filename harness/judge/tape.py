@@ -217,12 +217,18 @@ class Tape:
         ]
         return self._node(ops.stack([v.value for v in values]), *parents)
 
-    def concatenate(self, values: list[Node]) -> Node:
-        """Join along the last axis."""
+    def concatenate(self, values: list[Node], axis: int = -1) -> Node:
+        """Join along an axis."""
         ops = self._ops
-        ends = np.cumsum([v.shape[-1] for v in values])
+        before = (slice(None),) * (axis % len(values[0].shape))
+        ends = np.cumsum([v.shape[axis] for v in values])
         parents = [
-            (v, lambda g, part=slice(end - v.shape[-1], end): ops.take(g, (..., part)))
+            (
+                v,
+                lambda g, part=slice(end - v.shape[axis], end): ops.take(
+                    g, (*before, part)
+                ),
+            )
             for v, end in zip(values, ends, strict=True)
         ]
-        return self._node(ops.concatenate([v.value for v in values]), *parents)
+        return self._node(ops.concatenate([v.value for v in values], axis), *parents)

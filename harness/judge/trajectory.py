@@ -5,7 +5,7 @@ step before gave, but what the backend returned: each step then stands for itsel
 all are taken at once.
 """
 
-from typing import Generic, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class Trajectory(NamedTuple, Generic[Value]):
     finals: dict[str, list[Value]]
     """State → one value `[B, R]` or `[B, H]` for each layer and direction."""
     steps: tuple[Steps[Value], ...] = ()
-    """Of each direction of the last layer, if that was observed."""
+    """Of each direction of the last layer, if all its steps were observed at once."""
 
 
 def trajectory(
@@ -56,6 +56,7 @@ def trajectory(
     terms: Terms = AS_PUBLISHED,
     *,
     one_by_one: bool = False,
+    at_once: int | None = None,
 ) -> Trajectory[Value]:
     """Go through a problem.
 
@@ -65,6 +66,8 @@ def trajectory(
         observed: Outputs of a backend, `[B, T, R * directions]`, float64.
         terms: Terms of the equations.
         one_by_one: Whether observed steps follow one another too, for what flows back.
+        at_once: How many observed steps are taken at once, so that what is computed of
+            them stays in a processor's cache; None: all of them.
 
     """
     case = problem.case
@@ -83,8 +86,8 @@ def trajectory(
                 if one_by_one:
                     made, final = this.followed(x, seen)
                 else:
-                    made, final, taken = this.observed(x, seen)
-                    steps.append(taken)
+                    made, final, taken = this.observed(x, seen, at_once)
+                    steps += taken
             outputs.append(made)
             for state, value in final.items():
                 finals[state].append(value)
@@ -112,6 +115,10 @@ def processing_order(lengths: Array, steps: int, direction: str) -> NDArray[np.i
     return np.where(forward <= last, last - forward, forward)
 
 
+_Carry = tuple[Any, Any]
+"""c after the steps so far, and what the next starts from; None without a c."""
+
+
 class _Pass(Generic[Value]):
     """One direction of one layer: outputs `[B, T, R]` by time, and final states."""
 
@@ -126,7 +133,10 @@ class _Pass(Generic[Value]):
         case = problem.case
         self._lengths = row_lengths(problem)
         self._order = processing_order(self._lengths, case.steps, which[1])
-        self._index = (np.arange(case.batch)[:, np.newaxis], self._order)
+        # By time to by order of processing, and back.
+        self._index: Any = (np.arange(case.batch)[:, np.newaxis], self._order)
+        if which[1] == "forward":
+            self._index = ...  # copies nothing
         self._valid = np.arange(case.steps) < self._lengths[:, np.newaxis]
         prefix = f"layer{which[0]}.{which[1]}."
         self._weights = {
@@ -151,7 +161,7 @@ class _Pass(Generic[Value]):
 
         """
         ops, case, state = self._ops, self._case, self._start
-        before = None if seen is None else self._before(seen)
+        before = None if seen is None else self._before(seen[self._index])
         steps = ops.take(x, self._index)
         zeros = self._zeros(case.batch)
         outputs = []
@@ -167,57 +177,77 @@ class _Pass(Generic[Value]):
         return ops.take(ops.stack(outputs), self._index), state
 
     def observed(
-        self, x: Value, seen: Array
-    ) -> tuple[Value, State[Value], Steps[Value]]:
-        """Take all steps at once, each from where a backend was before it."""
-        ops, case, weights = self._ops, self._case, self._weights
-        steps = ops.take(x, self._index)
-        before = {"h": ops.seen(self._before(seen), None)}
-        early = EQUATIONS[case.cell].early(
-            ops, steps, before["h"], weights, self._terms
-        )
-        after, final = None, dict(self._start)
-        if "c" in final:
-            before["c"], after, final["c"] = self._carried(early, seen[self._index])
-        late = Late(before, after, weights)
-        h = returned(ops, case.cell, early, late, self._terms)
-        at = np.arange(case.batch), np.maximum(self._lengths - 1, 0)
+        self, x: Value, seen: Array, at_once: int | None
+    ) -> tuple[Value, State[Value], list[Steps[Value]]]:
+        """Take many steps at once, each from where a backend was before it."""
+        ops, case = self._ops, self._case
+        ordered, shown = ops.take(x, self._index), seen[self._index]
+        states = ops.seen(self._before(shown), None)
+        pieces, carry = [], (self._start.get("c"), self._start.get("c"))
+        many = at_once or case.steps
+        for first in range(0, case.steps, many):
+            at = slice(None), slice(first, first + many)
+            now = ops.take(ordered, at), ops.take(states, at), shown[at]
+            piece, carry = self._piece(now, self._valid[at], carry)
+            pieces.append(piece)
+        h = ops.concatenate([piece.h for piece in pieces], axis=1)
+        last = np.arange(case.batch), np.maximum(self._lengths - 1, 0)
         began = (self._lengths > 0)[:, np.newaxis]
-        final["h"] = ops.where(began, ops.take(h, at), self._start["h"])
-        valid = self._valid[..., np.newaxis]
-        outputs = ops.where(valid, h, self._zeros(case.batch, case.steps))
-        taken = Steps(steps, before, h, weights, self._order)
-        return ops.take(outputs, self._index), final, taken
+        final = {"h": ops.where(began, ops.take(h, last), self._start["h"])}
+        if carry[0] is not None:
+            final["c"] = carry[0]
+        outputs = self._if(self._valid, h, self._zeros(case.batch, case.steps))
+        return ops.take(outputs, self._index), final, pieces if not at_once else []
 
-    def _carried(self, early: State[Value], h: Array) -> tuple[Value, Value, Value]:
+    def _piece(
+        self, now: tuple[Value, Value, Array], valid: Array, carry: _Carry
+    ) -> tuple[Steps[Value], _Carry]:
+        """Take some steps at once, from x, the h before them and the h returned."""
+        ops, cell, terms = self._ops, self._case.cell, self._terms
+        x, h, shown = now
+        early = EQUATIONS[cell].early(ops, x, h, self._weights, terms)
+        before, after = {"h": h}, None
+        if "c" in self._start:
+            before["c"], after, carry = self._carried(early, shown, valid, carry)
+        late = Late(before, after, self._weights)
+        made = returned(ops, cell, early, late, terms)
+        return Steps(x, before, made, self._weights, self._order), carry
+
+    def _carried(
+        self, early: State[Value], h: Array, valid: Array, carry: _Carry
+    ) -> tuple[Value, Value, _Carry]:
         """Go through c step by step: before and after each, and at the end.
 
         Where what a backend returned tells c more exactly than the steps before it do,
         that is what the next step starts from. Peepholes and projections hide it.
         """
-        ops, c = self._ops, self._start["c"]
+        ops, cell, weights = self._ops, self._case.cell, self._weights
         rebuilt = None
-        if self._case.cell == "lstm" and self._terms is AS_PUBLISHED:
+        if cell == "lstm" and self._terms is AS_PUBLISHED:
             rebuilt = ops.rebuilt(early["o"], h)
-        start, before, after = c, [], []
-        for s in range(self._case.steps):
+        (c, start), before, after = carry, [], []
+        for s in range(h.shape[1]):
             at = (slice(None), s)
             now = {name: ops.take(early[name], at) for name in "ifg"}
-            taken = carried(
-                ops, self._case.cell, now, start, self._weights, self._terms
-            )
+            taken = carried(ops, cell, now, start, weights, self._terms)
             before.append(start)
             after.append(taken)
-            c = ops.where(self._valid[:, s, np.newaxis], taken, c)
+            c = self._if(valid[:, s], taken, c)
             start = ops.past(c)
             if rebuilt is not None:
                 start = ops.nearer(ops.take(rebuilt, at), start)
-        return ops.stack(before), ops.stack(after), c
+        return ops.stack(before), ops.stack(after), (c, start)
 
-    def _before(self, seen: Array) -> Array:
+    def _if(self, valid: Array, taken: Value, otherwise: Value) -> Value:
+        """Take what steps give where they are valid, which mostly all are."""
+        if valid.all():
+            return taken
+        return self._ops.where(valid[..., np.newaxis], taken, otherwise)
+
+    def _before(self, shown: Array) -> Array:
         """Give what a backend had before each step, `[B, T, R]`."""
         start = self._initial["h"].astype(np.float64)[:, np.newaxis]
-        return np.concatenate([start, seen[self._index][:, :-1]], axis=1)
+        return np.concatenate([start, shown[:, :-1]], axis=1)
 
     def _zeros(self, *axes: int) -> Value:
         return self._ops.exactly(np.zeros((*axes, self._case.recurrent_size)))

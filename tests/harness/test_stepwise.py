@@ -30,17 +30,25 @@ def parts(found: Stepwise) -> dict[str, Bounded]:
     return {"outputs": found.outputs, **found.finals}
 
 
+@pytest.mark.parametrize("samples", [20, 10**6], ids=["of some", "of all"])
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_blocks_of_rows_give_what_all_rows_give(
-    cell: str, options: str, monkeypatch: pytest.MonkeyPatch
+def test_blocks_of_rows_and_of_steps_give_what_all_give(
+    cell: str, options: str, samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem, outputs = built(cell, options)
     whole = stepwise(problem, outputs, ACCURACY)
+    monkeypatch.setattr(module, "most_samples", lambda _case: samples)
     monkeypatch.setattr(module, "_AT_ONCE", 2 * 9 * 5)
     monkeypatch.setattr(module, "_ROWS_AT_ONCE", 1)
-    assert len(module._blocks(problem.case)) == 4
-    cut = parts(stepwise(problem, outputs, ACCURACY))
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    blocks = list(module._blocks(problem))
+    wanted = [rows.stop - rows.start for rows, most in blocks if most]
+    assert set(wanted) == {2}
+    assert (len(wanted) == len(blocks) == 4) == (samples > 7 * 9)
+    found = stepwise(problem, outputs, ACCURACY)
+    assert sum(len(of.x) for of in found.samples) <= 2 * samples
+    cut = parts(found)
     for name, of in parts(whole).items():
         assert cut[name].value == pytest.approx(of.value, rel=1e-13, abs=1e-15), name
         # One product of more sums is a little less certain to be within its bound.
