@@ -77,7 +77,7 @@ class RunFolder:
             for name in ("problems", "outcomes", "logs"):
                 shutil.rmtree(self.path / name, ignore_errors=True)
                 (self.path / name).mkdir()
-            for name in ("report.json", "report.md", "results.csv"):
+            for name in ("report.json", "report.md", "results.csv", "junit.xml"):
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise FileError(f"cannot write to {self.path}: {error.strerror}") from None

@@ -6,6 +6,7 @@ one answer, whose first item says what it is.
 
 import importlib
 import os
+import platform
 import signal
 import sys
 import time
@@ -83,6 +84,7 @@ class _Adapter:
                 versions=self._backend.versions(),
                 settings=self._backend.settings(),
                 interpreter=sys.executable,
+                python=platform.python_version(),
             )
         )
 

@@ -3,37 +3,15 @@
 import csv
 import io
 import re
-from typing import Any
 
 import pytest
 
-from harness.results import (
-    BackendRecord,
-    Environment,
-    Report,
-    Result,
-    summarize,
-)
+from harness.results import BackendRecord, Result
 from reports.markdown import to_markdown
 from reports.write import to_csv
+from support import report_of
 
 EVIL = "<script>alert(1)</script> | `x` | \n\n# head\r\n- [a](b) *b* &lt; \\| _c_"
-
-
-def report_of(*results: Result, **changes: Any) -> Report:
-    environment = Environment("1", "3", "p", "c", 1, None, "now")
-    return Report(
-        **{
-            "schema": "rnn-parity.report/1",
-            "environment": environment,
-            "backends": {},
-            "results": list(results),
-            "pairs": [],
-            "odd_one_out": {},
-            "summary": summarize(list(results)),
-            **changes,
-        }
-    )
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n="])
