@@ -25,9 +25,18 @@ def run(
         str,
         typer.Option(
             metavar="A,B,…",
-            help=f"Backends, with settings as in torch+threads=1; {NONE_NAMED}",
+            help="Backends, with settings as in torch+threads=1, or a second copy "
+            f"as in jax#old; {NONE_NAMED}",
         ),
     ] = "",
+    python: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PATH",
+            help="Another Python for one backend's worker, as in "
+            "jax#old=/venvs/old/bin/python; may be given again.",
+        ),
+    ] = None,
     variants: Annotated[
         str, typer.Option(metavar="A,B,…", help="Keep only these variants.")
     ] = "",
@@ -57,7 +66,7 @@ def run(
     selected = catalogue.select(
         split(cases, "--cases", "notebook"), split(variants), split(dtypes)
     )
-    infos = select_backends(split(backends))
+    infos = select_backends(split(backends), python or ())
     check_timeout(timeout)
     jobs = jobs or default_jobs()
     try:
