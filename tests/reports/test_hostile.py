@@ -28,6 +28,7 @@ from reports.markdown import to_markdown
 from reports.moved import Moved, Numbers, moved
 from reports.moved_views import to_html
 from reports.moved_views import to_markdown as moved_to_markdown
+from reports.view import ReportView
 from reports.write import to_csv
 from support import report_of
 
@@ -124,6 +125,14 @@ def test_in_the_html_of_what_moved_they_are_text(words: str) -> None:
     assert found.tags == tame.tags
     assert "alert(1)" not in html or "alert(1)" in found.text
     assert_no_controls(html)
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_in_a_notebook_they_are_text(words: str) -> None:
+    view, tame = ReportView(hostile(words)), ReportView(hostile("tame"))
+    assert tags_of(view._repr_html_()).tags == tags_of(tame._repr_html_()).tags
+    assert_no_controls(view._repr_html_())
+    assert_no_controls(repr(view))
 
 
 @pytest.mark.parametrize("words", HOSTILE)
