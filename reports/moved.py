@@ -202,18 +202,15 @@ def _one_sided(
 ) -> Iterator[OneSided]:
     """Give cases and backends that the other side lacks; each result counts once."""
     cases, backends = other
-    backends_here = {r.backend: [r] for r in results if r.backend not in backends}
-    for backend in backends_here:
-        of = [r for r in results if r.backend == backend]
-        yield OneSided("backend", backend, len(of), _passed(of))
-    rest = [r for r in results if r.backend in backends and r.case not in cases]
-    for case in dict.fromkeys(r.case for r in rest):
-        of = [r for r in rest if r.case == case]
-        yield OneSided("case", case, len(of), _passed(of))
-
-
-def _passed(results: list[Result]) -> int:
-    return sum(r.verdict == "pass" for r in results)
+    of: dict[tuple[Literal["backend", "case"], str], list[bool]] = {}
+    for result in results:
+        passed = result.verdict == "pass"
+        if result.backend not in backends:
+            of.setdefault(("backend", result.backend), []).append(passed)
+        elif result.case not in cases:
+            of.setdefault(("case", result.case), []).append(passed)
+    for (what, name), passes in sorted(of.items()):
+        yield OneSided(what, name, len(passes), sum(passes))
 
 
 def _kind(was: State, now: State) -> Kind | None:

@@ -99,8 +99,10 @@ def worst(numbers: Numbers) -> str:
     said = f"{name}: {figures.mismatched} of {figures.total} elements"
     if figures.max_abs is not None:
         said += f", by up to {figures.max_abs:.2g}"
+    if figures.worst_at is not None:
+        said += f" at {figures.worst_at}"
     if figures.max_ulp is not None:
-        said += f", {figures.max_ulp:.3g} ulp"
+        said += f", by up to {figures.max_ulp:.4g} ulp"
     if figures.nonfinite:
         said += f"; {figures.nonfinite} are no numbers"
-    return said + (f" at {figures.worst_at}" if figures.worst_at else "")
+    return said

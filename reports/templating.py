@@ -4,11 +4,15 @@ In HTML Jinja2 escapes all of it; Markdown has no such switch, and its templates
 `text` or `code` of everything that is not ours.
 """
 
+import re
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.errors import clean
 
 _MARKDOWN_SIGNS = "\\`*_[]<>|#~$"
+_LIST_MARK = re.compile(r"^(\d*)([-+=.)])")
+"""What begins a list or underlines a heading at the start of a line."""
 
 
 def environment(*, html: bool) -> Environment:
@@ -41,4 +45,5 @@ def escape(text: str) -> str:
     text = one_line(text)
     for character in _MARKDOWN_SIGNS:
         text = text.replace(character, f"\\{character}")
+    text = _LIST_MARK.sub(r"\1\\\2", text)
     return text.replace("&", "&amp;")
