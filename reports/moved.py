@@ -137,6 +137,10 @@ class Moved(_Record, frozen=True):
         return 1 if self.regressions or self.lost else 0
 
 
+_States = dict[tuple[str, str], State]
+"""By case and backend."""
+
+
 def moved(
     old: Report,
     new: Report,
@@ -157,17 +161,8 @@ def moved(
 
     """
     before, after = _states(old), _states(new)
-    cases, backends = _names(new)
-    removed = list(_one_sided(old.results, _names(new)))
-    added = list(_one_sided(new.results, _names(old)))
-    changes, common = [], 0
-    for key, was in before.items():
-        if key[0] not in cases or key[1] not in backends:
-            continue  # said once for the whole case or backend
-        common += key in after
-        now = after.get(key, State("missing"))
-        if kind := _kind(was, now):
-            changes.append(Change(kind, *key, was, now))
+    changes = sorted(_changes(before, after), key=_seriousness)
+    common = len(before.keys() & after.keys())
     return Moved(
         schema="rnn-parity.moved/1",
         old=names[0],
@@ -175,15 +170,25 @@ def moved(
         started=(old.environment.started, new.environment.started),
         common=common,
         unchanged=common - sum(c.new.verdict != "missing" for c in changes),
-        changes=sorted(changes, key=_seriousness),
-        removed=removed,
-        added=added,
+        changes=changes,
+        removed=list(_one_sided(old.results, _names(after))),
+        added=list(_one_sided(new.results, _names(before))),
         differences=list(_differences(old, new)),
         numbers=sorted(numbers or [], key=_distance),
     )
 
 
-def _states(report: Report) -> dict[tuple[str, str], State]:
+def _changes(before: _States, after: _States) -> Iterator[Change]:
+    cases, backends = _names(after)
+    for key, was in before.items():
+        if key[0] not in cases or key[1] not in backends:
+            continue  # said once for the whole case or backend
+        now = after.get(key, State("missing"))
+        if kind := _kind(was, now):
+            yield Change(kind, *key, was, now)
+
+
+def _states(report: Report) -> _States:
     return {
         (r.case, r.backend): State(
             r.verdict, r.headroom, r.explanations, r.detail, r.reproduce
@@ -192,9 +197,8 @@ def _states(report: Report) -> dict[tuple[str, str], State]:
     }
 
 
-def _names(report: Report) -> tuple[set[str], set[str]]:
-    results = report.results
-    return {r.case for r in results}, {r.backend for r in results}
+def _names(states: _States) -> tuple[set[str], set[str]]:
+    return {case for case, _ in states}, {backend for _, backend in states}
 
 
 def _one_sided(
