@@ -97,7 +97,8 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
     """`torch`; a mode follows a colon, a device an at sign: `jax:eager`, `jax@cuda`;
-    settings other than the usual follow a plus sign each: `torch@cuda+tf32=on`."""
+    settings other than the usual follow a plus sign each, and a label of whoever wants
+    a second copy comes last: `torch@cuda+tf32=on`, `jax#old`."""
     adapter: str
     """`module:Class` of the adapter, imported in the worker only."""
     requires: dict[str, str]
@@ -122,6 +123,8 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on_request: str = ""
     """Why it runs only if it is named; nothing if it always does."""
     gaps: tuple[Gap, ...] = ()
+    interpreter: str = ""
+    """Path of another Python that its worker is started with; nothing: of this one."""
 
     def accuracy(self, case: Case) -> Accuracy:
         """Give what the backend may err by in a case.

@@ -30,6 +30,9 @@ from harness.results import (
 )
 from harness.spec import Array, Case, Problem
 
+VIEWS = ("report.json", "report.html", "report.md", "results.csv", "junit.xml")
+"""What a judged run leaves for readers."""
+
 _PUBLISHED = "published."
 
 
@@ -77,7 +80,7 @@ class RunFolder:
             for name in ("problems", "outcomes", "logs"):
                 shutil.rmtree(self.path / name, ignore_errors=True)
                 (self.path / name).mkdir()
-            for name in ("report.json", "report.html", "report.md", "results.csv"):
+            for name in VIEWS:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise FileError(f"cannot write to {self.path}: {error.strerror}") from None

@@ -130,6 +130,9 @@ class BackendRecord(_Record, frozen=True):
     versions: dict[str, str] = {}
     settings: dict[str, Scalar] = {}
     interpreter: str = ""
+    """Path of the Python it ran under, in a process of its own."""
+    python: str = ""
+    """Version of that Python."""
 
 
 class Environment(_Record, frozen=True):

@@ -1,6 +1,11 @@
-"""Views of report.json: each writer reads the results model and nothing else."""
+"""Views of report.json: each writer reads the results model and nothing else.
+
+In Python `read_report` gives a frame to compute with, `view_report` a view to look at.
+"""
 
 from typing import TYPE_CHECKING
+
+from reports.view import view_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,4 +29,4 @@ def read_report(path: "Path | str") -> "pd.DataFrame":
     return to_frame(path)
 
 
-__all__ = ["read_report"]
+__all__ = ["read_report", "view_report"]

@@ -1,53 +1,47 @@
-"""The report as Markdown, short enough for a pull request."""
+"""The report as Markdown, short enough for a pull request whatever the run's size.
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+GitHub takes 65,536 characters in a comment and 1 MiB in a step summary.
+"""
 
-from harness.results import Report, Result
+from harness.results import Report
+from reports.matrix import MOST_CASES, Row, backends, by_case, by_cell
+from reports.templating import environment, escape
 
-_MARKS = {"pass": "✓", "fail": "✗", "gap": "gap", "error": "error", "absent": "absent"}
-_MOST_FAILURES = 20
+_MOST_ITEMS = 20
+_MOST_CHARACTERS = 30_000
+"""Of the folded rows: what does not fit is in report.json."""
 
 
 def to_markdown(report: Report) -> str:
-    """Render headline, matrix of headrooms, failures and environment."""
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - Markdown: `text` below escapes for it
-    )
-    environment.filters["text"] = escape
-    environment.filters["code"] = code
-    by_case: dict[str, dict[str, Result]] = {}
-    for result in report.results:
-        by_case.setdefault(result.case, {})[result.backend] = result
-    backends = list(dict.fromkeys(result.backend for result in report.results))
+    """Render headline, failures, matrix of headrooms and environment."""
+    rows = by_case(report)
+    many = len(rows) > MOST_CASES
     troubled = [r for r in report.results if r.verdict in {"fail", "error"}]
-    return environment.get_template("report.md.jinja").render(
-        report=report,
-        backends=backends,
-        by_case=by_case,
-        cell=_cell,
-        troubled=troubled[:_MOST_FAILURES],
-        left_out=max(len(troubled) - _MOST_FAILURES, 0),
-        weak=list(dict.fromkeys(note for r in report.results for note in r.weak)),
+    return (
+        environment(html=False)
+        .get_template("report.md.jinja")
+        .render(
+            report=report,
+            backends=backends(report),
+            summed=by_cell(report) if many else [],
+            rows=_fitting(rows) if many else rows,
+            cases=len(rows),
+            many=many,
+            troubled=troubled[:_MOST_ITEMS],
+            left_out=max(len(troubled) - _MOST_ITEMS, 0),
+            odd=list(report.odd_one_out.items()),
+            weak=list(dict.fromkeys(note for r in report.results for note in r.weak)),
+            most=_MOST_ITEMS,
+        )
     )
 
 
-def _cell(result: Result) -> str:
-    if result.verdict in {"pass", "fail"} and result.headroom is not None:
-        return f"{_MARKS[result.verdict]} {result.headroom:.3g}"
-    return _MARKS[result.verdict]
-
-
-def code(text: str) -> str:
-    """Set text as code, on one line; a code span cannot hold its own delimiter."""
-    return f"`{' '.join(text.replace('`', '').split())}`"
-
-
-def escape(text: str) -> str:
-    """Keep text from being read as Markdown or HTML, on one line."""
-    for character in "\\`*_[]<>|#":
-        text = text.replace(character, f"\\{character}")
-    return " ".join(text.replace("&", "&amp;").split())
+def _fitting(rows: list[Row]) -> list[Row]:
+    """Give the first rows, as many as there is space for."""
+    space, found = _MOST_CHARACTERS, []
+    for row in rows:
+        space -= len(escape(row.name)) + sum(len(cell.text) + 3 for cell in row.cells)
+        if space < 0:
+            break
+        found.append(row)
+    return found

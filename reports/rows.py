@@ -41,6 +41,30 @@ COLUMNS = (
     "seconds",
 )
 
+TEXTS = (
+    "case",
+    "backend",
+    "verdict",
+    "peers_failing",
+    "first_bad.direction",
+    "first_bad.gate",
+    "odd_one_out",
+    "explanations",
+    "weak",
+    "smallest_changes",
+    "detail",
+    "reproduce",
+)
+"""Columns of words; the others but `REALS` are counts."""
+
+_MEASURES = ("max_abs", "max_rel", "max_ulp", "rms")
+REALS = (
+    "headroom",
+    "seconds",
+    "published.max_abs",
+    *(f"{array}.{measure}" for array in ARRAYS for measure in _MEASURES),
+)
+
 
 def rows(report: Report) -> list[tuple[Cell, ...]]:
     """Give one row for each case and backend, in the order of `COLUMNS`."""

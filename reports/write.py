@@ -3,13 +3,16 @@
 import csv
 import io
 
+from harness.errors import clean
 from harness.folder import RunFolder
 from harness.results import Report, encode
 from reports.html import to_html
+from reports.junit import to_junit
 from reports.markdown import to_markdown
 from reports.rows import COLUMNS, rows
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_WHITE = "\t\r\n"
 
 
 def write_views(report: Report, folder: RunFolder) -> None:
@@ -18,10 +21,15 @@ def write_views(report: Report, folder: RunFolder) -> None:
     folder.write("report.html", to_html(report).encode())
     folder.write("report.md", to_markdown(report).encode())
     folder.write("results.csv", to_csv(report).encode())
+    folder.write("junit.xml", to_junit(report))
 
 
 def to_csv(report: Report) -> str:
-    """Write the rows as CSV; text that a spreadsheet would compute is quoted."""
+    """Write the rows as CSV.
+
+    Text that a spreadsheet would compute is quoted, and control characters are
+    replaced: Parquet is what keeps every character.
+    """
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
@@ -30,6 +38,7 @@ def to_csv(report: Report) -> str:
 
 
 def _inert(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA_SIGNS):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    quoted = f"'{value}" if value.startswith(_FORMULA_SIGNS) else value
+    return "".join(c if c in _WHITE else clean(c) for c in quoted)

@@ -1,5 +1,7 @@
 """Helpers of tests that are no fixtures."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from harness.backend import Accuracy, BackendInfo
 from harness.folder import Entry, RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
-from harness.results import Result
+from harness.results import Environment, Report, Result, summarize
 from harness.run.process import Worker
 from harness.run.registry import absence, known_backends, select_backends
 from harness.spec import CELLS, Array, Case, Outcome, Problem
@@ -63,6 +65,23 @@ def assert_as_stated(
     assert figure, "every way to compute it is a declared gap"
     said = stated(info, function, dtype)
     assert held(figure, said, dtype) == "kept", (figure, said)
+
+
+def report_of(*results: Result, **changes: Any) -> Report:
+    """Give a report of results alone."""
+    environment = Environment("1", "3", "p", "c", 1, None, "now")
+    return Report(
+        **{
+            "schema": "rnn-parity.report/1",
+            "environment": environment,
+            "backends": {},
+            "results": list(results),
+            "pairs": [],
+            "odd_one_out": {},
+            "summary": summarize(list(results)),
+            **changes,
+        }
+    )
 
 
 def full_name(problem: Problem, name: str) -> str:

@@ -1,11 +1,12 @@
 """What commands share: options, lists of names, how a run ends."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import UsageError
+from harness.errors import FileError, UsageError
 
 if TYPE_CHECKING:
     from harness.results import Report
@@ -32,11 +33,40 @@ def split(names: str, option: str = "", example: str = "") -> list[str]:
     return found
 
 
+def no_file(out: Path | None, forms: str) -> None:
+    """See that no file was named for what is only shown.
+
+    Raises:
+        UsageError: One was.
+
+    """
+    if out:
+        raise UsageError(f"--out {out} needs --format {forms}: a table is only shown")
+
+
+def write_out(data: bytes, out: Path | None) -> None:
+    """Write a view into a file, or print it.
+
+    Raises:
+        FileError: The file cannot be written.
+
+    """
+    if not out:
+        sys.stdout.write(data.decode())
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(data)
+    except OSError as error:
+        raise FileError(f"cannot write {out}: {error.strerror}") from None
+
+
 def finish(document: "Report", out: Path) -> None:
     """Show a report and exit with its status."""
     from harness.screen.common import console
     from harness.screen.report import show_report
 
-    files = f"{out / 'report.html'} (also report.json, report.md, results.csv)"
+    others = "report.json, report.md, results.csv, junit.xml"
+    files = f"{out / 'report.html'} (also {others})"
     show_report(console(), document, files)
     raise typer.Exit(document.exit_status)

@@ -2,11 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from harness.cli.options import NONE_NAMED, Cases, Jobs, finish, split
+from harness.cli.options import (
+    NONE_NAMED,
+    Cases,
+    Jobs,
+    finish,
+    no_file,
+    split,
+    write_out,
+)
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
@@ -17,9 +25,18 @@ def run(
         str,
         typer.Option(
             metavar="A,B,…",
-            help=f"Backends, with settings as in torch+threads=1; {NONE_NAMED}",
+            help="Backends, with settings as in torch+threads=1, or a second copy "
+            f"as in jax#old; {NONE_NAMED}",
         ),
     ] = "",
+    python: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PATH",
+            help="Another Python for one backend's worker, as in "
+            "jax#old=/venvs/old/bin/python; may be given again.",
+        ),
+    ] = None,
     variants: Annotated[
         str, typer.Option(metavar="A,B,…", help="Keep only these variants.")
     ] = "",
@@ -50,7 +67,7 @@ def run(
     selected = catalogue.select(
         split(cases, "--cases", "notebook"), split(variants), split(dtypes)
     )
-    infos = select_backends(split(backends))
+    infos = select_backends(split(backends), python or ())
     check_timeout(timeout)
     jobs = jobs or default_jobs()
     totals = {info.name: len(selected) for info in infos}
@@ -72,12 +89,44 @@ def run(
 
 
 def compare(
-    folder: Annotated[Path, typer.Argument(help="Folder of a saved run.")],
+    old: Annotated[
+        Path, typer.Argument(help="Folder of a saved run; with NEW, or its report.")
+    ],
+    new: Annotated[
+        Path | None,
+        typer.Argument(help="A later run's folder or report: say what moved."),
+    ] = None,
+    between: Annotated[
+        str,
+        typer.Option(metavar="A,B", help="Say what moved from backend A to B of OLD."),
+    ] = "",
+    form: Annotated[
+        Literal["table", "markdown", "html", "json"],
+        typer.Option("--format", help="How to say what moved."),
+    ] = "table",
+    out: Annotated[
+        Path | None, typer.Option(help="File to write that to, not to print it.")
+    ] = None,
     jobs: Annotated[
-        int, typer.Option(min=0, help="Processes at a time; 0: one a processor.")
+        int, typer.Option(min=0, help="Processes that judge; 0: one a processor.")
     ] = 0,
 ) -> None:
-    """Judge saved outcomes again; needs no framework."""
+    """Judge a saved run again, or say what moved: OLD NEW, or OLD --between A,B.
+
+    Needs no framework. Exit status: that of a run; of what moved 0 nothing regressed,
+    1 a regression, 2 wrong usage or nothing in common.
+    """
+    from harness.errors import UsageError
+
+    if new or between:
+        if jobs:
+            raise UsageError("--jobs is for judging one run again; leave it out here")
+        _say_what_moved(old, new, between, form, out)
+    if form != "table" or out:
+        raise UsageError(
+            "--format and --out are for what moved; give two runs, OLD NEW, or print "
+            f"this one: rnn-parity report {old} --format {form}"
+        )
     from harness.folder import RunFolder
     from harness.run.engine import default_jobs
     from harness.screen.common import console
@@ -85,30 +134,71 @@ def compare(
     from harness.session import judge_and_write
 
     with RunProgress(console(stderr=True), {}) as progress:
-        run = RunFolder(folder)
+        run = RunFolder(old)
         report = judge_and_write(run, jobs or default_jobs(), progress)
-    finish(report, folder)
+    finish(report, old)
+
+
+def _say_what_moved(
+    old: Path, new: Path | None, between: str, form: str, out: Path | None
+) -> NoReturn:
+    from harness.errors import UsageError
+    from harness.results import encode
+    from harness.screen.common import console
+    from harness.screen.moved import show_moved
+    from harness.upgrade import between_backends, between_runs
+    from reports.moved_views import to_html, to_markdown
+
+    names = split(between)
+    if between and (new or len(names) != len(("A", "B"))):
+        raise UsageError(
+            f"--between {between} needs one run and two backends of it, as in: "
+            "rnn-parity compare parity-report --between jax#old,jax"
+        )
+    moved = between_runs(old, new) if new else between_backends(old, *names)
+    views = {"markdown": to_markdown, "html": to_html}
+    if form == "table":
+        no_file(out, "markdown, html or json")
+        show_moved(console(), moved)
+    else:
+        text = views[form](moved) if form in views else encode(moved).decode()
+        write_out(text.encode(), out)
+    raise typer.Exit(moved.exit_status)
 
 
 def report(
     path: Annotated[Path, typer.Argument(help="A report.json, or its folder.")],
     form: Annotated[
-        Literal["table", "html", "markdown", "csv", "json"],
+        Literal["table", "html", "markdown", "csv", "json", "junit", "parquet"],
         typer.Option("--format", help="What to print."),
     ] = "table",
+    out: Annotated[
+        Path | None, typer.Option(help="File to write it to; Parquet needs one.")
+    ] = None,
 ) -> None:
     """Print a report again, in another form."""
+    from harness.errors import UsageError
     from harness.results import encode, read_report_document
     from harness.screen.common import console
     from harness.screen.report import show_report
     from reports.html import to_html
+    from reports.junit import to_junit
     from reports.markdown import to_markdown
     from reports.write import to_csv
 
+    if form == "parquet":
+        from reports.table import to_parquet
+
+        if not out:
+            raise UsageError("Parquet is binary; name a file: --out results.parquet")
+        write_out(to_parquet(path), out)
+        return
     document = read_report_document(path)
     if form == "table":
+        no_file(out, "html, markdown, csv, json, junit or parquet")
         show_report(console(), document, str(path))
-    else:
-        views = {"html": to_html, "markdown": to_markdown, "csv": to_csv}
-        text = views[form](document) if form in views else encode(document).decode()
-        sys.stdout.write(text)
+        return
+    views = {"json": encode, "junit": to_junit}
+    texts = {"html": to_html, "markdown": to_markdown, "csv": to_csv}
+    data = texts[form](document).encode() if form in texts else views[form](document)
+    write_out(data, out)

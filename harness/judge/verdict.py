@@ -63,11 +63,18 @@ def judge_entry(
         info.name,
         verdict,
         detail=f"{detail} [{info.name}, {case.id}]" if detail else "",
-        reproduce=f"rnn-parity run --cases {case.id} --backends {quote(info.name)}",
+        reproduce=_reproduce(case.id, info),
         seconds=entry.seconds,
         **fields,
     )
     return Judged(result, certificate)
+
+
+def _reproduce(case: str, info: BackendInfo) -> str:
+    command = f"rnn-parity run --cases {case} --backends {quote(info.name)}"
+    if not info.interpreter:
+        return command
+    return f"{command} --python {quote(f'{info.name}={info.interpreter}')}"
 
 
 def _before_comparing(entry: Entry, gap: Gap | None) -> tuple[Verdict | None, str]:

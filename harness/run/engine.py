@@ -77,7 +77,7 @@ class Runner:
         """Give a worker with the backend loaded; None once it failed to load."""
         if self._worker or self._never_started:
             return self._worker
-        self._worker = Worker(self._folder.log(self._info.name))
+        self._worker = Worker(self._folder.log(self._info.name), self._info.interpreter)
         try:
             self.record = self._worker.load(self._info)
         except Absent as reason:

@@ -1,7 +1,9 @@
 """A worker process as seen from the main process: start it, ask it, bury it."""
 
+import re
 import signal
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import execnet
@@ -11,7 +13,7 @@ import harness
 from harness.arrays import pack
 from harness.backend import Absent, BackendInfo
 from harness.results import BackendRecord
-from harness.run.worker import BOOTSTRAP
+from harness.run.worker import BOOTSTRAP, PACKAGES
 from harness.spec import Problem
 
 START_TIMEOUT = 300.0
@@ -26,21 +28,29 @@ class WorkerError(Exception):
     """A worker died or hung; the text says how."""
 
 
+def _spec(interpreter: str) -> str:
+    """Say to execnet what to start; two slashes would end the path."""
+    if not interpreter:
+        return "popen"
+    return f"popen//python={quote(re.sub('/+', '/', interpreter))}"
+
+
 class Worker:
     """One worker process; to be closed.
 
     Args:
         log: File that takes everything the process prints.
+        interpreter: Absolute path of another Python; nothing stands for this one.
 
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, interpreter: str = "") -> None:
         self._log = log
         self._group = execnet.Group()
-        self._gateway: Any = self._group.makegateway("popen")
+        self._gateway: Any = self._group.makegateway(_spec(interpreter))
         self._channel: Any = self._gateway.remote_exec(BOOTSTRAP)
         root = str(Path(harness.__file__).parents[1])
-        self._channel.send((root, str(log.absolute())))
+        self._channel.send((root, PACKAGES, str(log.absolute())))
 
     def kill(self) -> None:
         """End the process at once; whoever waits for its answer hears of its death."""

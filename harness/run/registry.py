@@ -2,18 +2,23 @@
 
 import importlib
 import importlib.util
+import re
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, entry_points, version
+from shlex import quote
 from typing import Any
 
 from msgspec.structs import replace
 
 from harness.backend import BackendInfo, Scalar
 from harness.errors import ParityError, UsageError, unknown_name
+from harness.run.interpreter import NEEDED, lacking, with_interpreters
 
 ENTRY_POINT_GROUP = "rnn_parity.backends"
 
 _SWITCH = {"on": True, "off": False}
 _MOST_DIGITS = 7
+_LABEL = re.compile(r"[A-Za-z0-9._-]+")
 
 BUILT_IN = (
     "backends.on_numpy:INFO",
@@ -66,6 +71,8 @@ def _add(found: dict[str, BackendInfo], info: Any, origin: str) -> None:
 
 def missing(info: BackendInfo) -> list[str]:
     """Name the distributions that a backend needs and that are not installed."""
+    if info.interpreter:
+        return lacking(info.interpreter, {**NEEDED, **info.requires})
     return [
         distribution
         for module, distribution in info.requires.items()
@@ -84,6 +91,9 @@ def absence(info: BackendInfo) -> str | None:
     """Say what keeps a backend from running here, and what installs it; else None."""
     if not (gone := missing(info)):
         return None
+    if info.interpreter:
+        install = f"{quote(info.interpreter)} -m pip install {' '.join(gone)}"
+        return f"{', '.join(gone)} not installed there; install with: {install}"
     return f"{', '.join(gone)} not installed; install with: {info.install}"
 
 
@@ -98,8 +108,14 @@ def installed_versions(info: BackendInfo) -> dict[str, str]:
     return found
 
 
-def select_backends(names: list[str]) -> list[BackendInfo]:
+def select_backends(
+    names: list[str], interpreters: Sequence[str] = ()
+) -> list[BackendInfo]:
     """Give the named backends, or all known ones if none is named.
+
+    Args:
+        names: `torch`, `torch+threads=1`, `jax#old`.
+        interpreters: Pythons that workers are started with: `jax#old=PATH` each.
 
     Raises:
         UsageError: A name or a setting is unknown, or a backend that was named is not
@@ -108,27 +124,35 @@ def select_backends(names: list[str]) -> list[BackendInfo]:
     """
     known = known_backends()
     if not names:
-        return [info for info in known.values() if not info.on_request]
-    found = [with_settings(known, name) for name in names]
+        usual = (info for info in known.values() if not info.on_request)
+        return with_interpreters(usual, interpreters)
+    named = {name: with_settings(known, name) for name in names}
+    found = with_interpreters(named.values(), interpreters)
     for info in found:
         if reason := absence(info):
             raise UsageError(f"backend {info.name} cannot run here: {reason}")
-    return list({info.name: info for info in found}.values())
+    return found
 
 
 def with_settings(known: dict[str, BackendInfo], name: str) -> BackendInfo:
     """Give a backend by its name, which may set options: `torch@cuda+tf32=on`.
 
     The name stays as it was written, so that one run can hold two settings side by
-    side.
+    side; a label at its end, `jax#old`, makes a copy with the same ones.
 
     Raises:
-        UsageError: There is no such backend, option or value.
+        UsageError: There is no such backend, option or value, or the label is none.
 
     """
     if name in known:
         return known[name]
-    base, *chosen = name.split("+")
+    plain, hash_sign, label = name.partition("#")
+    if hash_sign and not _LABEL.fullmatch(label):
+        raise UsageError(
+            f"the label of {name!r} is {label!r}, expected letters, digits, '.', '_' "
+            "or '-', as in jax#old"
+        )
+    base, *chosen = plain.split("+")
     if base not in known:
         raise unknown_name("backend", base, known)
     options, settings = dict(known[base].options), known[base].settings

@@ -6,6 +6,7 @@ one answer, whose first item says what it is.
 
 import importlib
 import os
+import platform
 import signal
 import sys
 import time
@@ -20,12 +21,22 @@ from harness.backend import Absent, Backend, BackendInfo, Unsupported
 from harness.results import BackendRecord
 from harness.spec import Case, Outcome, Problem
 
+PACKAGES = ("backends", "fixtures", "harness", "reports")
+
 # Runs in the fresh interpreter before anything of ours can be imported. The working
-# directory leaves sys.path, where a folder named `torch` would hide the framework.
+# directory leaves sys.path, where a folder named `torch` would hide the framework. Of
+# the folder that holds our packages these alone are found: where they are installed it
+# is the main interpreter's site-packages, whose frameworks would hide this one's.
 BOOTSTRAP = """
 import sys
-root, log = channel.receive()
-sys.path[:] = [root, *(p for p in sys.path if p not in ("", root))]
+from importlib.machinery import PathFinder
+root, packages, log = channel.receive()
+sys.path[:] = [p for p in sys.path if p]
+class Ours:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return PathFinder.find_spec(name, [root]) if name in packages else None
+sys.meta_path.insert(0, Ours)
 from harness.run.worker import serve
 serve(channel, log)
 """
@@ -83,6 +94,7 @@ class _Adapter:
                 versions=self._backend.versions(),
                 settings=self._backend.settings(),
                 interpreter=sys.executable,
+                python=platform.python_version(),
             )
         )
 

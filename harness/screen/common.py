@@ -1,6 +1,7 @@
 """What every screen needs: a console, styles, counts, headings."""
 
 import os
+import re
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -35,6 +36,5 @@ def count(things: Iterable[object], noun: str) -> str:
 
 
 def header(backend: str) -> Text:
-    """Put a mode below its framework, so that six of them fit in 80 columns."""
-    name, _, mode = clean(backend).partition(":")
-    return Text(f"{name}\n:{mode}" if mode else name)
+    """Put a mode or label below its framework, so that six fit in 80 columns."""
+    return Text(re.sub("(?<=.)(?=[:#])", "\n", clean(backend), count=1))

@@ -103,7 +103,7 @@ def _peers(results: list[Result]) -> Text:
         broken = sum(not result.peers[name] for result in results)
         said.append(f"{name} {broken}")
     words = f"fixed tolerances would fail, of {len(results)}: {', '.join(said)}"
-    return Text(words)
+    return Text(clean(words))
 
 
 def _counts(report: Report) -> Text:

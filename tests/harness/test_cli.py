@@ -69,12 +69,31 @@ def test_a_report_is_printed_in_every_form(copy: Path, rnn_parity: Cli) -> None:
         ("markdown", "report.md"),
         ("csv", "results.csv"),
         ("json", "report.json"),
+        ("junit", "junit.xml"),
     ):
         printed = rnn_parity("report", "saved/report.json", "--format", form)
         assert printed == (0, (copy / name).read_bytes().decode(), "")
     status, out, err = rnn_parity("report", "saved")
     assert (status, err) == (0, "")
     assert re.search(r"^notebook-dynamic-f32 +✓ 0\.\d\d", out, re.MULTILINE)
+
+
+def test_a_report_is_written_to_a_file_which_parquet_needs(
+    copy: Path, rnn_parity: Cli
+) -> None:
+    command = ("report", "saved", "--format")
+    assert rnn_parity(*command, "csv", "--out", "deep/copy.csv") == (0, "", "")
+    written = (copy.parent / "deep/copy.csv").read_bytes()
+    assert written == (copy / "results.csv").read_bytes()
+    status, out, err = rnn_parity(*command, "parquet")
+    assert (status, out) == (2, "")
+    assert "Parquet is binary; name a file: --out results.parquet" in err
+    assert rnn_parity(*command, "parquet", "--out", "x.parquet") == (0, "", "")
+    assert (copy.parent / "x.parquet").read_bytes().startswith(b"PAR1")
+    assert "a table is only shown" in rnn_parity("report", "saved", "--out", "x")[2]
+    status, out, err = rnn_parity(*command, "csv", "--out", "saved")
+    assert (status, out) == (2, "")
+    assert "cannot write saved: Is a directory" in err
 
 
 @pytest.mark.usefixtures("only_numpy")

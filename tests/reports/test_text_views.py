@@ -3,37 +3,15 @@
 import csv
 import io
 import re
-from typing import Any
 
 import pytest
 
-from harness.results import (
-    BackendRecord,
-    Environment,
-    Report,
-    Result,
-    summarize,
-)
+from harness.results import BackendRecord, Result
 from reports.markdown import to_markdown
 from reports.write import to_csv
+from support import report_of
 
 EVIL = "<script>alert(1)</script> | `x` | \n\n# head\r\n- [a](b) *b* &lt; \\| _c_"
-
-
-def report_of(*results: Result, **changes: Any) -> Report:
-    environment = Environment("1", "3", "p", "c", 1, None, "now")
-    return Report(
-        **{
-            "schema": "rnn-parity.report/1",
-            "environment": environment,
-            "backends": {},
-            "results": list(results),
-            "pairs": [],
-            "odd_one_out": {},
-            "summary": summarize(list(results)),
-            **changes,
-        }
-    )
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n="])
@@ -76,3 +54,37 @@ def test_a_hostile_reproduce_line_stays_in_its_code_span() -> None:
     text = to_markdown(report)
     assert len(re.findall("^#", text, re.MULTILINE)) == 3
     assert "<" not in re.sub("`[^`\n]*`", "", text)
+
+
+def test_the_markdown_of_thousands_of_cases_stays_short_and_says_what_fails() -> None:
+    results = [
+        Result(
+            f"{cell}-dynamic-{n}",
+            backend,
+            "fail" if n > 900 and backend == "jax" else "pass",
+            0.25,
+            detail="why " * 1000,
+            reproduce="again",
+            weak=[f"note {n}"],
+        )
+        for n in range(1000)
+        for cell in ("gru", "lstm")
+        for backend in ("torch", "jax")
+    ]
+    odd = {f"gru-{n}": "jax" for n in range(1000)}
+    text = to_markdown(report_of(*results, odd_one_out=odd))
+    assert len(text) < 60_000
+    assert text.index("## What differs") < text.index("| cell | torch | jax |")
+    assert "| gru | ✓ 1000 of 1000, 0.25 | ✗ 99 of 1000, 0.25 |" in text
+    folded = text.partition("<details>")[2].partition("</details>")[0]
+    assert folded.splitlines()[4].startswith("| gru-dynamic-901 | ✓ 0.25 | ✗ 0.25 |")
+    assert "more cases, in report.json" in folded
+    assert "- … and 178 more, in report.json" in text
+    assert "- … and 980 more, in report.json" in text
+
+
+def test_up_to_forty_cases_have_a_row_each_and_nothing_is_folded() -> None:
+    results = [Result(f"gru-{n}", "torch", "pass", 0.25) for n in range(41)]
+    assert to_markdown(report_of(*results[:40])).count("| gru-") == 40
+    assert "<details>" not in to_markdown(report_of(*results[:40]))
+    assert "<details>" in to_markdown(report_of(*results))

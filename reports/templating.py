@@ -1,0 +1,49 @@
+"""Templates, and how text is kept from being read as markup.
+
+In HTML Jinja2 escapes all of it; Markdown has no such switch, and its templates say
+`text` or `code` of everything that is not ours.
+"""
+
+import re
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from harness.errors import clean
+
+_MARKDOWN_SIGNS = "\\`*_[]<>|#~$"
+_LIST_MARK = re.compile(r"^(\d*)([-+=.)])")
+"""What begins a list or underlines a heading at the start of a line."""
+
+
+def environment(*, html: bool) -> Environment:
+    """Give the templates of `reports/templates`, for HTML or for Markdown."""
+    made = Environment(
+        loader=PackageLoader("reports"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=html,  # noqa: S701 - Markdown is escaped by `text`, below
+    )
+    made.filters["clean"] = one_line
+    made.filters["text"] = escape
+    made.filters["code"] = code
+    return made
+
+
+def one_line(text: str) -> str:
+    """Put text on one line, without control characters or turned directions."""
+    return clean(" ".join(text.split()))
+
+
+def code(text: str) -> str:
+    """Set text as code, on one line; a code span cannot hold its own delimiter."""
+    return f"`{one_line(text.replace('`', ''))}`"
+
+
+def escape(text: str) -> str:
+    """Keep text from being read as Markdown or HTML, on one line."""
+    text = one_line(text)
+    for character in _MARKDOWN_SIGNS:
+        text = text.replace(character, f"\\{character}")
+    text = _LIST_MARK.sub(r"\1\\\2", text)
+    return text.replace("&", "&amp;")

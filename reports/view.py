@@ -1,0 +1,73 @@
+"""The report as an object that notebooks show: verdict, matrix, what differs."""
+
+from pathlib import Path
+
+from harness.results import Report, read_report_document
+from reports.matrix import MOST_CASES, backends, by_case, by_cell
+from reports.templating import environment, one_line
+
+_MOST_ITEMS = 10
+
+
+class ReportView:
+    """A report to look at; `report` is what it shows.
+
+    Args:
+        report: The results model's document.
+
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+    def __repr__(self) -> str:
+        """Say the verdict, and each failure in a line, where no HTML is shown."""
+        return "\n".join([self._headline(), *self._troubles()])
+
+    def _repr_html_(self) -> str:
+        """Show the verdict and the matrix; inherits the notebook's colours."""
+        rows = by_case(self.report)
+        many = len(rows) > MOST_CASES
+        return (
+            environment(html=True)
+            .get_template("view.html.jinja")
+            .render(
+                headline=self._headline(),
+                status=self.report.exit_status,
+                backends=backends(self.report),
+                rows=by_cell(self.report) if many else rows,
+                of="cell" if many else "case",
+                troubles=self._troubles(),
+            )
+        )
+
+    def _headline(self) -> str:
+        summary = self.report.summary
+        counts = {
+            "fail": summary.failed,
+            "error": summary.error,
+            "declared gaps": summary.gap,
+            "absent": summary.absent,
+        }
+        said = [f"{number} {name}" for name, number in counts.items() if number]
+        passed = f"rnn-parity: {summary.passed} of {summary.expected} pass"
+        return ", ".join([passed, *said])
+
+    def _troubles(self) -> list[str]:
+        bad = [r for r in self.report.results if r.verdict in {"fail", "error"}]
+        said = [one_line(f"{r.verdict}: {r.detail}") for r in bad[:_MOST_ITEMS]]
+        more = len(bad) - _MOST_ITEMS
+        return [*said, f"… and {more} more"] if more > 0 else said
+
+
+def view_report(path: Path | str) -> ReportView:
+    """Read a report to look at: Jupyter shows its matrix, a terminal its verdict.
+
+    Args:
+        path: A report.json, or the folder of a run.
+
+    Raises:
+        harness.errors.FileError: It is not a whole report.
+
+    """
+    return ReportView(read_report_document(Path(path)))

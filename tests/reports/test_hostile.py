@@ -1,0 +1,223 @@
+"""Hostile names stay text: in HTML, Markdown, CSV, JUnit, Parquet and the terminal."""
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from junitparser import JUnitXml
+from msgspec.structs import replace
+from rich.console import Console
+
+from harness.results import (
+    BackendRecord,
+    Environment,
+    FirstBad,
+    Report,
+    Result,
+    encode,
+)
+from harness.screen.moved import show_moved
+from harness.screen.report import show_report
+from reports import read_report
+from reports.junit import to_junit
+from reports.markdown import to_markdown
+from reports.moved import Moved, Numbers, moved
+from reports.moved_views import to_html
+from reports.moved_views import to_markdown as moved_to_markdown
+from reports.view import ReportView
+from reports.write import to_csv
+from support import report_of
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "line\nbreak\r\n# heading\n- item\n| cell |",
+    "\x1b[31mred\x1b]0;title\x07",
+    "=1+1",
+    "- item",
+    "12. item",
+    "---",
+    "csi\x9b31m",
+    "@SUM(A1)",
+    "a|b\\|c",
+    "`code` ``more`` ~~gone~~ $x$",
+    "turned\u202egnirts",
+    "nul\0byte\ufffe",
+    "{{ 7 * 7 }}{% raw %}",
+    "[link](javascript:alert(1)) &lt;b&gt; ]]>",
+]
+_VERDICTS = ("pass", "fail", "error", "gap", "absent")
+
+
+def hostile(words: str) -> Report:
+    """Put words everywhere that text of others can stand."""
+    results = [
+        Result(
+            f"{words}{verdict}",
+            backend,
+            verdict,  # type: ignore[arg-type]
+            2.0,
+            first_bad=FirstBad(0, 0, 0, direction=words, gate=words),
+            peers={words: False},
+            explanations=[words],
+            weak=[words],
+            smallest_changes={words: 0.1},
+            detail=words,
+            reproduce=words,
+        )
+        for verdict in _VERDICTS
+        for backend in (words, f"{words} two")
+    ]
+    record = BackendRecord({words: words}, {words: words}, words, words)
+    return report_of(
+        *results,
+        environment=Environment(words, words, words, words, 1, words, words),
+        backends={words: record},
+        odd_one_out={words: words},
+    )
+
+
+def hostile_moved(words: str) -> Moved:
+    """Let everything in a report of such words move."""
+    old = hostile(words)
+    changed = [
+        replace(r, verdict=v, explanations=[])
+        for r, v in zip(old.results, ("fail", "pass") * 5, strict=True)
+    ]
+    record = BackendRecord({words: f"{words}2"}, {words: f"{words}2"}, "", f"{words}2")
+    new = replace(old, results=changed[:-1], backends={words: record})
+    extra = Result(f"{words} only", words, "pass")
+    old = replace(old, results=[*old.results, extra])
+    numbers = [Numbers(words, words, "not comparable", note=words)]
+    return moved(old, new, names=(words, words), numbers=numbers)
+
+
+class _Tags(HTMLParser):
+    """Collects tags, and attributes other than those our templates have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        assert not any(name.startswith("on") for name, _ in attrs), attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def tags_of(html: str) -> _Tags:
+    parser = _Tags()
+    parser.feed(html)
+    return parser
+
+
+def assert_no_controls(text: str) -> None:
+    assert not [c for c in text if not c.isprintable() and c != "\n"]
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_in_the_html_of_what_moved_they_are_text(words: str) -> None:
+    html = to_html(hostile_moved(words))
+    found, tame = tags_of(html), tags_of(to_html(hostile_moved("tame")))
+    assert found.tags == tame.tags
+    assert "alert(1)" not in html or "alert(1)" in found.text
+    assert_no_controls(html)
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_in_a_notebook_they_are_text(words: str) -> None:
+    view, tame = ReportView(hostile(words)), ReportView(hostile("tame"))
+    assert tags_of(view._repr_html_()).tags == tags_of(tame._repr_html_()).tags
+    assert_no_controls(view._repr_html_())
+    assert_no_controls(repr(view))
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+@pytest.mark.parametrize("view", ["report", "moved"])
+def test_in_markdown_they_are_text(words: str, view: str) -> None:
+    def shown(words: str) -> str:
+        if view == "report":
+            return to_markdown(hostile(words))
+        return moved_to_markdown(hostile_moved(words))
+
+    def shape(text: str) -> list[str]:
+        """Give what begins each line, and how many cells a row has."""
+        bare = re.sub(r"`[^`\n]*`", "", re.sub(r"\\.", "x", text))
+        lines = bare.splitlines()
+        return [re.match(r"[#>|\- ]*", x)[0] + "|" * x.count("|") for x in lines]  # type: ignore[index]
+
+    text = shown(words)
+    assert shape(text) == shape(shown("tame"))
+    outside = re.sub(r"`[^`\n]*`", "", re.sub(r"\\.", "", text))
+    ours = r"</?(details|summary)>"
+    assert not re.search(r"[<`~$*\[\]]", re.sub(ours, "", outside).replace("**", ""))
+    assert_no_controls(text)
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_in_csv_they_are_cells_that_nothing_computes(words: str) -> None:
+    report = hostile(words)
+    table = list(csv.reader(io.StringIO(to_csv(report), newline="")))
+    assert {len(row) for row in table} == {len(table[0])}
+    assert len(table) == 1 + len(report.results)
+    for row in table[1:]:
+        for cell in row:
+            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+            assert_no_controls(cell.replace("\r", ""))
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_in_junit_they_are_attributes_of_valid_xml(words: str) -> None:
+    data = to_junit(hostile(words))
+    root = ET.fromstring(data)  # noqa: S314 - our own
+    assert {element.tag for element in root.iter()} == {
+        "testsuites",
+        "testsuite",
+        "properties",
+        "property",
+        "testcase",
+        "failure",
+        "error",
+        "skipped",
+    }
+    assert JUnitXml.fromstring(data).tests == 10
+    assert len(root.findall("testsuite")) == 2
+    assert_no_controls("".join(root.itertext()))
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_in_a_frame_and_in_parquet_they_are_as_they_were(
+    words: str, tmp_path: Path
+) -> None:
+    import pandas as pd
+
+    from reports.table import to_parquet
+
+    report = hostile(words)
+    (tmp_path / "report.json").write_bytes(encode(report))
+    frame = read_report(tmp_path)
+    assert list(frame["case"]) == [result.case for result in report.results]
+    assert set(frame["detail"]) == {words}
+    back = pd.read_parquet(io.BytesIO(to_parquet(tmp_path)))
+    pd.testing.assert_frame_equal(back, frame)
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_on_a_terminal_they_are_words(words: str, terminal: bool) -> None:
+    for show in (
+        lambda console: show_report(console, hostile(words), words),
+        lambda console: show_moved(console, hostile_moved(words)),
+    ):
+        file = io.StringIO()
+        show(Console(file=file, force_terminal=terminal, width=200))
+        ours = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue())
+        assert_no_controls(ours)
+        assert "\x1b[31mred" not in file.getvalue()
