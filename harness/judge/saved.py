@@ -33,7 +33,7 @@ class _CaseJudged(NamedTuple):
     odd: str | None
 
 
-_Asked = tuple[Case, list[Entry]]
+_Asked = tuple[Case, list[tuple[BackendInfo, Entry]]]
 
 
 def judge(folder: RunFolder, jobs: int = 1) -> Report:
@@ -50,17 +50,19 @@ def judge(folder: RunFolder, jobs: int = 1) -> Report:
     """
     record = folder.record()
     entries = {(entry.case, entry.backend): entry for entry in record.entries}
+    left_out = set(record.left_out)
     asked = [
         (
             case,
             [
-                entries.get((case.id, info.name)) or _unanswered(case, info)
+                (info, entries.get((case.id, info.name)) or _unanswered(case, info))
                 for info in record.infos
+                if (case.id, info.name) not in left_out
             ],
         )
         for case in record.cases
     ]
-    done = list(_judged(folder, record.infos, asked, jobs))
+    done = list(_judged(folder, asked, jobs))
     results = [result for of_case in done for result in of_case.results]
     return Report(
         schema="rnn-parity.report/1",
@@ -83,9 +85,9 @@ def _unanswered(case: Case, info: BackendInfo) -> Entry:
 
 
 def _judged(
-    folder: RunFolder, infos: list[BackendInfo], asked: list[_Asked], jobs: int
+    folder: RunFolder, asked: list[_Asked], jobs: int
 ) -> Iterator[_CaseJudged]:
-    judge_one = partial(_judge_case, folder, infos)
+    judge_one = partial(_judge_case, folder)
     if jobs == 1 or len(asked) <= _SMALL:
         yield from map(judge_one, asked)
         return
@@ -107,15 +109,13 @@ def _judged(
         pool.shutdown(cancel_futures=True)
 
 
-def _judge_case(
-    folder: RunFolder, infos: list[BackendInfo], asked: _Asked
-) -> _CaseJudged:
+def _judge_case(folder: RunFolder, asked: _Asked) -> _CaseJudged:
     case, entries = asked
     problem = folder.problem(case)
     truth = reference(problem)
     weak = weaknesses(problem, truth)
     results, certificates, moved = [], {}, None
-    for info, entry in zip(infos, entries, strict=True):
+    for info, entry in entries:
         judged = judge_entry(folder, problem, truth, info, entry)
         vacuous = judged.certificate and judged.certificate.is_vacuous
         notes = [*weak, *([_VACUOUS] if vacuous else [])]
