@@ -207,15 +207,14 @@ def _check_record(record: RunRecord, path: Path) -> None:
     cases = _distinct([case.id for case in record.cases], path)
     backends = _distinct([info.name for info in record.infos], path)
     computed = [(entry.case, entry.backend) for entry in record.entries]
-    for case, backend in computed + record.left_out:
-        if case not in cases or backend not in backends:
+    for named, backend in computed + record.left_out:
+        if named not in cases or backend not in backends:
             raise FileError(
-                f"{path}: an entry names {case!r} on {backend!r}, "
+                f"{path}: an entry names {named!r} on {backend!r}, "
                 "which the run does not list"
             )
     if both := set(computed) & set(record.left_out):
-        case, backend = min(both)
-        raise FileError(f"{path}: {case!r} on {backend!r} is left out, yet computed")
+        raise FileError(f"{path}: {min(both)} is left out, and yet computed")
 
 
 def _out_of_range(case: Case, arrays: Mapping[str, Array]) -> list[str]:

@@ -4,12 +4,13 @@ It is loaded into every pytest run of an environment, so what it needs to do its
 imported only when that option is given, or a test asks for the fixture `parity`.
 """
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.equivalence import Parity
 
 

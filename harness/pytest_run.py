@@ -70,6 +70,7 @@ class Gathering:
         self._entries: dict[_Key, Entry] = {}
         self._said: dict[str, BackendRecord] = {}
         self._report: Report | None = None
+        self._unreached = 0
         self._trouble = ""
         try:
             folder.check()
@@ -83,10 +84,13 @@ class Gathering:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Keep a backend's items in one process, so that its framework starts once."""
-        from harness.pytest_schedule import scheduler  # noqa: PLC0415 - needs xdist
+        """Keep a backend's items in one process, unless `--dist` says otherwise."""
+        if config.getoption("dist") != "load":
+            return None
+        from harness.pytest_schedule import ByBackend  # noqa: PLC0415 - needs xdist
 
-        return scheduler(config, log, self._nodes)
+        backends = {node: info.name for node, (_, info) in self._nodes.items()}
+        return ByBackend(config, log, backends)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -136,22 +140,31 @@ class Gathering:
             if came_of.record:
                 self._said.setdefault(info.name, came_of.record)
         elif key not in self._entries and report.failed:
-            said = " ".join(report.longreprtext.split())[:_MESSAGE]
+            said = " ".join(str(report.longrepr).split())[:_MESSAGE]
             self._entries[key] = Entry(*key, "error", f"pytest: {said}")
         elif key not in self._entries and report.skipped:
             self._selected.discard(key)  # by a mark of the user's
 
     @pytest.hookimpl(trylast=True)  # after pytest-xdist has ended its workers
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the run and its report; what was not reached is an error in it."""
+        """Write the run and its report.
+
+        What was not reached is an error in it, so that an interrupted run does not pass
+        for a whole one; with `-x` it is left out, since pytest fails anyway.
+        """
         if not self._run:
             return
+        if session.shouldfail:
+            self._unreached = len(self._selected - self._entries.keys())
+            self._selected &= self._entries.keys()
         cases, infos, left_out = self._what_is_selected()
         record = replace(
             self._run,
             cases=cases,
             infos=infos,
-            backends={i.name: self._said[i.name] for i in infos if i.name in self._said},
+            backends={
+                i.name: self._said[i.name] for i in infos if i.name in self._said
+            },
             entries=[
                 self._entries[case.id, info.name]
                 for info in infos
@@ -179,11 +192,13 @@ class Gathering:
             terminalreporter.line(f"no report: {self._trouble}", red=True)
             return
         said = f"verdict  {counts(self._report.summary)}"
-        if (asked := len(self._nodes)) > (selected := len(self._selected)):
-            said += f"; {asked - selected} others were not selected"
+        if self._unreached:
+            said += f"; {self._unreached} not reached"
+        if rest := len(self._nodes) - len(self._selected) - self._unreached:
+            said += f"; {rest} not selected"
         terminalreporter.line(said)
-        where = clean(str(self._folder.path / "report.json"))
-        terminalreporter.line(f"report   {where}")
+        report = Path(self._config.getoption("--parity-out")) / "report.json"
+        terminalreporter.line(f"report   {clean(str(report))}")
 
 
 def _usage(error: ParityError) -> pytest.UsageError:

@@ -1,49 +1,38 @@
 """How pytest-xdist hands out the plugin's items: a backend's to one process.
 
-By a scheduler, and not by marks of `xdist_group`, which put the group's name into the
-node IDs that `--lf` and JUnit know tests by.
+By a scheduler, and not by marks of `xdist_group`: these put the group's name into the
+node IDs that `--lf` and JUnit know tests by, and with them a process that dies brings
+the run to a halt (pytest-xdist 3.8, issues 1323 and 1327).
 """
 
-from collections.abc import Container
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from xdist.scheduler import (
-    LoadFileScheduling,
-    LoadGroupScheduling,
-    LoadScopeScheduling,
-)
-
-# What each `--dist` does with tests that are not ours; `load`, which `-n` stands for,
-# hands them out one by one, as grouping does without groups.
-_USUAL = {
-    "load": LoadGroupScheduling,
-    "loadgroup": LoadGroupScheduling,
-    "loadfile": LoadFileScheduling,
-    "loadscope": LoadScopeScheduling,
-}
+from xdist.scheduler import LoadScheduling
 
 
-def scheduler(config: pytest.Config, log: Any, ours: Container[str]) -> Any:
-    """Give a scheduler that keeps the items of a backend together.
+class ByBackend(LoadScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Hands out what `--dist load` does, and all of a backend where it begins one.
 
     Args:
         config: pytest's.
         log: pytest-xdist's.
-        ours: Node IDs of the plugin's items, `parity::CASE[BACKEND]`.
-
-    Returns:
-        None if `--dist` asks for what groups nothing: `each` or `worksteal`.
+        backends: Node ID → backend, of the plugin's items.
 
     """
-    usual = _USUAL.get(config.getvalue("dist"))
-    if usual is None:
-        return None
 
-    class ByBackend(usual):  # type: ignore[valid-type, misc]
-        def _split_scope(self, nodeid: str) -> str:
-            if nodeid in ours:
-                return nodeid.partition("[")[2]
-            return str(super()._split_scope(nodeid))
+    def __init__(
+        self, config: pytest.Config, log: Any, backends: Mapping[str, str]
+    ) -> None:
+        super().__init__(config, log)
+        self._backends = backends
 
-    return ByBackend(config, log)
+    def _send_tests(self, node: Any, num: int) -> None:
+        """Send the next tests that wait: `num`, or a backend's that stand together."""
+        waiting = [self._backends.get(self.collection[i]) for i in self.pending]
+        first = waiting[0] if waiting else None
+        if first:
+            others = (n for n, backend in enumerate(waiting) if backend != first)
+            num = next(others, len(waiting))
+        super()._send_tests(node, num)

@@ -24,7 +24,8 @@ from harness.spec import Case
 _SMALL = 64
 """Cases that one process has judged before a second one has imported NumPy."""
 
-_VACUOUS = "a bound has grown wider than what it is for: nothing is shown by it"
+VACUOUS = "a bound has grown wider than what it is for: nothing is shown by it"
+"""What a result's `weak` says where it proves nothing."""
 
 
 class _CaseJudged(NamedTuple):
@@ -84,9 +85,7 @@ def _unanswered(case: Case, info: BackendInfo) -> Entry:
     return Entry(case.id, info.name, "error", detail)
 
 
-def _judged(
-    folder: RunFolder, asked: list[_Asked], jobs: int
-) -> Iterator[_CaseJudged]:
+def _judged(folder: RunFolder, asked: list[_Asked], jobs: int) -> Iterator[_CaseJudged]:
     judge_one = partial(_judge_case, folder)
     if jobs == 1 or len(asked) <= _SMALL:
         yield from map(judge_one, asked)
@@ -118,7 +117,7 @@ def _judge_case(folder: RunFolder, asked: _Asked) -> _CaseJudged:
     for info, entry in entries:
         judged = judge_entry(folder, problem, truth, info, entry)
         vacuous = judged.certificate and judged.certificate.is_vacuous
-        notes = [*weak, *([_VACUOUS] if vacuous else [])]
+        notes = [*weak, *([VACUOUS] if vacuous else [])]
         changes: dict[str, float | None] = {}
         if judged.certificate:
             certificates[info.name] = judged.certificate
