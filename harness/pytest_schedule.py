@@ -6,10 +6,13 @@ the run to a halt (pytest-xdist 3.8, issues 1323 and 1327).
 """
 
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScheduling
+
+_FEWEST = 2
 
 
 class ByBackend(LoadScheduling):  # type: ignore[misc]  # pytest-xdist has no types
@@ -29,10 +32,14 @@ class ByBackend(LoadScheduling):  # type: ignore[misc]  # pytest-xdist has no ty
         self._backends = backends
 
     def _send_tests(self, node: Any, num: int) -> None:
-        """Send the next tests that wait: `num`, or a backend's that stand together."""
-        waiting = [self._backends.get(self.collection[i]) for i in self.pending]
-        first = waiting[0] if waiting else None
-        if first:
-            others = (n for n, backend in enumerate(waiting) if backend != first)
-            num = next(others, len(waiting))
-        super()._send_tests(node, num)
+        """Send what waits: all of a backend, or `num` tests that are not ours."""
+        super()._send_tests(node, self._together(num))
+        # A process begins a test when it knows of another one.
+        while self.pending and len(self.node2pending[node]) < min(num, _FEWEST):
+            super()._send_tests(node, self._together(num))
+
+    def _together(self, num: int) -> int:
+        """Count the tests that wait first and that belong together."""
+        waiting = [self._backends.get(self.collection[n]) for n in self.pending]
+        alike = len(list(takewhile(lambda backend: backend == waiting[0], waiting)))
+        return alike if any(waiting[:1]) else min(num, alike)

@@ -73,11 +73,9 @@ def _facts(result: Result) -> Iterator[str]:
         summed = result.systematic
         words = f"; of all steps summed up: {summed:.3g}" if summed is not None else ""
         yield f"headroom: {result.headroom:.3g}, above 1 fails{words}"
-    if result.published:
-        yield (
-            f"published: {result.published.max_abs} from the printed tables, allowed "
-            f"{result.published.allowed:.0e}"
-        )
+    if result.published and result.published.max_abs is not None:
+        apart, allowed = result.published.max_abs, result.published.allowed
+        yield f"published: {apart:.3g} from the printed tables, allowed {allowed:.0e}"
     if result.peers:
         broken = [name for name, passes in result.peers.items() if not passes]
         yield f"fixed tolerances that fail too: {', '.join(broken) or 'none'}"
