@@ -208,7 +208,10 @@ class _ParityItem(pytest.Item):
     ) -> Any:
         """Show what differs, not where in this file that was noticed."""
         if isinstance(excinfo.value, ParityFailure):
-            return str(excinfo.value)
+            shown = excinfo.getrepr(style="value")
+            if shown.reprcrash:  # what the summary and JUnit's message quote
+                shown.reprcrash.message = str(excinfo.value).partition("\n")[0]
+            return shown
         if isinstance(excinfo.value, ParityError):
             return clean(str(excinfo.value))
         return super().repr_failure(excinfo, *args, **kwargs)

@@ -76,6 +76,7 @@ def test_with_vv_a_failure_has_a_line_for_each_array(run_pytest: Run) -> None:
     assert lines(result, "array +max_abs +max_rel +max_ulp .*")
     assert lines(result, r"outputs +1e-05 .* 1 of 40 +\(0, 1, 0\)")
     assert lines(result, r"final_h +1.3e-07 .* 0 of 20 .*")
+    assert len(lines(result, "again: .*")) == 1  # not in the summary too
 
 
 def test_what_failed_last_is_what_runs_again_with_lf(
