@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from harness.folder import RunFolder, RunRecord
 from harness.judge.saved import judge
 from harness.results import Report, Result, read_report_document
+from support import installed
 
 BACKENDS = "numpy,wrong,killed,declares,stale"
 BASIC = "notebook-basic-f32"
@@ -198,7 +199,7 @@ def test_collecting_alone_leaves_an_earlier_run_as_it_was(
 def test_frameworks_in_two_processes_give_the_run_of_the_command_line(
     run_pytest: Run, pytester: pytest.Pytester
 ) -> None:
-    names = "numpy,torch,jax,tensorflow"
+    names = ",".join(installed(n).name for n in ("numpy", "torch", "jax", "tensorflow"))
     run_pytest(f"--parity-backends={names}", "--parity-out=a", "-n2").assert_outcomes(
         passed=16
     )
