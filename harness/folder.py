@@ -55,6 +55,8 @@ class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     infos: list[BackendInfo]
     backends: dict[str, BackendRecord]
     entries: list[Entry]
+    left_out: list[tuple[str, str]] = []
+    """Cases and backends that were not to be computed together, though others were."""
 
 
 class RunFolder:
@@ -70,13 +72,9 @@ class RunFolder:
             FileError: It cannot be written, or holds what is not a run.
 
         """
+        self.check()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if any(self.path.iterdir()) and not self._holds_run():
-                raise FileError(
-                    f"{self.path} is not empty and holds no run of rnn-parity; "
-                    "nothing was written: choose another folder with --out"
-                )
             for name in ("problems", "outcomes", "logs"):
                 shutil.rmtree(self.path / name, ignore_errors=True)
                 (self.path / name).mkdir()
@@ -84,6 +82,23 @@ class RunFolder:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise FileError(f"cannot write to {self.path}: {error.strerror}") from None
+
+    def check(self) -> None:
+        """See that `prepare` would take nothing away but an earlier run.
+
+        Raises:
+            FileError: The folder cannot be read, or holds what is not a run.
+
+        """
+        try:
+            used = self.path.exists() and any(self.path.iterdir())
+        except OSError as error:
+            raise FileError(f"cannot write to {self.path}: {error.strerror}") from None
+        if used and not self._holds_run():
+            raise FileError(
+                f"{self.path} is not empty and holds no run of rnn-parity; "
+                "nothing was written: choose another folder"
+            )
 
     def _holds_run(self) -> bool:
         """Whether what is here was written by us, whole or cut short."""
@@ -194,12 +209,15 @@ def _check_record(record: RunRecord, path: Path) -> None:
             raise FileError(f"{path}: {error}") from None
     cases = _distinct([case.id for case in record.cases], path)
     backends = _distinct([info.name for info in record.infos], path)
-    for entry in record.entries:
-        if entry.case not in cases or entry.backend not in backends:
+    computed = [(entry.case, entry.backend) for entry in record.entries]
+    for named, backend in computed + record.left_out:
+        if named not in cases or backend not in backends:
             raise FileError(
-                f"{path}: an entry names {entry.case!r} on {entry.backend!r}, "
+                f"{path}: an entry names {named!r} on {backend!r}, "
                 "which the run does not list"
             )
+    if both := set(computed) & set(record.left_out):
+        raise FileError(f"{path}: {min(both)} is left out, and yet computed")
 
 
 def _out_of_range(case: Case, arrays: Mapping[str, Array]) -> list[str]:

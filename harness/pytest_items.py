@@ -4,25 +4,29 @@ Declared gaps are strict xfails. A framework that is not installed skips its ite
 the command that installs it, unless it was named: then they fail.
 """
 
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fixtures import catalogue
 from harness.backend import BackendInfo
-from harness.errors import ParityError
-from harness.folder import RunFolder
+from harness.errors import ParityError, clean
+from harness.folder import Entry, RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
-from harness.results import Result
+from harness.results import BackendRecord, Result
 from harness.run.engine import Runner, check_timeout
 from harness.run.registry import known_backends, with_settings
 from harness.spec import Case
+from harness.words import in_brief, in_full, table
 
 ALL = "all"
+
+_WHOLE, _EVERY_ARRAY = 1, 2  # how often -v was given
 
 
 class ParityFailure(Exception):  # noqa: N818 - pytest shows the name
@@ -33,30 +37,52 @@ class DeclaredGap(Exception):  # noqa: N818 - the expected end of an xfail
     """A backend declined a case, as it declares."""
 
 
-def parity_items(session: pytest.Session) -> list[pytest.Item]:
-    """Make the items that the command line asks for.
+class CameOf(msgspec.Struct, frozen=True):
+    """What came of an item; it travels with pytest's report of it."""
 
-    Raises:
-        pytest.UsageError: A name is unknown, or nothing is asked for.
+    entry: Entry
+    record: BackendRecord | None
 
-    """
-    config = session.config
-    names = _split(config.getoption("--parity-backends"))
-    try:
-        cases = catalogue.select(_split(config.getoption("--parity-cases")), [], [])
-        infos = _backends(names)
-        check_timeout(config.getoption("--parity-timeout"))
-    except ParityError as error:
-        raise pytest.UsageError(str(error)) from None
-    if not infos:
-        raise pytest.UsageError(f"--parity-backends names nothing; for example: {ALL}")
-    bench = _Bench(config, named=ALL not in names)
-    parent = _Collector.from_parent(session, name="parity", nodeid="parity")
-    items = [_item(parent, bench, case, info) for info in infos for case in cases]
-    # Otherwise the terminal counts only what came of files.
-    report = pytest.CollectReport("parity", "passed", None, items)  # type: ignore[arg-type]
-    config.hook.pytest_collectreport(report=report)
-    return items
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for."""
+
+    cases: list[Case]
+    infos: list[BackendInfo]
+    named: bool
+    """Whether backends were named one by one, so that an absent one is a failure."""
+    timeout: float
+
+    @classmethod
+    def by(cls, config: pytest.Config) -> "Asked":
+        """Read the options.
+
+        Raises:
+            pytest.UsageError: A name is unknown, or nothing is asked for.
+
+        """
+        names = _split(config.getoption("--parity-backends"))
+        timeout = config.getoption("--parity-timeout")
+        try:
+            cases = catalogue.select(_split(config.getoption("--parity-cases")), [], [])
+            infos = _backends(names)
+            check_timeout(timeout)
+        except ParityError as error:
+            raise pytest.UsageError(clean(str(error))) from None
+        if not infos:
+            raise pytest.UsageError(
+                f"--parity-backends names nothing; for example: {ALL}"
+            )
+        return cls(cases, infos, ALL not in names, timeout)
+
+    def nodes(self) -> dict[str, tuple[Case, BackendInfo]]:
+        """Give every item's node ID, in the order in which they run."""
+        return {
+            f"parity::{case.id}[{info.name}]": (case, info)
+            for info in self.infos
+            for case in self.cases
+        }
 
 
 def _split(names: str) -> list[str]:
@@ -73,31 +99,59 @@ def _backends(names: list[str]) -> list[BackendInfo]:
     return list(found.values())
 
 
-class _Bench:
-    """The workers and the folder that all items share; both end with the session."""
+class Items:
+    """Makes the items and runs them, in a process that tests run in.
 
-    def __init__(self, config: pytest.Config, *, named: bool) -> None:
-        self.named = named
-        self._timeout = config.getoption("--parity-timeout")
+    Args:
+        asked: What the command line asks for.
+        folder: The run's, made ready by the process that gathers.
+
+    """
+
+    def __init__(self, asked: Asked, folder: RunFolder) -> None:
+        self.asked = asked
+        self._folder = folder
         self._runners: dict[str, Runner] = {}
-        self._temporary = tempfile.TemporaryDirectory(prefix="rnn-parity-")
-        self._folder = RunFolder(Path(self._temporary.name))
-        self._folder.prepare()
-        config.add_cleanup(self._close)
 
-    def _close(self) -> None:
+    @pytest.hookimpl(tryfirst=True)  # before -k, -m and --lf choose among the items
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Add one item for each case on each backend."""
+        parent = _Collector.from_parent(session, name="parity", nodeid="parity")
+        made = [
+            _item(parent, self, nodeid, *asked)
+            for nodeid, asked in self.asked.nodes().items()
+        ]
+        items += made
+        # Otherwise the terminal counts only what came of files.
+        report = pytest.CollectReport("parity", "passed", None, made)  # type: ignore[arg-type]
+        config.hook.pytest_collectreport(report=report)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Send what came of an item along with its report."""
+        report = yield
+        if isinstance(item, _ParityItem) and item.came_of:
+            report.parity = msgspec.to_builtins(item.came_of)  # type: ignore[attr-defined]
+        return report
+
+    def pytest_unconfigure(self) -> None:
+        """End the workers."""
         for runner in self._runners.values():
             runner.close()
-        self._temporary.cleanup()
 
-    def result(self, case: Case, info: BackendInfo) -> Result:
+    def compute(self, case: Case, info: BackendInfo) -> tuple[CameOf, Result]:
         """Compute and judge a case; the backend's worker stays for the next one."""
         if info.name not in self._runners:
-            self._runners[info.name] = Runner(info, self._folder, self._timeout)
+            self._runners[info.name] = Runner(info, self._folder, self.asked.timeout)
+        runner = self._runners[info.name]
         problem = catalogue.build(case)
-        entry = self._runners[info.name].entry(problem)
-        truth = reference(problem)
-        return judge_entry(self._folder, problem, truth, info, entry).result
+        entry = runner.entry(problem)
+        judged = judge_entry(self._folder, problem, reference(problem), info, entry)
+        return CameOf(entry, runner.record), judged.result
 
 
 class _Collector(pytest.Collector):
@@ -108,11 +162,11 @@ class _Collector(pytest.Collector):
 
 
 def _item(
-    parent: _Collector, bench: _Bench, case: Case, info: BackendInfo
+    parent: _Collector, items: Items, nodeid: str, case: Case, info: BackendInfo
 ) -> pytest.Item:
-    name = f"{case.id}[{info.name}]"
+    name = nodeid.removeprefix("parity::")
     item: _ParityItem = _ParityItem.from_parent(
-        parent, name=name, nodeid=f"parity::{name}", bench=bench, case=case, info=info
+        parent, name=name, nodeid=nodeid, items=items, case=case, info=info
     )
     item.add_marker("parity")
     if gap := info.gap(case):
@@ -125,29 +179,41 @@ def _item(
 
 class _ParityItem(pytest.Item):
     def __init__(
-        self, *, bench: _Bench, case: Case, info: BackendInfo, **kwargs: Any
+        self, *, items: Items, case: Case, info: BackendInfo, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self._bench = bench
+        self._items = items
         self._case = case
         self._info = info
+        self.came_of: CameOf | None = None
 
     def runtest(self) -> None:
-        result = self._bench.result(self._case, self._info)
-        if result.verdict == "absent" and not self._bench.named:
+        self.came_of, result = self._items.compute(self._case, self._info)
+        if result.verdict == "absent" and not self._items.asked.named:
             pytest.skip(result.detail)
         if result.verdict == "gap":
             raise DeclaredGap(result.detail)
         if result.verdict != "pass":
-            words = f"{result.verdict}: {result.detail}\nagain: {result.reproduce}"
-            raise ParityFailure(words)
+            raise ParityFailure(self._words(result))
+
+    def _words(self, result: Result) -> str:
+        verbosity = self.config.get_verbosity()
+        lines = [in_brief(result)]
+        lines += in_full(result) if verbosity >= _WHOLE else []
+        lines += table(result) if verbosity >= _EVERY_ARRAY else []
+        return "\n".join(lines)
 
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any
     ) -> Any:
         """Show what differs, not where in this file that was noticed."""
         if isinstance(excinfo.value, ParityFailure):
-            return str(excinfo.value)
+            shown = excinfo.getrepr(style="value")
+            if shown.reprcrash:  # what the summary and JUnit's message quote
+                shown.reprcrash.message = str(excinfo.value).partition("\n")[0]
+            return shown
+        if isinstance(excinfo.value, ParityError):
+            return clean(str(excinfo.value))
         return super().repr_failure(excinfo, *args, **kwargs)
 
     def reportinfo(self) -> tuple[Path, None, str]:

@@ -1,10 +1,17 @@
 """The pytest plugin: with `--parity-backends`, each case on each backend is one test.
 
 It is loaded into every pytest run of an environment, so what it needs to do its work is
-imported only when that option is given.
+imported only when that option is given, or a test asks for the fixture `parity`.
 """
 
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.equivalence import Parity
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,19 +35,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=300.0,
         help="seconds for one case on one backend (default: 300)",
     )
+    group.addoption(
+        "--parity-out",
+        metavar="DIR",
+        default="parity-report",
+        help="folder for outcomes and the report (default: parity-report)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark that every item of the plugin carries."""
+    """Register the mark of the plugin's items and, if asked for, what makes them."""
     config.addinivalue_line("markers", "parity: a case of rnn-parity on a backend")
-
-
-@pytest.hookimpl(tryfirst=True)  # before -k, -m and --lf choose among the items
-def pytest_collection_modifyitems(
-    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
-) -> None:
-    """Add one item for each case on each backend."""
     if config.getoption("--parity-backends") is not None:
-        from harness.pytest_items import parity_items  # noqa: PLC0415 - see above
+        from harness.pytest_run import register  # noqa: PLC0415 - see above
 
-        items += parity_items(session)
+        register(config)
+
+
+@pytest.fixture(scope="session")
+def parity(pytestconfig: pytest.Config) -> "Iterator[Parity]":
+    """Give `parity.assert_equivalent`, which holds a layer of yours to the cases."""
+    from harness.equivalence import Parity  # noqa: PLC0415 - see above
+
+    with Parity(timeout=pytestconfig.getoption("--parity-timeout")) as made:
+        yield made

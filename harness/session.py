@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from harness.folder import RunFolder, RunRecord
 from harness.judge.saved import judge
 from harness.results import Environment, Report
 from harness.run.engine import Engine
-from harness.spec import Case
+from harness.spec import Case, Problem
 from harness.watch import Watch
 from reports.write import write_views
 
@@ -38,24 +39,41 @@ def compute(
     """
     folder = RunFolder(out)
     problems = [catalogue.build(case) for case in cases]
-    folder.prepare()
-    record = RunRecord(
-        "rnn-parity.run/1",
-        describe_environment(),
-        cases,
-        infos,
-        backends={},
-        entries=[],
-    )
-    # Written first too, so that a run which is cut short is known for one.
-    folder.write_record(record)
-    for problem in problems:
-        folder.write_problem(problem)
+    record = begin(folder, problems, infos)
     engine = Engine(folder, jobs=jobs, timeout=timeout, watch=watch or Watch())
     entries = engine.run(infos, problems)
     said = {i.name: engine.records[i.name] for i in infos if i.name in engine.records}
     folder.write_record(replace(record, backends=said, entries=entries))
     return folder
+
+
+def begin(
+    folder: RunFolder,
+    problems: list[Problem],
+    infos: list[BackendInfo],
+    left_out: Sequence[tuple[str, str]] = (),
+) -> RunRecord:
+    """Make a folder ready for a run, and write what is to be computed.
+
+    Raises:
+        FileError: The folder cannot be used.
+
+    """
+    folder.prepare()
+    record = RunRecord(
+        "rnn-parity.run/1",
+        describe_environment(),
+        [problem.case for problem in problems],
+        infos,
+        backends={},
+        entries=[],
+        left_out=list(left_out),
+    )
+    # Written first too, so that a run which is cut short is known for one.
+    folder.write_record(record)
+    for problem in problems:
+        folder.write_problem(problem)
+    return record
 
 
 def judge_and_write(

@@ -25,7 +25,8 @@ from harness.watch import Watch
 _SMALL = 64
 """Cases that one process has judged before a second one has imported NumPy."""
 
-_VACUOUS = "a bound has grown wider than what it is for: nothing is shown by it"
+VACUOUS = "a bound has grown wider than what it is for: nothing is shown by it"
+"""What a result's `weak` says where it proves nothing."""
 
 
 class _CaseJudged(NamedTuple):
@@ -34,7 +35,7 @@ class _CaseJudged(NamedTuple):
     odd: str | None
 
 
-_Asked = tuple[Case, list[Entry]]
+_Asked = tuple[Case, list[tuple[BackendInfo, Entry]]]
 
 
 def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Report:
@@ -52,18 +53,20 @@ def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Repor
     """
     record = folder.record()
     entries = {(entry.case, entry.backend): entry for entry in record.entries}
+    left_out = set(record.left_out)
     asked = [
         (
             case,
             [
-                entries.get((case.id, info.name)) or _unanswered(case, info)
+                (info, entries.get((case.id, info.name)) or _unanswered(case, info))
                 for info in record.infos
+                if (case.id, info.name) not in left_out
             ],
         )
         for case in record.cases
     ]
     done = []
-    for of_case in _judged(folder, record.infos, asked, jobs):
+    for of_case in _judged(folder, asked, jobs):
         done.append(of_case)
         (watch or Watch()).judged(of_case.results, len(asked))
     results = [result for of_case in done for result in of_case.results]
@@ -88,10 +91,8 @@ def _unanswered(case: Case, info: BackendInfo) -> Entry:
     return Entry(case.id, info.name, "error", detail)
 
 
-def _judged(
-    folder: RunFolder, infos: list[BackendInfo], asked: list[_Asked], jobs: int
-) -> Iterator[_CaseJudged]:
-    judge_one = partial(_judge_case, folder, infos)
+def _judged(folder: RunFolder, asked: list[_Asked], jobs: int) -> Iterator[_CaseJudged]:
+    judge_one = partial(_judge_case, folder)
     if jobs == 1 or len(asked) <= _SMALL:
         yield from map(judge_one, asked)
         return
@@ -113,18 +114,16 @@ def _judged(
         pool.shutdown(cancel_futures=True)
 
 
-def _judge_case(
-    folder: RunFolder, infos: list[BackendInfo], asked: _Asked
-) -> _CaseJudged:
+def _judge_case(folder: RunFolder, asked: _Asked) -> _CaseJudged:
     case, entries = asked
     problem = folder.problem(case)
     truth = reference(problem)
     weak = weaknesses(problem, truth)
     results, certificates, moved = [], {}, None
-    for info, entry in zip(infos, entries, strict=True):
+    for info, entry in entries:
         judged = judge_entry(folder, problem, truth, info, entry)
         vacuous = judged.certificate and judged.certificate.is_vacuous
-        notes = [*weak, *([_VACUOUS] if vacuous else [])]
+        notes = [*weak, *([VACUOUS] if vacuous else [])]
         changes: dict[str, float | None] = {}
         if judged.certificate:
             certificates[info.name] = judged.certificate

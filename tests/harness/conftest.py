@@ -1,5 +1,6 @@
 """What tests of the harness share: a run to change, and the command line."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -7,11 +8,27 @@ from pathlib import Path
 
 import pytest
 
+import harness
 from harness import cli
 from harness.backend import BackendInfo
 from harness.folder import RunFolder
 
 Snapshot = dict[str, bytes | None]
+
+# Backends of an installed distribution, each with one thing wrong with it.
+ACME = """
+from msgspec.structs import replace
+from backends.on_numpy import INFO
+from fixtures.faults import plant
+from harness.backend import Gap
+
+gap = Gap("never", "no such thing", variants=("dynamic",))
+WRONG = replace(plant(INFO, "one unit off by 1e-5"), name="wrong")
+KILLED = replace(plant(INFO, "killed"), name="killed")
+DECLARES = replace(plant(INFO, "declines"), name="declares", gaps=(gap,))
+STALE = replace(INFO, name="stale", gaps=(gap,))
+GONE = replace(INFO, name="gone", requires={"nonesuch_": "nonesuch"}, install="pip it")
+"""
 
 
 @pytest.fixture
@@ -61,3 +78,27 @@ def only_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
         return [] if info.name == "numpy" else list(info.requires.values())
 
     monkeypatch.setattr("harness.run.registry.missing", missing)
+
+
+@pytest.fixture
+def run_pytest(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., pytest.RunResult]:
+    """Give a function that runs pytest where the distribution `acme` is installed."""
+    names = ("WRONG", "KILLED", "DECLARES", "STALE", "GONE")
+    points = "\n".join(f"{name} = acme_rnn:{name}" for name in names)
+    info = pytester.mkdir("site") / "acme-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[rnn_parity.backends]\n{points}\n")
+    (info.parent / "acme_rnn.py").write_text(ACME)
+    paths = (info.parent, Path(harness.__file__).parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> pytest.RunResult:
+        return pytester.runpytest_subprocess(
+            "-W", "error", "--strict-markers", *arguments
+        )
+
+    return run

@@ -118,6 +118,10 @@ def test_records_that_do_not_hang_together_are_refused(copy: Path) -> None:
         "timemajor goes with": _set("cases", 0, "time_major", value=True),
         "an entry names 'x'": _set("entries", 0, "case", value="x"),
         "on '../torch'": _set("entries", 0, "backend", value="../torch"),
+        "an entry names 'y'": _set("left_out", value=[["y", "numpy"]]),
+        "('notebook-basic-f32', 'numpy') is left out, and yet computed": _set(
+            "left_out", value=[["notebook-basic-f32", "numpy"]]
+        ),
     }
     for words, change in changes.items():
         record = json.loads(whole)
