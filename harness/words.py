@@ -31,6 +31,23 @@ def table(result: Result) -> list[str]:
     return [clean(line.rstrip()) for line in lines] if result.figures else []
 
 
+def alike(results: list[Result]) -> list[list[Result]]:
+    """Put together what differs for one reason on one backend; most common first."""
+    found: dict[tuple[str, str, str], list[Result]] = {}
+    for result in results:
+        if result.verdict in {"fail", "error"}:
+            key = (result.verdict, result.backend, reason(result))
+            found.setdefault(key, []).append(result)
+    return sorted(found.values(), key=len, reverse=True)
+
+
+def reason(result: Result) -> str:
+    """Say why a result is what it is: what would explain it, or how it shows."""
+    if result.explanations:
+        return f"would match with: {result.explanations[0]}"
+    return result.detail.partition(" [")[0].partition("; ")[0] or result.verdict
+
+
 def counts(summary: Summary) -> str:
     """Say how many verdicts of each kind a report has."""
     numbers = {

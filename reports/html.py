@@ -12,7 +12,8 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.errors import clean
-from harness.results import Report, Result
+from harness.results import Report
+from harness.words import alike, reason
 
 MOST_STEPS = 2_500_000
 """Bytes that the errors of steps may take, packed; the others are left out."""
@@ -91,26 +92,21 @@ def headline(report: Report) -> Headline:
 
 def groups(report: Report) -> Iterator[Group]:
     """Put together what differs in the same way; the most common first."""
-    found: dict[tuple[str, str, str], list[Result]] = {}
-    for result in report.results:
-        if result.verdict in {"fail", "error"}:
-            key = (result.verdict, result.backend, _why(result))
-            found.setdefault(key, []).append(result)
-    ordered = sorted(found.items(), key=lambda item: -len(item[1]))
-    for (verdict, backend, words), results in ordered[:_MOST_GROUPS]:
+    found = alike(report.results)
+    for results in found[:_MOST_GROUPS]:
         first = results[0]
-        link = f"#case={quote(first.case, safe='')}&backend={quote(backend, safe='')}"
+        where = f"{quote(first.case, safe='')}&backend={quote(first.backend, safe='')}"
         count = _count(len(results), "case")
-        yield Group(verdict, backend, words, f"{count}, the first {first.case}", link)
-    if len(ordered) > _MOST_GROUPS:
-        left = sum(len(results) for _, results in ordered[_MOST_GROUPS:])
+        yield Group(
+            first.verdict,
+            first.backend,
+            reason(first),
+            f"{count}, the first {first.case}",
+            f"#case={where}",
+        )
+    if len(found) > _MOST_GROUPS:
+        left = sum(len(results) for results in found[_MOST_GROUPS:])
         yield Group("fail", "", "and others, below", _count(left, "result"), "#matrix")
-
-
-def _why(result: Result) -> str:
-    if result.explanations:
-        return f"would match with: {result.explanations[0]}"
-    return result.detail.partition(" [")[0].partition(";")[0] or result.verdict
 
 
 def _count(number: int, noun: str) -> str:

@@ -4,6 +4,7 @@ GitHub takes 65,536 characters in a comment and 1 MiB in a step summary.
 """
 
 from harness.results import Report
+from harness.words import alike
 from reports.matrix import MOST_CASES, Row, backends, by_case, by_cell
 from reports.templating import environment, escape
 
@@ -16,7 +17,7 @@ def to_markdown(report: Report) -> str:
     """Render headline, failures, matrix of headrooms and environment."""
     rows = by_case(report)
     many = len(rows) > MOST_CASES
-    troubled = [r for r in report.results if r.verdict in {"fail", "error"}]
+    troubled = alike(report.results)
     return (
         environment(html=False)
         .get_template("report.md.jinja")
@@ -28,7 +29,7 @@ def to_markdown(report: Report) -> str:
             cases=len(rows),
             many=many,
             troubled=troubled[:_MOST_ITEMS],
-            left_out=max(len(troubled) - _MOST_ITEMS, 0),
+            left_out=sum(map(len, troubled[_MOST_ITEMS:])),
             odd=list(report.odd_one_out.items()),
             weak=list(dict.fromkeys(note for r in report.results for note in r.weak)),
             most=_MOST_ITEMS,

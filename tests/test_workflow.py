@@ -18,7 +18,7 @@ from harness.folder import RunFolder
 from harness.session import compute, judge_and_write
 
 ROOT = Path(__file__).parents[1]
-WORKFLOW = ROOT / "examples" / "github-workflow.yml"
+WORKFLOW = ROOT / ".github" / "parity-workflow.yml"
 
 
 def steps() -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from rich.text import Text
 from harness.errors import clean
 from harness.results import Report, Result
 from harness.screen.common import CELL_WIDTH, LABEL_STYLES, STYLES, count, header
+from harness.words import alike
 
 _MOST_WORDS = 10
 
@@ -18,11 +19,11 @@ _MOST_WORDS = 10
 def show_report(console: Console, report: Report, where: str) -> None:
     """Print the table, what differs, what else there is to know, and where."""
     console.print(_matrix(report))
-    troubled = [r for r in report.results if r.verdict in {"fail", "error"}]
-    for result in troubled[:_MOST_WORDS]:
-        _show_trouble(console, result)
-    if len(troubled) > _MOST_WORDS:
-        console.print(f"… and {len(troubled) - _MOST_WORDS} more in the report")
+    troubled = alike(report.results)
+    for results in troubled[:_MOST_WORDS]:
+        _show_trouble(console, results)
+    if left := sum(map(len, troubled[_MOST_WORDS:])):
+        console.print(f"… and {left} more in the report")
     console.print()
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(no_wrap=True)
@@ -83,8 +84,10 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
         words = f"{far.first} and {far.second} differ most, by "
         words += f"{far.outputs.max_abs or 0:.1e} in {far.case}"
         yield "pairs", Text(clean(words))
-    for case, backend in list(report.odd_one_out.items())[:_MOST_WORDS]:
-        words = f"{backend} differs from all others, which agree, in {case}"
+    for backend in dict.fromkeys(report.odd_one_out.values()):
+        where = [case for case, odd in report.odd_one_out.items() if odd == backend]
+        words = f"{backend} differs from all others, which agree, in "
+        words += where[0] if len(where) == 1 else count(where, "case")
         yield "odd one", Text(clean(words))
     absent = {r.backend: r.detail for r in report.results if r.verdict == "absent"}
     for backend, detail in absent.items():
@@ -137,9 +140,13 @@ def _published(results: list[Result]) -> Text:
     return Text(clean(f"{words} ({worst[1]})"))
 
 
-def _show_trouble(console: Console, result: Result) -> None:
+def _show_trouble(console: Console, results: list[Result]) -> None:
+    """Say what one result is, and how many others are like it."""
+    result = results[0]
     mark, style = STYLES[result.verdict]
     words = Text.assemble((f"{mark} ", style), clean(result.detail))
     console.print(words, soft_wrap=True)
+    if others := len(results) - 1:
+        console.print(f"  the same in {others} more case{'s' if others > 1 else ''}")
     again = Text(clean(f"  again: {result.reproduce}"), "dim")
     console.print(again, soft_wrap=True)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from backends.on_numpy import INFO
+from by_hand_reports import failing
 from harness.backend import Gap, Means
 from harness.folder import Entry, RunFolder
 from harness.results import Report, read_report_document
@@ -78,3 +79,16 @@ def test_the_path_of_the_report_is_printed_whole_however_long(
     report = read_report_document(saved_run.path)
     text = printed(lambda c: show_report(c, report, where), terminal=False)
     assert where in text
+
+
+def test_what_differs_alike_is_said_once_and_counted(saved_run: RunFolder) -> None:
+    report = read_report_document(saved_run.path)
+    results = [failing(f"c{n}", "torch") for n in range(7)]
+    results += [replace(failing("c8", "jax"), explanations=["bias doubled"])]
+    odd = {f"c{n}": "torch" for n in range(7)} | {"c8": "jax"}
+    changed = replace(report, results=results, odd_one_out=odd)
+    text = printed(lambda c: show_report(c, changed, "here"), terminal=False)
+    assert text.count("✗ outputs:") == 2
+    assert "the same in 6 more cases" in text
+    assert "torch differs from all others, which agree, in 7 cases" in text
+    assert "jax differs from all others, which agree, in c8" in text
