@@ -17,7 +17,7 @@ PAGE = Path(__file__).with_name("templates") / "page"
 _Layers = alt.LayerChart | alt.FacetChart
 _VALUES = alt.NamedData("values")
 _OVER = "datum.over"
-_WHOLE = "datum.value % 1 ? '' : datum.label"
+_WHOLE = "datum.value % 1 ? '' : format(datum.value, 'd')"
 
 
 def steps() -> _Layers:
