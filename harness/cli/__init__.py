@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from harness.cli.checks import audit, measure, relations
+from harness.cli.graphs import graph
 from harness.cli.lists import backends, cases
 from harness.cli.runs import compare, report, run
 from harness.errors import ParityError, UsageError, clean
@@ -18,7 +19,10 @@ app = typer.Typer(
     help="Same weights, same batch, every framework: the same recurrent network, "
     "or a report that says which one differs.",
 )
-for command in (run, compare, report, backends, cases, audit, relations, measure):
+for command in (
+    *(run, compare, report, graph, backends, cases),
+    *(audit, relations, measure),
+):
     app.command()(command)
 
 

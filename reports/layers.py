@@ -1,0 +1,139 @@
+"""A part of a graph laid out in layers, by igraph: where boxes stand, how edges run."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from harness.errors import UsageError
+from harness.graph import Edge, Node, Part
+
+try:
+    import igraph
+except ModuleNotFoundError:
+    raise UsageError(
+        "igraph is not installed; install it with: pip install 'rnn-parity[report]'"
+    ) from None
+
+MOST_NODES = 400
+"""Nodes of a part that is drawn: laying these out takes some 2 s, twice as many 10 s."""
+
+WIDTH, HEIGHT = 172, 56
+_ACROSS, _DOWN, _MARGIN = 190, 92, 12
+
+_Point = tuple[float, float]
+
+
+class Box(NamedTuple):
+    """A node and where its upper left corner is."""
+
+    node: Node
+    x: float
+    y: float
+    constants: list[Node]
+    """Small constants that it alone takes: said in its box."""
+
+
+class Line(NamedTuple):
+    """An edge as the path of an SVG."""
+
+    path: str
+    control: bool
+
+
+class Drawing(NamedTuple):
+    """A part, ready to be drawn."""
+
+    width: float
+    height: float
+    boxes: list[Box]
+    lines: list[Line]
+
+
+def lay_out(part: Part) -> Drawing | None:
+    """Lay a part out from top to bottom; None if it has too many nodes to be read."""
+    folded = _folded(part)
+    nodes = [node for node in part.nodes if node.id not in folded]
+    if len(nodes) > MOST_NODES:
+        return None
+    at = {node.id: number for number, node in enumerate(nodes)}
+    edges = [edge for edge in part.edges if edge.source not in folded]
+    graph = igraph.Graph(
+        n=len(nodes),
+        edges=[(at[edge.source], at[edge.target]) for edge in edges],
+        directed=True,
+    )
+    layout = graph.layout_sugiyama(hgap=1, vgap=1)
+    routes = [[*map(tuple, found)] for found in layout.edge_routing]
+    points = [*layout.coords, *(point for route in routes for point in route)]
+    left = min((x for x, _ in points), default=0)
+
+    def placed(point: _Point) -> _Point:
+        x, y = point
+        return _MARGIN + (x - left) * _ACROSS, _MARGIN + y * _DOWN
+
+    corners = [placed(point) for point in layout.coords]
+    taken = _taken(part, folded)
+    boxes = [
+        Box(node, x, y, taken.get(node.id, []))
+        for node, (x, y) in zip(nodes, corners, strict=True)
+    ]
+    lines = [
+        Line(_path(corners[at[e.source]], corners[at[e.target]], route), e.control)
+        for e, route in zip(edges, [[*map(placed, r)] for r in routes], strict=True)
+    ]
+    ends = [placed(point) for point in points]
+    width = max((x for x, _ in ends), default=0) + WIDTH + _MARGIN
+    height = max((y for _, y in ends), default=0) + HEIGHT + _MARGIN
+    return Drawing(width, height, boxes, lines)
+
+
+def _folded(part: Part) -> set[str]:
+    """Give the small constants that a single node takes, and nothing else."""
+    uses = Counter(edge.source for edge in part.edges)
+    held = {edge.target for edge in part.edges}
+    return {
+        node.id
+        for node in part.nodes
+        if node.kind == "constant"
+        and not node.stripped
+        and uses[node.id] == 1
+        and node.id not in held
+    }
+
+
+def _taken(part: Part, folded: set[str]) -> dict[str, list[Node]]:
+    """Give the folded constants of each node."""
+    by_id = {node.id: node for node in part.nodes}
+    found: dict[str, list[Node]] = {}
+    for edge in part.edges:
+        if edge.source in folded:
+            found.setdefault(edge.target, []).append(by_id[edge.source])
+    return found
+
+
+def _path(source: _Point, target: _Point, route: list[_Point]) -> str:
+    """Draw a curve out of the lower edge of a box, between others, to the next box."""
+    half = WIDTH / 2
+    x, y = source[0] + half, source[1] + HEIGHT
+    words = [f"M{x:g} {y:g}"]
+    for corner in route:
+        for to_y in (corner[1], corner[1] + HEIGHT):  # straight past a row of boxes
+            to_x = corner[0] + half
+            words.append(_curve(x, y, to_x, to_y))
+            x, y = to_x, to_y
+    words.append(_curve(x, y, target[0] + half, target[1]))
+    return "".join(words)
+
+
+def _curve(x: float, y: float, to_x: float, to_y: float) -> str:
+    middle = (y + to_y) / 2
+    if x == to_x:
+        return f"L{to_x:g} {to_y:g}"
+    return f"C{x:g} {middle:g} {to_x:g} {middle:g} {to_x:g} {to_y:g}"
+
+
+def sources(part: Part) -> dict[str, list[Edge]]:
+    """Give the edges that end at each node."""
+    found: dict[str, list[Edge]] = {}
+    for edge in part.edges:
+        found.setdefault(edge.target, []).append(edge)
+    return found
