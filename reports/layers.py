@@ -13,8 +13,8 @@ except ModuleNotFoundError:
         "igraph is not installed; install it with: pip install 'rnn-parity[report]'"
     ) from None
 
-MOST_NODES = 400
-"""Nodes of a part that is drawn: laying these out takes some 2 s, twice as many 10 s."""
+MOST_NODES = 300
+"""Nodes of a part that is drawn: these take 1 to 4 s to lay out, twice as many 10."""
 
 WIDTH, HEIGHT = 172, 56
 _ACROSS, _DOWN, _MARGIN = 190, 92, 12
@@ -56,34 +56,59 @@ def lay_out(part: Part) -> Drawing | None:
         return None
     at = {node.id: number for number, node in enumerate(nodes)}
     edges = [edge for edge in part.edges if edge.source not in folded]
-    graph = igraph.Graph(
-        n=len(nodes),
-        edges=[(at[edge.source], at[edge.target]) for edge in edges],
-        directed=True,
-    )
-    layout = graph.layout_sugiyama(hgap=1, vgap=1)
-    routes = [[*map(tuple, found)] for found in layout.edge_routing]
-    points = [*layout.coords, *(point for route in routes for point in route)]
-    left = min((x for x, _ in points), default=0)
-
-    def placed(point: _Point) -> _Point:
-        x, y = point
-        return _MARGIN + (x - left) * _ACROSS, _MARGIN + y * _DOWN
-
-    corners = [placed(point) for point in layout.coords]
+    pairs = [(at[edge.source], at[edge.target]) for edge in edges]
+    corners, routes = _placed(len(nodes), pairs)
     taken = _taken(part, folded)
     boxes = [
-        Box(node, x, y, taken.get(node.id, []))
-        for node, (x, y) in zip(nodes, corners, strict=True)
+        Box(node, *corners[number], taken.get(node.id, []))
+        for number, node in enumerate(nodes)
     ]
     lines = [
-        Line(_path(corners[at[e.source]], corners[at[e.target]], route), e.control)
-        for e, route in zip(edges, [[*map(placed, r)] for r in routes], strict=True)
+        Line(_path(corners[a], corners[b], routes[number]), edge.control)
+        for number, (edge, (a, b)) in enumerate(zip(edges, pairs, strict=True))
     ]
-    ends = [placed(point) for point in points]
+    ends = [*corners.values(), *(point for route in routes.values() for point in route)]
     width = max((x for x, _ in ends), default=0) + WIDTH + _MARGIN
     height = max((y for _, y in ends), default=0) + HEIGHT + _MARGIN
     return Drawing(width, height, boxes, lines)
+
+
+def _placed(
+    count: int, pairs: list[tuple[int, int]]
+) -> tuple[dict[int, _Point], dict[int, list[_Point]]]:
+    """Give the corner of each node's box, and the corners that each edge goes past.
+
+    What hangs together is laid out by itself, side by side: igraph 1.0 mixes up the
+    routes of a graph that falls apart. Nodes alone stand in a column.
+    """
+    corners: dict[int, _Point] = {}
+    routes: dict[int, list[_Point]] = {}
+    whole = igraph.Graph(n=count, edges=pairs, directed=True)
+    pieces = sorted(whole.connected_components(mode="weak"), key=len, reverse=True)
+    left = 0.0
+    for piece in (piece for piece in pieces if len(piece) > 1):
+        inside = {node: number for number, node in enumerate(piece)}
+        own = [number for number, pair in enumerate(pairs) if pair[0] in inside]
+        layout = igraph.Graph(
+            n=len(piece),
+            edges=[(inside[pairs[n][0]], inside[pairs[n][1]]) for n in own],
+            directed=True,
+        ).layout_sugiyama(hgap=1, vgap=1)
+        found = [*layout.coords, *(p for way in layout.edge_routing for p in way)]
+        first, last = min(x for x, _ in found), max(x for x, _ in found)
+        start = left - first
+        for node, (x, y) in zip(piece, layout.coords, strict=True):
+            corners[node] = _corner(start + x, y)
+        for number, way in zip(own, layout.edge_routing, strict=True):
+            routes[number] = [_corner(start + x, y) for x, y in way]
+        left += last - first + 1
+    alone = (node for piece in pieces if len(piece) == 1 for node in piece)
+    corners |= {node: _corner(left, row) for row, node in enumerate(alone)}
+    return corners, routes
+
+
+def _corner(column: float, row: float) -> _Point:
+    return _MARGIN + column * _ACROSS, _MARGIN + row * _DOWN
 
 
 def _folded(part: Part) -> set[str]:

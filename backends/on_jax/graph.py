@@ -88,8 +88,9 @@ class _Drawing:
                     title += ", another"
                 self._titles[id(closed)] = title
                 self._kept.append(closed)
-                takes, gives = closed.jaxpr.invars, closed.jaxpr.outvars
-                self.part(title, closed, [""] * len(takes), [""] * len(gives))
+                takes = [f"input {n}" for n in range(len(closed.jaxpr.invars))]
+                gives = [f"output {n}" for n in range(len(closed.jaxpr.outvars))]
+                self.part(title, closed, takes, gives)
             titles.append(self._titles[id(closed)])
         return tuple(titles)
 

@@ -75,16 +75,18 @@ def exported(compute: Compute, case: Case, tensors: Tensors) -> Graph:
     except Exception as error:  # it raises whatever the operations raise
         reason = str(error).strip().partition("\n")[0]
         raise Unsupported(f"torch.export refuses: {reason}") from error
+    signature = program.graph_signature
+    lifted = signature.inputs_to_lifted_tensor_constants
+    constants = {name: program.constants[target] for name, target in lifted.items()}
+    inputs = dict(zip(signature.user_inputs, tensors, strict=True))
     outputs = list(program.call_spec.out_spec.context)
-    held = {**program.state_dict, **program.constants}
-    targets = program.graph_signature.inputs_to_lifted_tensor_constants
-    constants = {name: held[target] for name, target in targets.items()}
-    return graph_of(program.graph, "ExportedProgram", outputs, constants)
+    return graph_of(program.graph, "ExportedProgram", inputs, outputs, constants)
 
 
 def graph_of(
     fx: Any,
     form: str,
+    inputs: dict[str, str] | None = None,
     outputs: list[str] | None = None,
     constants: Tensors | None = None,
 ) -> Graph:
@@ -93,6 +95,7 @@ def graph_of(
     Args:
         fx: A `torch.fx.Graph`.
         form: What the framework calls it.
+        inputs: Names of what it takes, by the names of their nodes, if they are known.
         outputs: Names of what it gives, if they are known.
         constants: Tensors that are in the program, by the names of their nodes.
 
@@ -107,17 +110,17 @@ def graph_of(
                 nodes.append(Node(end, "output", "output", name, _type(source)))
                 edges.append(Edge(source.name, end))
             continue
-        nodes.append(_node(node, constants or {}))
+        nodes.append(_node(node, inputs or {}, constants or {}))
         edges += [Edge(source.name, node.name) for source in node.all_input_nodes]
     return Graph(form, (Part("whole", tuple(nodes), tuple(edges)),))
 
 
-def _node(node: Any, constants: Tensors) -> Node:
+def _node(node: Any, inputs: dict[str, str], constants: Tensors) -> Node:
     if node.name in constants:
         array = np.asarray(constants[node.name].detach().cpu())
         return constant(node.name, "constant", array, node.name)
     if node.op == "placeholder":
-        label = node.name.removeprefix("arrays_").removeprefix("l_tensors_")
+        label = inputs.get(node.name, node.name.removeprefix("l_tensors_"))
         return Node(node.name, "input", "input", label, _type(node))
     if node.op == "get_attr":
         return Node(node.name, "get_attr", "constant", str(node.target), _type(node))

@@ -36,8 +36,9 @@ def graph(
     from harness.run.registry import select_backends
     from harness.screen.common import console
     from harness.screen.graphs import show_graphs
-    from reports.page import to_page
 
+    if form == "html":
+        from reports.page import to_page  # igraph is an extra
     problem = catalogue.build(catalogue.case_from_id(case))
     infos = select_backends(split(backends))
     check_timeout(timeout)

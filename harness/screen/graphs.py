@@ -11,10 +11,10 @@ from harness.graph import Drawn
 def show_graphs(console: Console, found: list[Drawn], page: str) -> None:
     """Print the size of each backend's graph, or why there is none."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("backend", "form"):
-        table.add_column(name)
-    for name in ("nodes", "edges", "parts", "stripped"):
-        table.add_column(name, justify="right")
+    table.add_column("backend")
+    table.add_column("form")
+    for figure in ("nodes", "edges", "parts", "stripped"):
+        table.add_column(figure, justify="right")
     table.add_column("note")
     for drawn in found:
         name, graph = Text(clean(drawn.backend), "bold"), drawn.graph
