@@ -1,6 +1,7 @@
 """A part of a graph laid out in layers, by igraph: where boxes stand, how edges run."""
 
 from collections import Counter
+from itertools import islice
 from typing import NamedTuple
 
 from harness.errors import UsageError
@@ -84,27 +85,46 @@ def _placed(
     corners: dict[int, _Point] = {}
     routes: dict[int, list[_Point]] = {}
     whole = igraph.Graph(n=count, edges=pairs, directed=True)
-    pieces = sorted(whole.connected_components(mode="weak"), key=len, reverse=True)
-    left = 0.0
-    for piece in (piece for piece in pieces if len(piece) > 1):
-        inside = {node: number for number, node in enumerate(piece)}
-        own = [number for number, pair in enumerate(pairs) if pair[0] in inside]
-        layout = igraph.Graph(
-            n=len(piece),
-            edges=[(inside[pairs[n][0]], inside[pairs[n][1]]) for n in own],
-            directed=True,
-        ).layout_sugiyama(hgap=1, vgap=1)
-        found = [*layout.coords, *(p for way in layout.edge_routing for p in way)]
-        first, last = min(x for x, _ in found), max(x for x, _ in found)
-        start = left - first
-        for node, (x, y) in zip(piece, layout.coords, strict=True):
-            corners[node] = _corner(start + x, y)
-        for number, way in zip(own, layout.edge_routing, strict=True):
+    alone, left = [], 0.0
+    pieces = whole.connected_components(mode="weak")
+    for piece in sorted(pieces, key=len, reverse=True):
+        own = [number for number, pair in enumerate(pairs) if pair[0] in {*piece}]
+        if not own:
+            alone += piece
+            continue
+        at = {node: number for number, node in enumerate(piece)}
+        ends = [
+            (at[source], at[target]) for source, target in map(pairs.__getitem__, own)
+        ]
+        nodes, ways = _apart(igraph.Graph(n=len(piece), edges=ends, directed=True))
+        columns = [x for x, _ in (*nodes, *(point for way in ways for point in way))]
+        start = left - min(columns)
+        corners |= {
+            n: _corner(start + x, y) for n, (x, y) in zip(piece, nodes, strict=True)
+        }
+        for number, way in zip(own, ways, strict=True):
             routes[number] = [_corner(start + x, y) for x, y in way]
-        left += last - first + 1
-    alone = (node for piece in pieces if len(piece) == 1 for node in piece)
+        left = start + max(columns) + 1
     corners |= {node: _corner(left, row) for row, node in enumerate(alone)}
     return corners, routes
+
+
+def _apart(graph: igraph.Graph) -> tuple[list[_Point], list[list[_Point]]]:
+    """Lay a graph out, no two points of a row closer than 1, as igraph has some.
+
+    Gives the points of nodes, and those that each edge goes past.
+    """
+    layout = graph.layout_sugiyama(hgap=1, vgap=1)
+    given = [*layout.coords, *(point for way in layout.edge_routing for point in way)]
+    points: list[_Point] = [(0, 0)] * len(given)
+    reached: dict[float, float] = {}  # row → its last column
+    for number in sorted(range(len(given)), key=given.__getitem__):
+        x, y = given[number]
+        reached[y] = max(x, reached.get(y, x - 1) + 1)
+        points[number] = reached[y], y
+    later = iter(points[graph.vcount() :])
+    ways = [list(islice(later, len(way))) for way in layout.edge_routing]
+    return points[: graph.vcount()], ways
 
 
 def _corner(column: float, row: float) -> _Point:
