@@ -47,6 +47,7 @@ _KINDS: dict[str, Kind] = {
         "loop",
     ),
 }
+_IN_PLACE = ("setitem", "aten.copy_.default")
 
 
 class _Exported(nn.Module):
@@ -112,7 +113,9 @@ def graph_of(
             continue
         nodes.append(_node(node, inputs or {}, constants or {}))
         edges += [Edge(source.name, node.name) for source in node.all_input_nodes]
-    return Graph(form, (Part("whole", tuple(nodes), tuple(edges)),))
+    in_place = any(node.op in _IN_PLACE for node in nodes)
+    note = "writes in place have no edge to what reads them" if in_place else ""
+    return Graph(form, (Part("whole", tuple(nodes), tuple(edges)),), note)
 
 
 def _node(node: Any, inputs: dict[str, str], constants: Tensors) -> Node:

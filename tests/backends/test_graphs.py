@@ -189,3 +189,9 @@ def test_what_is_compiled_whole_has_a_graph_too(
     backend: str, op: str, drawn: Ask
 ) -> None:
     assert ops(*drawn(backend, "notebook-basic-f32").parts).count(op) == 2
+
+
+@pytest.mark.slow
+def test_a_graph_that_writes_in_place_says_that_edges_are_missing(drawn: Ask) -> None:
+    assert "writes in place" in drawn("torch:compile", DECODING).note
+    assert not drawn("torch:compile", "notebook-basic-f32").note
