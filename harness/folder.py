@@ -111,20 +111,7 @@ class RunFolder:
 
     def write(self, name: str, data: bytes) -> Path:
         """Write one file of the run, replacing it in one step."""
-        target = self.path / name
-        temporary = None
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-                temporary = Path(file.name)
-                file.write(data)
-            temporary.chmod(0o644)
-            temporary.replace(target)
-        except OSError as error:
-            if temporary:
-                temporary.unlink(missing_ok=True)
-            raise FileError(f"cannot write {target}: {error.strerror}") from None
-        return target
+        return write_file(self.path / name, data)
 
     def write_record(self, record: RunRecord) -> None:
         """Write run.json."""
@@ -198,6 +185,28 @@ class RunFolder:
                 f"{path} holds case {metadata.get('case')!r}, expected {case!r}"
             )
         return arrays
+
+
+def write_file(target: Path, data: bytes) -> Path:
+    """Write a file, replacing it in one step.
+
+    Raises:
+        FileError: It cannot be written.
+
+    """
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except OSError as error:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+        raise FileError(f"cannot write {target}: {error.strerror}") from None
+    return target
 
 
 def _check_record(record: RunRecord, path: Path) -> None:

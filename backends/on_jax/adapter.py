@@ -1,5 +1,7 @@
 """Every cell by JAX's own means."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -10,9 +12,11 @@ from jax import lax
 from msgspec.structs import replace
 
 from backends.on_jax import loops, settings, training
+from backends.on_jax.graph import graph_of
 from backends.on_jax.loops import Arrays, Forward
 from backends.on_jax.training import Update
 from harness.backend import Scalar
+from harness.graph import Graph
 from harness.spec import Array, Case, Outcome, Problem
 
 # Outside of jit JAX keeps the program of a scan, but not of one that is differentiated:
@@ -67,27 +71,61 @@ class JaxBackend:
 
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
-        # Neither the seed nor the lengths are part of a program.
-        case = replace(problem.case, seed=0, zero_length=False)
-        if case.variant == "dynamic":
-            case = replace(case, variant="variable_input")  # of full lengths
-        # Outside of this JAX would quietly turn float64 into float32.
-        with (
-            jax.enable_x64(case.dtype == "float64"),
-            jax.default_matmul_precision(self._precision),
-        ):
+        case = _program_case(problem.case)
+        with self._precisely(case):
             arrays = jax.device_put(_fed(case, problem))
             found = (self._trained if case.trains else self._computed)(case, arrays)
             return {name: _array(case, name, a) for name, a in found.items()}
 
+    def graph(self, problem: Problem) -> Graph:
+        """Give the jaxpr of what `run` calls; of a training that of its first update.
+
+        JAX traces a function to the same jaxpr whether it then compiles it or not.
+        """
+        case = _program_case(problem.case)
+        note = "" if self._jit else "run outside of jit, one operation after the other"
+        with self._precisely(case):
+            arrays = jax.device_put(_fed(case, problem))
+            if not case.trains:
+                return graph_of(self._function(case), arrays, note=note)
+            names = list(case.weight_shapes())
+            first = training.before_updates(case.task, names, arrays)
+            note = "; ".join(filter(None, [note, "one of ten updates"]))
+            return graph_of(self._update(case), *first, note=note)
+
+    @contextmanager
+    def _precisely(self, case: Case) -> Iterator[None]:
+        """Keep dtypes and products as they are asked for.
+
+        Outside of this JAX would quietly turn float64 into float32.
+        """
+        with (
+            jax.enable_x64(case.dtype == "float64"),
+            jax.default_matmul_precision(self._precision),
+        ):
+            yield
+
+    def _function(self, case: Case) -> Forward:
+        return _compiled_function(case) if self._jit else _function(case)
+
+    def _update(self, case: Case) -> Update:
+        return _compiled_update(case) if self._jit else _update(case)
+
     def _computed(self, case: Case, arrays: Arrays) -> Arrays:
-        function = _compiled_function(case) if self._jit else _function(case)
-        return function(arrays)
+        return self._function(case)(arrays)
 
     def _trained(self, case: Case, arrays: Arrays) -> Arrays:
-        update = _compiled_update(case) if self._jit else _update(case)
         names = list(case.weight_shapes())
-        return training.with_updates(update, case.task, names, arrays)
+        return training.with_updates(self._update(case), case.task, names, arrays)
+
+
+def _program_case(case: Case) -> Case:
+    """Give the case whose program computes a case."""
+    # Neither the seed nor the lengths are part of a program.
+    case = replace(case, seed=0, zero_length=False)
+    if case.variant == "dynamic":
+        return replace(case, variant="variable_input")  # of full lengths
+    return case
 
 
 @cache

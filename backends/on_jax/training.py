@@ -58,6 +58,15 @@ def update_of(forward: Forward, task: str) -> Update:
     return update
 
 
+def before_updates(
+    task: str, names: list[str], arrays: Arrays
+) -> tuple[Arrays, State, Arrays]:
+    """Give what the first update takes: weights, the optimiser's state, the others."""
+    others = {n: a for n, a in arrays.items() if n not in {*names, "later_inputs"}}
+    weights = {name: arrays[name] for name in names}
+    return weights, OPTIMIZERS[task].init(weights), others
+
+
 def with_updates(update: Update, task: str, names: list[str], arrays: Arrays) -> Arrays:
     """Give an outcome of the first batch, and the weights after each update.
 
@@ -68,12 +77,9 @@ def with_updates(update: Update, task: str, names: list[str], arrays: Arrays) ->
         arrays: All arrays; `later_inputs` is a list of batches as `inputs` is one.
 
     """
-    later = arrays["later_inputs"]
-    others = {n: a for n, a in arrays.items() if n not in {*names, "later_inputs"}}
-    weights = {name: arrays[name] for name in names}
-    state = OPTIMIZERS[task].init(weights)
+    weights, state, others = before_updates(task, names, arrays)
     outcomes, after = [], []
-    for inputs in [arrays["inputs"], *later]:
+    for inputs in [arrays["inputs"], *arrays["later_inputs"]]:
         outcome, weights, state = update(weights, state, {**others, "inputs": inputs})
         outcomes.append(outcome)
         after.append(weights)

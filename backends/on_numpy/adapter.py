@@ -7,6 +7,7 @@ import numpy as np
 
 from backends import by_hand
 from harness.backend import Scalar, Unsupported
+from harness.graph import Graph
 from harness.spec import Array, Outcome, Problem
 
 
@@ -61,6 +62,17 @@ class NumpyBackend:
         }[problem.case.variant]
         outputs, finals = variant(problem)
         return {"outputs": outputs, **by_hand.final_arrays(finals, np.stack)}
+
+    def graph(self, problem: Problem) -> Graph:
+        """Decline.
+
+        Raises:
+            Unsupported: Always.
+
+        """
+        raise Unsupported(
+            f"NumPy computes {problem.case.variant} at once and keeps no graph"
+        )
 
 
 def _step_of(problem: Problem) -> Callable[[int, str], by_hand.Step]:

@@ -8,9 +8,10 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import tensorflow as tf
 
-from backends.on_tensorflow.programs import Program
+from backends.on_tensorflow.programs import Program, in_a_graph
 from backends.on_tensorflow.settings import configure, tensorflow_settings
 from harness.backend import Scalar
+from harness.graph import Graph
 from harness.spec import Outcome, Problem
 
 
@@ -36,3 +37,8 @@ class KerasBackend:
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
         return Program(problem.case).run(problem)
+
+    def graph(self, problem: Problem) -> Graph:
+        """Give the graph of what `run` calls, traced by `tf.function`."""
+        note = "traced by tf.function; run eagerly, one operation after the other"
+        return Program(problem.case, in_a_graph).graph(problem, note)

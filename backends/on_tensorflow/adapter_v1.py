@@ -13,12 +13,13 @@ import tensorflow as tf
 import tf_keras
 from msgspec.structs import replace
 
-from backends.on_tensorflow import graphs, layout
+from backends.on_tensorflow import drawing, graphs, layout
 from backends.on_tensorflow.gradients import epsilon_hat, named_gradients
 from backends.on_tensorflow.operations import Tensors
 from backends.on_tensorflow.settings import configure, tensorflow_settings
 from backends.on_tensorflow.training_v1 import Updates
 from harness.backend import Scalar
+from harness.graph import Graph
 from harness.spec import CELLS, Array, Case, Outcome, Problem
 
 v1 = tf.compat.v1
@@ -48,9 +49,16 @@ class GraphBackend:
 
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
-        # Neither moves a shape.
-        shape = replace(problem.case, seed=None, zero_length=False)
-        return _program(shape).run(problem)
+        return _program(_shape(problem.case)).run(problem)
+
+    def graph(self, problem: Problem) -> Graph:
+        """Give the whole `tf.Graph` that a session runs, what sets it up included."""
+        return _program(_shape(problem.case)).graph()
+
+
+def _shape(case: Case) -> Case:
+    """Give what two cases of one graph have in common."""
+    return replace(case, seed=None, zero_length=False)
 
 
 class _Program:
@@ -81,6 +89,20 @@ class _Program:
         if case.time_major:
             outcome["outputs"] = outcome["outputs"].swapaxes(0, 1)
         return {name: array.copy() for name, array in outcome.items()}
+
+    def graph(self) -> Graph:
+        """Give the session's graph."""
+        ends = self._ends
+        named = {tensor.op.name: name for name, tensor in ends.fed.others.items()}
+        inputs = ends.fed.inputs
+        for number, tensor in enumerate(inputs):
+            named[tensor.op.name] = f"inputs {number}" if inputs[1:] else "inputs"
+        for number, states in enumerate(ends.fed.initial):
+            named |= {t.op.name: f"initial_{n} {number}" for n, t in states.items()}
+        outputs = dict(ends.outcome)
+        for number, gradient in enumerate(tf.nest.flatten(ends.gradients)):
+            outputs[f"gradient {number}"] = gradient
+        return drawing.graph_of(self._session.graph, outputs, named)
 
     def _trained(self, updates: Updates, problem: Problem) -> dict[str, Array]:
         """Give an outcome of the first batch, and the weights after each update."""

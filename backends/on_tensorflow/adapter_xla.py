@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from backends.on_tensorflow.adapter import KerasBackend
 from backends.on_tensorflow.programs import Program
 from harness.backend import Scalar
+from harness.graph import Graph
 from harness.spec import Case, Outcome, Problem
 
 
@@ -29,8 +30,18 @@ class XlaBackend(KerasBackend):
 
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
-        # Neither moves a shape.
-        return program(replace(problem.case, seed=None, zero_length=False)).run(problem)
+        return program(_shape(problem.case)).run(problem)
+
+    def graph(self, problem: Problem) -> Graph:
+        """Give the graph that XLA is given."""
+        return program(_shape(problem.case)).graph(
+            problem, "compiled by XLA as a whole"
+        )
+
+
+def _shape(case: Case) -> Case:
+    """Give what two cases of one program have in common."""
+    return replace(case, seed=None, zero_length=False)
 
 
 _FLAGS = ("XLA_FLAGS", "TF_XLA_FLAGS")

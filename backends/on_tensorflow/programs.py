@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from backends.on_tensorflow import training
+from backends.on_tensorflow import drawing, training
 from backends.on_tensorflow.networks import Network
 from backends.on_tensorflow.operations import Tensors
+from harness.graph import Graph
 from harness.spec import Array, Case, Outcome, Problem
 
 _Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -17,6 +18,11 @@ _Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
 def eagerly(function: Callable[..., Any]) -> Callable[..., Any]:
     """Leave a function as it is: TensorFlow runs its operations one by one."""
     return function
+
+
+def in_a_graph(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Trace a function, as it is shown; nothing is compiled by XLA."""
+    return tf.function(function, autograph=False)
 
 
 class Program:
@@ -45,6 +51,21 @@ class Program:
         if gradients is not None:
             arrays |= training.gradient_arrays(self._case, gradients)
         return arrays
+
+    def graph(self, problem: Problem, note: str = "") -> Graph:
+        """Give the graph of the function, which must have been compiled."""
+        tensors = tensors_of(problem)
+        traced = self.function.get_concrete_function(tensors)  # type: ignore[attr-defined]
+        outcome, gradients = traced.structured_outputs
+        outputs = dict(outcome)
+        for number, gradient in enumerate(tf.nest.flatten(gradients or [])):
+            outputs[f"gradient {number}"] = gradient
+        names = _names(tensors)
+        named = {t.op.name: n for t, n in zip(traced.graph.inputs, names, strict=False)}
+        held = {id(variable.handle): variable.name for variable in traced.variables}
+        for outside, inside in traced.graph.captures:
+            named[inside.op.name] = held.get(id(outside), inside.op.name)
+        return drawing.graph_of(traced.graph, outputs, named, note)
 
     def _tensors_to_tensors(self, tensors: dict[str, Any]) -> Any:
         given = Problem(self._case, tensors)
@@ -83,6 +104,15 @@ def tensors_of(problem: Problem) -> dict[str, Any]:
     if "inputs" in problem.arrays:
         tensors["inputs"] = inputs_of(problem.case, problem["inputs"])
     return tensors
+
+
+def _names(tensors: dict[str, Any]) -> list[str]:
+    """Name tensors in the order in which a function takes them: that of their names."""
+    names = []
+    for name, found in sorted(tensors.items()):
+        several = isinstance(found, list)
+        names += [f"{name} {t}" for t in range(len(found))] if several else [name]
+    return names
 
 
 def _arrays(tensors: dict[str, Tensors]) -> dict[str, Array]:

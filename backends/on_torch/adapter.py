@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends.on_torch import cells, layers, settings, training
-from backends.on_torch.cells import Compute
-from harness.backend import Scalar
+from backends.on_torch import cells, graph, layers, settings, training
+from backends.on_torch.cells import Compute, Tensors
+from harness.backend import Scalar, Unsupported
+from harness.graph import Graph
 from harness.spec import Array, Case, Outcome, Problem
 
 _VARIANTS: dict[str, Callable[[Case], Compute]] = {
@@ -59,11 +60,7 @@ class TorchBackend:
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
         case = problem.case
-        compute = self._compute(case)
-        tensors = {
-            name: _tensor(array).to(self._device)
-            for name, array in problem.arrays.items()
-        }
+        compute, tensors = self._compute(case), self._tensors(problem)
         with torch.inference_mode(mode=case.task == "forward"):
             if case.trains:
                 found = training.with_updates(compute, case, tensors)
@@ -72,6 +69,30 @@ class TorchBackend:
             else:
                 found = compute(Problem(case, tensors))
             return {name: _array(tensor) for name, tensor in found.items()}
+
+    def graph(self, problem: Problem) -> Graph:
+        """Export what `run` calls, by `torch.export`.
+
+        Raises:
+            Unsupported: It has no one graph.
+
+        """
+        case = problem.case
+        if case.task != "forward":
+            raise Unsupported("gradients are autograd's tape, no part of a graph")
+        if case.variant == "variable_output":
+            # While it exports, PyTorch says that it compiles, and the loop goes on.
+            raise Unsupported(
+                "the loop ends when all rows have stopped: torch.export would take "
+                "every step, which is not what runs"
+            )
+        return graph.exported(self._compute(case), case, self._tensors(problem))
+
+    def _tensors(self, problem: Problem) -> Tensors:
+        return {
+            name: _tensor(array).to(self._device)
+            for name, array in problem.arrays.items()
+        }
 
     def _compute(self, case: Case) -> Compute:
         """Give what computes problems of a case."""

@@ -19,7 +19,9 @@ from torch._inductor.exc import InvalidCxxCompiler
 
 from backends.on_torch.adapter import TorchBackend
 from backends.on_torch.cells import Compute, Tensors
+from backends.on_torch.graph import graph_of
 from harness.backend import Absent, Scalar, Unsupported
+from harness.graph import Graph
 from harness.spec import Case, Problem
 
 # PyTorch 2.13 takes the layer without a workspace for what needs no gradient by its
@@ -63,6 +65,30 @@ class CompiledBackend(TorchBackend):
             "vector_isa": str(pick_vec_isa()) or "none",
         }
 
+    def graph(self, problem: Problem) -> Graph:
+        """Give what Dynamo captures of what `run` calls, and hands to inductor.
+
+        Raises:
+            Unsupported: It has no one graph.
+
+        """
+        if problem.case.task != "forward":
+            raise Unsupported("gradients are autograd's tape, no part of a graph")
+        captured: list[Any] = []
+
+        def keep(module: Any, _: Any) -> Any:
+            captured.append(module)
+            return module.forward
+
+        torch.compiler.reset()
+        compute = super()._compute(problem.case)
+        with torch.inference_mode():
+            program = _Program(problem.case, compute, keep)
+            program(Problem(problem.case, self._tensors(problem)))
+        torch.compiler.reset()
+        self._latest = None
+        return graph_of(captured[0].graph, "Dynamo's FX graph")
+
     def _compute(self, case: Case) -> Compute:
         """Give the compiled program, an old one if all but the seed is the same."""
         shape = replace(case, seed=0)
@@ -75,11 +101,12 @@ class CompiledBackend(TorchBackend):
 class _Program:
     """What computes problems of one case; compiled when it is first called."""
 
-    def __init__(self, case: Case, compute: Compute) -> None:
+    def __init__(self, case: Case, compute: Compute, backend: Any = "inductor") -> None:
         self._eager = compute
         self._called = False
         self._compiled = torch.compile(
             lambda tensors: compute(Problem(case, tensors)),
+            backend=backend,
             fullgraph=True,
             dynamic=False,
         )

@@ -8,6 +8,7 @@ import typer
 
 from harness.cli.adapters import conform, new_backend
 from harness.cli.checks import audit, measure, relations
+from harness.cli.graphs import graph
 from harness.cli.lists import backends, cases
 from harness.cli.runs import compare, report, run
 from harness.errors import ParityError, UsageError, clean
@@ -20,16 +21,8 @@ app = typer.Typer(
     "or a report that says which one differs.",
 )
 for command in (
-    run,
-    compare,
-    report,
-    backends,
-    cases,
-    audit,
-    relations,
-    measure,
-    new_backend,
-    conform,
+    *(run, compare, report, graph, backends, cases),
+    *(audit, relations, measure, new_backend, conform),
 ):
     app.command()(command)
 

@@ -11,7 +11,8 @@ import msgspec
 
 import harness
 from harness.arrays import pack
-from harness.backend import Absent, BackendInfo
+from harness.backend import Absent, BackendInfo, Unsupported
+from harness.graph import Graph
 from harness.results import BackendRecord
 from harness.run.worker import BOOTSTRAP, PACKAGES
 from harness.spec import Problem
@@ -85,9 +86,26 @@ class Worker:
             WorkerError: The process died or took longer than `timeout` seconds.
 
         """
-        case = msgspec.json.encode(problem.case)
-        data = pack(problem.arrays, {"case": problem.case.id})
-        return self._ask(timeout, "run", backend, case, data)
+        return self._ask(timeout, "run", backend, *_parts(problem))
+
+    def graph(self, backend: str, problem: Problem, timeout: float) -> Graph:
+        """Give the graph of what a backend runs for a problem.
+
+        Raises:
+            Unsupported: It has none; the text is the reason.
+            WorkerError: The adapter raised, what it gave is no graph, or the process
+                died or took longer than `timeout` seconds.
+
+        """
+        kind, found = self._ask(timeout, "graph", backend, *_parts(problem))
+        if kind == "unsupported":
+            raise Unsupported(str(found))
+        if kind != "graph":
+            raise WorkerError(str(found))
+        try:
+            return msgspec.json.decode(found, type=Graph)
+        except msgspec.DecodeError as error:
+            raise WorkerError(f"what it gives is no graph: {error}") from None
 
     def _ask(self, timeout: float, *message: str | bytes) -> tuple[Any, ...]:
         try:
@@ -119,3 +137,9 @@ class Worker:
             return ""
         said = " | ".join(line.strip() for line in lines[-_LOG_LINES:] if line.strip())
         return f"; it last printed: {said[:500]}" if said else ""
+
+
+def _parts(problem: Problem) -> tuple[bytes, bytes]:
+    """Give a problem as messages carry it: its case and its arrays."""
+    data = pack(problem.arrays, {"case": problem.case.id})
+    return msgspec.json.encode(problem.case), data

@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.arrays import pack, unpack
 from harness.backend import Absent, Backend, BackendInfo, Unsupported
+from harness.graph import Drawable
 from harness.results import BackendRecord
 from harness.spec import Case, Outcome, Problem
 
@@ -56,8 +57,10 @@ def serve(channel: Any, log: str) -> None:
                 adapters[info.name] = _Adapter(info)
                 channel.send(("loaded", adapters[info.name].record()))
             else:
-                name, case, data = arguments
-                channel.send(adapters[name].answer(case, data))
+                name, *problem = arguments
+                adapter = adapters[name]
+                answer = adapter.graph if kind == "graph" else adapter.answer
+                channel.send(answer(*problem))
         except Absent as reason:
             channel.send(("absent", _one_line(reason) or "no reason given"))
         except Unsupported as reason:
@@ -99,8 +102,7 @@ class _Adapter:
         )
 
     def answer(self, case: bytes, data: bytes) -> tuple[Any, ...]:
-        arrays, _ = unpack(data, "the problem")
-        problem = Problem(msgspec.json.decode(case, type=Case), arrays)
+        problem = _problem(case, data)
         start = time.perf_counter()
         outcome = self._backend.run(problem)
         seconds = time.perf_counter() - start
@@ -109,6 +111,12 @@ class _Adapter:
             self._checked = True
             self._run_again(outcome, problem, packed)
         return ("outcome", packed, seconds)
+
+    def graph(self, case: bytes, data: bytes) -> tuple[str, bytes]:
+        if not isinstance(self._backend, Drawable):
+            raise Unsupported("its adapter gives no graph")
+        graph = self._backend.graph(_problem(case, data))
+        return ("graph", msgspec.json.encode(graph))
 
     def _run_again(self, outcome: Outcome, problem: Problem, packed: bytes) -> None:
         """Hold the first outcome while a second is computed: it must not change.
@@ -125,6 +133,11 @@ class _Adapter:
                 "an outcome changed when the next problem ran: the adapter returns a "
                 "buffer that it uses again; return a copy"
             )
+
+
+def _problem(case: bytes, data: bytes) -> Problem:
+    arrays, _ = unpack(data, "the problem")
+    return Problem(msgspec.json.decode(case, type=Case), arrays)
 
 
 def _packed(outcome: Outcome, problem: Problem) -> bytes:

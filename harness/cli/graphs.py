@@ -1,0 +1,54 @@
+"""The command that shows what was run: graph."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.options import Backends, Jobs, split
+
+
+def graph(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="A case's ID.")],
+    backends: Backends = "",
+    out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path(
+        "graph.html"
+    ),
+    form: Annotated[
+        Literal["html", "json"],
+        typer.Option("--format", help="html: a page; json: print the graphs instead."),
+    ] = "html",
+    jobs: Jobs = 0,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds for the graph of one backend.")
+    ] = 300.0,
+) -> None:
+    """Show the graph of what each backend runs for a case, side by side.
+
+    Exit status: 0 all that have a graph gave it, 2 wrong usage or nothing drawn, 3 a
+    backend crashed or hung.
+    """
+    from fixtures import catalogue
+    from harness.drawn import as_json, exit_status, graphs
+    from harness.folder import write_file
+    from harness.run.engine import check_timeout, default_jobs
+    from harness.run.registry import select_backends
+    from harness.screen.common import console
+    from harness.screen.graphs import show_graphs
+
+    if form == "html":
+        from reports.page import to_page  # igraph is an extra
+    problem = catalogue.build(catalogue.case_from_id(case))
+    infos = select_backends(split(backends))
+    check_timeout(timeout)
+    with console(stderr=True).status("tracing", spinner="dots"):
+        found = graphs(problem, infos, jobs=jobs or default_jobs(), timeout=timeout)
+    if form == "json":
+        sys.stdout.write(as_json(case, found))
+        raise typer.Exit(exit_status(found))
+    drawn = [d for d in found if d.graph]
+    if drawn:
+        write_file(out, to_page(case, found).encode())
+    show_graphs(console(), found, str(out) if drawn else "")
+    raise typer.Exit(exit_status(found))

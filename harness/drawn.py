@@ -1,0 +1,60 @@
+"""The graphs of a case on several backends, a worker for each."""
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from harness.backend import Absent, BackendInfo, Unsupported
+from harness.graph import Drawn
+from harness.run.process import Worker, WorkerError
+from harness.run.registry import absence
+from harness.spec import Problem
+
+
+def graphs(
+    problem: Problem, infos: list[BackendInfo], *, jobs: int, timeout: float
+) -> list[Drawn]:
+    """Ask backends for the graph of what they run; `jobs` of them at a time."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rnn-parity-") as path,
+        ThreadPoolExecutor(max_workers=jobs) as pool,
+    ):
+        asked = [
+            pool.submit(_drawn, info, problem, Path(path) / f"{number}.log", timeout)
+            for number, info in enumerate(infos)
+        ]
+        return [answer.result() for answer in asked]
+
+
+def _drawn(info: BackendInfo, problem: Problem, log: Path, timeout: float) -> Drawn:
+    if reason := absence(info):
+        return Drawn(info.name, "absent", reason)
+    worker = Worker(log)
+    try:
+        worker.load(info)
+        graph = worker.graph(info.name, problem, timeout)
+    except Absent as absent:
+        return Drawn(info.name, "absent", str(absent))
+    except Unsupported as declined:
+        return Drawn(info.name, "unsupported", str(declined))
+    except WorkerError as error:
+        return Drawn(info.name, "error", str(error))
+    finally:
+        worker.close()
+    return Drawn(info.name, "drawn", graph=graph)
+
+
+def exit_status(found: list[Drawn]) -> int:
+    """0 all that have a graph gave it, 2 nothing is drawn, 3 a crash or a hang."""
+    statuses = {drawn.status for drawn in found}
+    if "error" in statuses:
+        return 3
+    return 0 if "drawn" in statuses else 2
+
+
+def as_json(case: str, found: list[Drawn]) -> str:
+    """Give what backends answered as JSON text."""
+    document = {"schema": "rnn-parity.graphs/1", "case": case, "backends": found}
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
