@@ -19,6 +19,10 @@ from harness.backend import Scalar
 from harness.graph import Graph
 from harness.spec import Array, Case, Outcome, Problem
 
+# Each program takes several memory maps, of which Linux allows a process 65,530: with
+# 16,000 programs XLA ended in "Cannot allocate memory" and a segmentation fault.
+MOST_PROGRAMS = 1_000
+
 # Outside of jit JAX keeps the program of a scan, but not of one that is differentiated:
 # that would be compiled anew in each update. In a jit of its own, which is what JAX
 # makes of any scan outside of one, it is kept, and gives the same bits.
@@ -56,6 +60,7 @@ class JaxBackend:
         )
         self._jit = jit
         self._precision = "tensorfloat32" if tf32 else "highest"
+        self._programs: set[Case] = set()
 
     def versions(self) -> dict[str, str]:
         """Versions of JAX, of its compiler's package and of Optax."""
@@ -72,6 +77,7 @@ class JaxBackend:
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
         case = _program_case(problem.case)
+        self._make_room(case)
         with self._precisely(case):
             arrays = jax.device_put(_fed(case, problem))
             found = (self._trained if case.trains else self._computed)(case, arrays)
@@ -92,6 +98,15 @@ class JaxBackend:
             first = training.before_updates(case.task, names, arrays)
             note = "; ".join(filter(None, [note, "one of ten updates"]))
             return graph_of(self._update(case), *first, note=note)
+
+    def _make_room(self, case: Case) -> None:
+        """Forget all programs, once there are as many as may be kept."""
+        if len(self._programs) == MOST_PROGRAMS and case not in self._programs:
+            self._programs.clear()
+            for kept in (_function, _compiled_function, _update, _compiled_update):
+                kept.cache_clear()
+            jax.clear_caches()
+        self._programs.add(case)
 
     @contextmanager
     def _precisely(self, case: Case) -> Iterator[None]:
