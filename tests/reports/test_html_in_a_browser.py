@@ -47,7 +47,7 @@ def test_a_click_in_the_matrix_shows_first_bad_step_explanation_and_charts(
     expect(page.locator("#steps-chart svg")).to_be_visible()
     expect(page.locator("#pairs-chart svg")).to_be_visible()
     expect(page.locator(".copy code")).to_have_text(
-        f"rnn-parity run --cases {BAD} --backends torch"
+        [f"rnn-parity run --cases {BAD} --backends torch", f"rnn-parity graph {BAD}"]
     )
     expect(page.locator("#overview")).to_be_hidden()
 

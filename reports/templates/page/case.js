@@ -94,7 +94,7 @@ class CaseView {
     this.figures(left, result);
     this.pair(right, row);
     this.changes(right, result);
-    parts.push(el("div", { class: "columns" }, left, right), ...this.again(result));
+    parts.push(el("div", { class: "columns" }, left, right), ...this.again(row, result));
     return parts;
   }
 
@@ -139,11 +139,16 @@ class CaseView {
     if (rows.length) into.append(el("h3", {}, "Smallest relative change of weights that would have failed"), this.table(["weight", "change"], rows));
   }
 
-  again(result) {
-    if (!result.reproduce) return [];
-    const command = clean(result.reproduce);
-    const button = el("button", { type: "button", onclick: () => copy(command, button) }, "Copy");
-    return [el("h3", {}, "Run it again"), el("div", { class: "copy" }, el("code", {}, command), button)];
+  again(row, result) {
+    const parts = [];
+    if (result.reproduce) parts.push(el("h3", {}, "Run it again"), this.command(clean(result.reproduce)));
+    if (/^[\w.-]+$/.test(row.name)) parts.push(el("h3", {}, "See the graph that each backend runs"), this.command(`rnn-parity graph ${row.name}`));
+    return parts;
+  }
+
+  command(words) {
+    const button = el("button", { type: "button", onclick: () => copy(words, button) }, "Copy");
+    return el("div", { class: "copy" }, el("code", {}, words), button);
   }
 
   details(words, head, rows) {
