@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.errors import clean
 from harness.results import Report
 from harness.words import alike, reason
+from reports.templating import environment
 
 MOST_STEPS = 2_500_000
 """Bytes that the errors of steps may take, packed; the others are left out."""
@@ -44,15 +43,8 @@ class Group(NamedTuple):
 
 def to_html(report: Report) -> str:
     """Render the whole page."""
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-        finalize=lambda value: clean(value) if isinstance(value, str) else value,
-    )
-    return environment.get_template("report.html.jinja").render(
+    template = environment(html=True).get_template("report.html.jinja")
+    return template.render(
         report=report,
         headline=headline(report),
         groups=list(groups(report)),

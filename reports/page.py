@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from harness.graph import Drawn, Node, Part
 from reports.layers import HEIGHT, MOST_NODES, WIDTH, Drawing, lay_out, sources
+from reports.templating import environment
 
 _KINDS = {
     "input": "input",
@@ -33,19 +32,13 @@ def to_page(case: str, found: list[Drawn]) -> str:
         harness.errors.UsageError: igraph is not installed.
 
     """
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-    )
-    environment.filters["short"] = _short
-    environment.filters["line"] = _line
+    templates = environment(html=True)
+    templates.filters["short"] = _short
+    templates.filters["line"] = _line
     sections = {
         drawn.backend: _sections(number, drawn) for number, drawn in enumerate(found)
     }
-    return environment.get_template("graph.html.jinja").render(
+    return templates.get_template("graph.html.jinja").render(
         case=case,
         found=found,
         sections=sections,

@@ -23,11 +23,17 @@ def environment(*, html: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=html,  # noqa: S701 - Markdown is escaped by `text`, below
+        finalize=_visible if html else None,
     )
     made.filters["clean"] = one_line
     made.filters["text"] = escape
     made.filters["code"] = code
     return made
+
+
+def _visible(value: object) -> object:
+    """Show control characters and turned directions of text, but not of markup."""
+    return clean(value) if type(value) is str else value
 
 
 def one_line(text: str) -> str:

@@ -3,15 +3,10 @@
 from msgspec.structs import replace
 
 from harness.results import (
-    BackendRecord,
-    Environment,
     Figures,
     FirstBad,
-    Pair,
-    Report,
     Result,
     Steps,
-    summarize,
 )
 from harness.spec import Case
 
@@ -53,20 +48,4 @@ def failing(case: str, backend: str) -> Result:
         explanations=["gate order z, r, n instead of r, z, n"],
         detail=f"outputs: 50 of 105 elements outside the bound [{backend}, {case}]",
         steps=Steps(list(range(7)), [*errors], [1e-7] * 7),
-    )
-
-
-def report_of(results: list[Result], cases: list[Case], pairs: list[Pair]) -> Report:
-    """Put results together into a report."""
-    environment = Environment("0.1.0", "3.11", "Linux", "a CPU", 2, None, "2026-11-24")
-    names = dict.fromkeys(result.backend for result in results)
-    return Report(
-        schema="rnn-parity.report/1",
-        environment=environment,
-        backends={name: BackendRecord({name: "1.2"}, {"threads": 2}) for name in names},
-        results=results,
-        pairs=pairs,
-        odd_one_out={},
-        summary=summarize(results),
-        cases=cases,
     )

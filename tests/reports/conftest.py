@@ -8,9 +8,10 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from by_hand_reports import CASE, failing, passing, report_of
+from by_hand_reports import CASE, failing, passing
 from harness.results import Figures, Pair, Report, Result
 from reports.html import to_html
+from support import report_of
 
 _FLAGS = ["--no-first-run", "--disable-background-networking", "--disable-gpu"]
 
@@ -30,7 +31,7 @@ def report() -> Report:
     apart = Figures(0.5, 1.0, 4e6, 0.1, 50, 0, 105, (1, 2, 4))
     pairs = [Pair(cases[4].id, "numpy", "torch", 2e6, apart)]
     weak = replace(results[0], weak=["initial state is zero"])
-    report = report_of([weak, *results[1:]], cases, pairs)
+    report = report_of(weak, *results[1:], cases=cases, pairs=pairs)
     return replace(report, odd_one_out={cases[4].id: "torch"})
 
 

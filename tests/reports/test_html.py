@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from by_hand_reports import CASE, failing, passing, report_of
+from by_hand_reports import CASE, failing, passing
 from harness.results import Report, Result
 from reports import html
 from reports.charts import PAGE, bundle, specifications
 from reports.html import to_html
+from support import report_of
 
 Carried = Callable[[str, str], Any]
 
@@ -47,7 +48,7 @@ def test_what_differs_in_one_way_is_one_group_and_the_largest_comes_first() -> N
     )
     crash = Result("c1", "jax", "error", detail="did not start: no [jax, c1]")
     results = [lone, *(failing(f"c{n}", "torch") for n in range(3)), crash]
-    found = list(html.groups(report_of(results, [], [])))
+    found = list(html.groups(report_of(*results)))
     assert [(g.verdict, g.backend, g.cases) for g in found] == [
         ("fail", "torch", "3 cases, the first c0"),
         ("fail", "torch", "1 case, the first c9"),
@@ -63,7 +64,7 @@ def test_of_very_many_groups_the_rest_is_counted() -> None:
         replace(failing(f"c{n}", "torch"), explanations=[f"mistake {n}"])
         for n in range(40)
     ]
-    found = list(html.groups(report_of(results, [], [])))
+    found = list(html.groups(report_of(*results)))
     assert len(found) == 13
     assert found[-1].cases == "28 results"
 
@@ -80,7 +81,7 @@ def test_of_very_many_groups_the_rest_is_counted() -> None:
 )
 def test_the_headline_says_what_came_of_it(verdicts: list[Any], words: str) -> None:
     results = [Result(f"c{n}", "b", said) for n, said in enumerate(verdicts)]
-    assert html.headline(report_of(results, [], [])).words == words
+    assert html.headline(report_of(*results)).words == words
 
 
 def test_errors_of_steps_are_left_out_where_there_is_no_room_but_of_what_differs(
@@ -88,7 +89,7 @@ def test_errors_of_steps_are_left_out_where_there_is_no_room_but_of_what_differs
 ) -> None:
     cases = [replace(CASE, seed=seed).id for seed in range(400)]
     results = [passing(name, "numpy", 0.1 + n) for n, name in enumerate(cases)]
-    report = report_of([*results, failing("last", "torch")], [], [])
+    report = report_of(*results, failing("last", "torch"))
     whole = carried(to_html(report), "steps")
     assert sorted(row[0] for row in whole) == list(range(401))
     monkeypatch.setattr(html, "MOST_STEPS", 1)

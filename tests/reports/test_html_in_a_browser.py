@@ -7,9 +7,10 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
-from by_hand_reports import CASE, failing, passing, report_of
+from by_hand_reports import CASE, failing, passing
 from harness.results import Report, summarize
 from reports.html import to_html
+from support import report_of
 
 Open = Callable[[Report], Page]
 
@@ -196,7 +197,7 @@ def test_hostile_names_and_words_stay_text(show: Open, words: str) -> None:
         smallest_changes={words: 1.0},
         peers={words: False},
     )
-    hostile = report_of([bad, passing(words, "numpy")], [], [])
+    hostile = report_of(bad, passing(words, "numpy"))
     page = show(replace(hostile, odd_one_out={words: words}))
     title = page.title()
     assert title == "1 differ of 2 results: rnn-parity"
@@ -211,9 +212,9 @@ def test_hostile_names_and_words_stay_text(show: Open, words: str) -> None:
 
 
 def test_a_report_without_results_or_of_unknown_cases_is_shown(show: Open) -> None:
-    page = show(report_of([], [], []))
+    page = show(report_of())
     expect(page.locator("h1")).to_have_text("! Nothing was compared")
-    page = show(report_of([passing("unknown", "numpy", 0.0)], [], []))
+    page = show(report_of(passing("unknown", "numpy", 0.0)))
     page.locator("#matrix a.cell").click()
     expect(page.locator(".said")).to_contain_text("numpy passes")
     assert page.locator(".network").count() == 0
