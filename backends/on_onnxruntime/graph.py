@@ -48,7 +48,7 @@ class Graph:
     def initializer(self, array: Array) -> "Tensor":
         """Keep an array in the model."""
         name = self._new_name()
-        self._initializers.append(from_array(np.ascontiguousarray(array), name))
+        self._initializers.append(from_array(np.array(array, order="C"), name))
         return Tensor(self, name, array.shape)
 
     def call(
