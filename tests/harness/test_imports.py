@@ -6,7 +6,16 @@ import sys
 import time
 from pathlib import Path
 
-HEAVY = ("tensorflow", "torch", "jax", "keras", "tf_keras", "pandas")
+HEAVY = (
+    "tensorflow",
+    "torch",
+    "jax",
+    "keras",
+    "tf_keras",
+    "onnx",
+    "onnxruntime",
+    "pandas",
+)
 
 # Of a backend's package the face and the layout import nothing; the rest is the
 # framework's. pandas is for one view alone.
@@ -45,6 +54,7 @@ def test_no_module_but_the_adapters_imports_a_framework_or_pandas() -> None:
         "backends.on_tensorflow",
         "backends.on_torch.layout",
         "backends.on_jax",
+        "backends.on_onnxruntime.layout",
         "reports.markdown",
         "fixtures.faults",
     } <= set(seen)
