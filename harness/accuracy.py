@@ -89,7 +89,8 @@ class Figure(NamedTuple):
     """What was measured of a function."""
 
     ulp: Worst
-    """In units in the last place, of results that are normal numbers."""
+    """In units in the last place, of results that are normal numbers, of what goes
+    beyond the absolute error that is stated."""
     absolute: Worst
     """Of results that are zero or subnormal, of which ulps say nothing."""
 
@@ -100,7 +101,8 @@ class Stated(NamedTuple):
     ulp: float | None
     """Largest error in ulp; None if nothing is stated."""
     absolute: float = 0.0
-    """Error of a flushed result, beyond the smallest normal number."""
+    """Error on top of the ulps; of a flushed result, beyond the smallest normal
+    number."""
 
 
 def ways(info: BackendInfo, function: str, dtype: str) -> list[Way]:
@@ -189,13 +191,15 @@ def exact(function: str, x: Array) -> Array:
     return np.asarray(np.tanh(wide) if function == "tanh" else 1 / (1 + np.exp(-wide)))
 
 
-def errors_in_ulp(got: Array, exact: Array) -> Array:
+def errors_in_ulp(got: Array, exact: Array, absolute: float = 0.0) -> Array:
     """Give the errors of results in ulp, 0 where these are zero or subnormal.
 
-    What is not a number is as wrong as can be.
+    An absolute error that is stated is taken off, as bounds add it. What is not a
+    number is as wrong as can be.
     """
     wide, dtype = got.astype(np.float64), got.dtype.name
-    error = np.abs(wide - exact) / spacing(exact.astype(np.float64), dtype)
+    error = np.maximum(np.abs(wide - exact) - absolute, 0)
+    error /= spacing(exact.astype(np.float64), dtype)
     error = np.where(np.isfinite(wide), error, np.inf)
     return np.where(_below_normal(got), 0.0, error).astype(np.float64)
 
@@ -227,8 +231,9 @@ def measure(
         Unmeasurable: What was computed is not what was asked for.
 
     """
+    absolute = stated(info, function, dtype).absolute
     found = [
-        _errors(function, way, x, compute)
+        _errors(function, way, x, absolute, compute)
         for way in ways(info, function, dtype)
         for x in arguments(function, dtype, samples)
     ]
@@ -239,7 +244,9 @@ def measure(
     return Figure(ulp, flushed)
 
 
-def _errors(function: str, way: Way, x: Array, compute: Compute) -> Figure:
+def _errors(
+    function: str, way: Way, x: Array, absolute: float, compute: Compute
+) -> Figure:
     """Measure one problem."""
     problem = problem_of(function, way, x)
     got, right = _values(function, problem, compute(problem)), exact(function, x)
@@ -248,9 +255,8 @@ def _errors(function: str, way: Way, x: Array, compute: Compute) -> Figure:
         number = int(errors.argmax())
         return Worst(float(errors[number]), float(x[number]), str(way))
 
-    return Figure(
-        worst(errors_in_ulp(got, right)), worst(errors_if_flushed(got, right))
-    )
+    in_ulp = errors_in_ulp(got, right, absolute)
+    return Figure(worst(in_ulp), worst(errors_if_flushed(got, right)))
 
 
 def stated(info: BackendInfo, function: str, dtype: str) -> Stated:

@@ -111,7 +111,7 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Function → dtype → largest error in ulp; the verdict's bound rests on it."""
     elementwise_absolute: dict[str, dict[str, Error]] = {}
     """Function → dtype → error that comes on top, where ulps say nothing: results that
-    are 0 too early."""
+    are 0 too early, or of terms that cancel."""
     accumulators: dict[str, str] = {}
     """Dtype → wider one that sums of products are kept in, and rounded from once."""
     factor_units: dict[str, Error] = {}

@@ -31,6 +31,7 @@ BUILT_IN = (
     "backends.on_torch:INFO_CUDA",
     "backends.on_tensorflow:INFO_XLA",
     "backends.on_jax:INFO_CUDA",
+    "backends.on_onnxruntime:INFO",
 )
 
 

@@ -11,6 +11,8 @@ from harness.run.registry import known_backends
 from harness.spec import Case
 from support import BACKENDS, installed
 
+DECLARING = (*BACKENDS, "onnxruntime")  # on request, but quick
+
 # A projection as large as what it projects is in no suite.
 FULL = "lstm_projection-dynamic-B3-T7-D4-H5-P5-f32-s1"
 STANDARD = [*catalogue.suites()["standard"], catalogue.case_from_id(FULL)]
@@ -35,7 +37,7 @@ def some_others(name: str) -> list[Case]:
     return found
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", DECLARING)
 def test_what_is_declared_a_gap_is_declined_and_nothing_else(
     backend: str, workers: Callable[[str], Worker]
 ) -> None:
@@ -51,7 +53,7 @@ def test_what_is_declared_a_gap_is_declined_and_nothing_else(
     assert len(others) >= 7
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", DECLARING)
 def test_every_gap_is_needed(backend: str) -> None:
     info = known_backends()[backend]
     for gap in info.gaps:
@@ -59,7 +61,7 @@ def test_every_gap_is_needed(backend: str) -> None:
         assert any(info.gap(case) and not without.gap(case) for case in STANDARD)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", DECLARING)
 def test_there_are_means_for_what_runs_and_for_nothing_else(backend: str) -> None:
     info = known_backends()[backend]
     run = {(case.cell, case.variant) for case in STANDARD if not info.gap(case)}

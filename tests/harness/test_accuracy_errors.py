@@ -69,6 +69,13 @@ def test_a_flushed_result_is_an_absolute_error_and_no_thousands_of_ulps(
     assert errors_if_flushed(made, wanted).tolist() == [error]
 
 
+def test_ulps_are_counted_beyond_the_absolute_error_that_is_stated() -> None:
+    made, wanted = np.array([2**-20], np.float32), np.array([2**-21], LONG)
+    assert errors_in_ulp(made, wanted, 2**-21).tolist() == [0.0]
+    assert errors_in_ulp(made, wanted, 2**-22).tolist() == [2.0**22]
+    assert errors_in_ulp(made, wanted).tolist() == [2.0**23]
+
+
 def test_exact_values_are_right_to_what_the_machine_has() -> None:
     # To 34 digits.
     x = np.array([-1.0, 1.0], np.float32)

@@ -6,7 +6,17 @@ import sys
 import time
 from pathlib import Path
 
-HEAVY = ("tensorflow", "torch", "jax", "keras", "tf_keras", "pandas", "igraph")
+HEAVY = (
+    "tensorflow",
+    "torch",
+    "jax",
+    "keras",
+    "tf_keras",
+    "onnx",
+    "onnxruntime",
+    "igraph",
+    "pandas",
+)
 
 # Of a backend's package the face and the layout import nothing; the rest is the
 # framework's. pandas and igraph are for one view each.
@@ -46,6 +56,7 @@ def test_no_module_but_the_adapters_imports_a_framework_pandas_or_igraph() -> No
         "backends.on_tensorflow",
         "backends.on_torch.layout",
         "backends.on_jax",
+        "backends.on_onnxruntime.layout",
         "reports.markdown",
         "fixtures.faults",
     } <= set(seen)

@@ -1,0 +1,76 @@
+"""ONNX's recurrent operators as layers and as cells of a graph."""
+
+from typing import Any
+
+import numpy as np
+
+from backends import by_hand
+from backends.on_onnxruntime import layout
+from backends.on_onnxruntime.graph import Graph, Tensor
+from harness.spec import Case, Problem
+
+OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rnn_tanh": ("RNN", {"activations": ["Tanh"]}),
+    "rnn_relu": ("RNN", {"activations": ["Relu"]}),
+    "lstm": ("LSTM", {}),
+    "lstm_peephole": ("LSTM", {}),
+    "gru": ("GRU", {"linear_before_reset": 1}),
+    "gru_reset_before": ("GRU", {"linear_before_reset": 0}),
+}
+"""Cell → ONNX's operator, and what it is told to be that cell, in one direction."""
+
+Native = dict[str, Tensor]
+States = dict[str, Tensor]
+
+
+def native_weights(graph: Graph, problem: Problem, layer: int, *ways: str) -> Native:
+    """Keep the weights of a layer's directions in the model, stacked."""
+    cell = problem.case.cell
+    each = [layout.to_native(cell, problem.weights(layer, way)) for way in ways]
+    return {
+        name: graph.initializer(np.stack([weights[name] for weights in each]))
+        for name in each[0]
+    }
+
+
+def called(
+    case: Case,
+    native: Native,
+    x: Tensor,
+    states: States,
+    lengths: Tensor | None = None,
+    direction: str = "forward",
+) -> tuple[Tensor, States]:
+    """Add the operator of a cell, of one layer and one or both directions.
+
+    It takes `x` `[T, B, I]` and states `[directions, B, H]`, and gives outputs
+    `[T, directions, B, H]` and states.
+    """
+    operator, told = OPERATORS[case.cell]
+    if "activations" in told:
+        told = {"activations": told["activations"] * native["W"].shape[0]}
+    inputs = [x, native["W"], native["R"], native.get("B"), lengths, *states.values()]
+    if "P" in native:
+        inputs.append(native["P"])
+    shape = states["h"].shape
+    y, *after = x.graph.call(
+        operator,
+        inputs,
+        (x.shape[0], shape[0], *shape[1:]),
+        *[shape] * len(states),
+        hidden_size=case.units,
+        direction=direction,
+        **told,
+    )
+    return y, dict(zip(states, after, strict=True))
+
+
+def cell_step(case: Case, native: Native) -> by_hand.Step:
+    """Give the operator as a cell: one step of one direction, `[B, I]` to `[B, H]`."""
+
+    def step(x: Tensor, state: States) -> States:
+        lone = {name: of.reshaped(1, *of.shape) for name, of in state.items()}
+        _, after = called(case, native, x.reshaped(1, *x.shape), lone)
+        return {name: of.at(0, axis=0) for name, of in after.items()}
+
+    return step
