@@ -6,18 +6,21 @@ import sys
 import time
 from pathlib import Path
 
-HEAVY = ("tensorflow", "torch", "jax", "keras", "tf_keras", "pandas")
+HEAVY = (
+    *("tensorflow", "torch", "jax", "keras", "tf_keras", "flax", "equinox", "haiku"),
+    "pandas",
+)
 
-# Of a backend's package the face and the layout import nothing; the rest is the
-# framework's. pandas is for one view alone.
+# Of a backend's package, and of what those on JAX share, the face and the layout import
+# nothing; the rest is the framework's. pandas is for one view alone.
 WALK = f"""
 import importlib, json, pkgutil, sys
 import harness, backends, reports, fixtures
 seen = []
 for package in (harness, backends, reports, fixtures):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        inside = module.name.startswith("backends.on_") and not module.ispkg
-        exempt = inside and not module.name.endswith(".layout")
+        inside = module.name.startswith(("backends.on_", "backends.with_jax"))
+        exempt = inside and not module.ispkg and not module.name.endswith(".layout")
         if not exempt and module.name != "reports.table":
             importlib.import_module(module.name)
             seen.append(module.name)
