@@ -9,7 +9,7 @@ from jax import lax
 from backends import by_hand
 from backends.on_equinox import layout
 from backends.with_jax import loops
-from backends.with_jax.arrays import Arrays, Forward, Tensor
+from backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
 from backends.with_jax.layers import LayerBackend, looped
 from harness.backend import Unsupported
 from harness.spec import Case, Problem
@@ -47,13 +47,14 @@ def forward_of(case: Case) -> Forward:
     ) -> tuple[Tensor, Arrays]:
         return _scanned(case, way, weights, initial, x)
 
-    variant = {
+    variants: dict[str, Variant] = {
         "static": lambda problem: loops.static(problem, make_step),
         "static_single": lambda problem: loops.static_single(problem, make_step),
         "dynamic": lambda problem: looped(problem, scanned),
         "variable_output": lambda problem: loops.decoded(problem, make_step),
-    }[case.variant]
-    return lambda arrays: variant(Problem(case, arrays))
+    }
+    compute = variants[case.variant]
+    return lambda arrays: compute(Problem(case, arrays))
 
 
 def cell_of(name: str, weights: Arrays) -> Any:

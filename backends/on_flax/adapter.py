@@ -13,7 +13,7 @@ from flax import nnx
 from backends import by_hand
 from backends.on_flax import layout
 from backends.with_jax import loops
-from backends.with_jax.arrays import Arrays, Forward, Tensor
+from backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
 from backends.with_jax.layers import LayerBackend
 from harness.backend import Unsupported
 from harness.spec import CELLS, Case, Problem
@@ -52,14 +52,15 @@ def forward_of(case: Case) -> Forward:
         raise Unsupported(f"Flax has no {case.cell} for {case.variant}")
     if case.cell == "gru" and case.bias:
         raise Unsupported("nnx.GRUCell has no recurrent bias of the candidate")
-    variant = {
+    variants: dict[str, Variant] = {
         "static": lambda problem: loops.static(problem, make_step),
         "static_single": lambda problem: loops.static_single(problem, make_step),
         "dynamic": _looped,
         "variable_input": _looped,
         "variable_output": lambda problem: loops.decoded(problem, make_step),
-    }[case.variant]
-    return lambda arrays: variant(Problem(case, arrays))
+    }
+    compute = variants[case.variant]
+    return lambda arrays: compute(Problem(case, arrays))
 
 
 def cell_of(name: str, kind: type[Any], weights: Arrays) -> Any:

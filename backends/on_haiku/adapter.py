@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from backends import by_hand
 from backends.on_haiku import layout
 from backends.with_jax import loops
-from backends.with_jax.arrays import Arrays, Forward, Tensor
+from backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
 from backends.with_jax.layers import LayerBackend, looped
 from harness.backend import Unsupported
 from harness.spec import Case, Outcome, Problem
@@ -66,13 +66,14 @@ def forward_of(case: Case) -> Forward:
         unroll = {"static_single": _static_unroll, "dynamic": _dynamic_unroll}
         return _applied(case.cell, weights, unroll[case.variant](case, way), x, initial)
 
-    variant = {
+    variants: dict[str, Variant] = {
         "static": lambda problem: loops.static(problem, make_step),
         "static_single": lambda problem: looped(problem, loop),
         "dynamic": lambda problem: looped(problem, loop),
         "variable_output": lambda problem: loops.decoded(problem, make_step),
-    }[case.variant]
-    return lambda arrays: variant(Problem(case, arrays))
+    }
+    compute = variants[case.variant]
+    return lambda arrays: compute(Problem(case, arrays))
 
 
 def make_step(cell: str, weights: Arrays) -> by_hand.Step:

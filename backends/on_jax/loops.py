@@ -15,7 +15,7 @@ from jax import nn
 
 from backends import by_hand
 from backends.with_jax import loops
-from backends.with_jax.arrays import Arrays, Forward, Tensor
+from backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
 from harness.spec import Case, Problem
 
 Scan = Callable[..., tuple[Any, Tensor]]
@@ -45,14 +45,15 @@ def _make_step(cell: str, weights: Arrays) -> by_hand.Step:
 
 def forward_of(case: Case, scan: Scan) -> Forward:
     """Give the function of a case, its arrays as the variant is fed them."""
-    variant = {
+    variants: dict[str, Variant] = {
         "basic": _basic,
         "static": lambda problem: loops.static(problem, _make_step),
         "static_single": lambda problem: loops.static_single(problem, _make_step),
         "variable_input": lambda problem: _scanned(problem, scan),
         "variable_output": lambda problem: loops.decoded(problem, _make_step),
-    }[case.variant]
-    return lambda arrays: variant(Problem(case, arrays))
+    }
+    compute = variants[case.variant]
+    return lambda arrays: compute(Problem(case, arrays))
 
 
 def _basic(problem: Problem) -> Arrays:

@@ -14,6 +14,8 @@ Tensor = Any  # a `jax.Array`, traced or not
 Arrays = dict[str, Tensor]
 Forward = Callable[[Arrays], Arrays]
 """All arrays of a case to an outcome; pure."""
+Variant = Callable[[Problem], Arrays]
+"""The same of a problem."""
 
 
 def fed(case: Case, problem: Problem) -> dict[str, Any]:
