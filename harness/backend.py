@@ -46,13 +46,16 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tasks: tuple[str, ...] = ()
     full_projection: bool = False
     """Whether it is only about projections that are no smaller than the units."""
+    with_biases: bool = False
+    """Whether it is only about cases with biases."""
     link: str = ""
 
     @property
     def is_partial(self) -> bool:
         """Whether the backend does some of the cases of these cells and variants."""
         narrowed = self.directions or self.dtypes or self.tasks
-        return bool(narrowed or self.zero_length or self.full_projection)
+        only = self.zero_length or self.full_projection or self.with_biases
+        return bool(narrowed or only)
 
     def covers(self, case: Case) -> bool:
         """Whether this gap speaks of the case."""
@@ -64,6 +67,7 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             and (not self.tasks or case.task in self.tasks)
             and (not self.zero_length or case.zero_length)
             and (not self.full_projection or case.projection >= case.units)
+            and (not self.with_biases or case.bias)
         )
 
 

@@ -13,7 +13,8 @@ README = Path(__file__).parents[1] / "README.md"
 def api(info: BackendInfo, variant: str) -> str:
     means = info.means_for("rnn_tanh", variant)
     if means is None:
-        case = catalogue.case_from_id(f"rnn_tanh-{variant}-B3-T7-D4-H5-f32-s1")
+        size = "B3-T7-D4-H5-V7" if variant == "variable_output" else "B3-T7-D4-H5"
+        case = catalogue.case_from_id(f"rnn_tanh-{variant}-{size}-f32-s1")
         assert info.gap(case)
         return "never"
     return means.api

@@ -6,6 +6,7 @@ and the compiler are JAX's, the optimisers Optax's.
 
 from msgspec.structs import replace
 
+from backends.with_jax import XLA_CPU_ULP
 from harness.backend import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Means
 
 INFO = BackendInfo(
@@ -21,12 +22,7 @@ INFO = BackendInfo(
         Means("jit: lax.scan, masked by lengths", ("variable_input",)),
         Means("jit: lax.while_loop, jnp.argmax", ("variable_output",)),
     ),
-    # JAX 0.10.2, CPU, float64 and float32: tanh 6.5 and 4.90, sigmoid 2.5 and 2.48 were
-    # the largest seen; half precisions: all numbers tried, 0.5 and 2.04.
-    elementwise_ulp={
-        "tanh": {"float64": 8.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 4.0, "float32": 3.0, "bfloat16": 3.0, "float16": 3.0},
-    },
+    elementwise_ulp=XLA_CPU_ULP,
     # Products of halves are summed in float32: tests/backends/test_accumulators.py.
     accumulators=FLOAT32_SUMS,
     options={"device": "cpu", "jit": True, "tf32": False, "threads": 0},

@@ -11,13 +11,14 @@ import numpy as np
 from jax import lax
 from msgspec.structs import replace
 
-from backends.on_jax import loops, settings, training
+from backends.on_jax import loops
 from backends.on_jax.graph import graph_of
-from backends.on_jax.loops import Arrays, Forward
-from backends.on_jax.training import Update
+from backends.with_jax import settings, training
+from backends.with_jax.arrays import Arrays, Forward, fed, returned
+from backends.with_jax.training import Update
 from harness.backend import Scalar
 from harness.graph import Graph
-from harness.spec import Array, Case, Outcome, Problem
+from harness.spec import Case, Outcome, Problem
 
 # Each program takes several memory maps, of which Linux allows a process 65,530: with
 # 16,000 programs XLA ended in "Cannot allocate memory" and a segmentation fault.
@@ -81,7 +82,7 @@ class JaxBackend:
         with self._precisely(case):
             arrays = jax.device_put(_fed(case, problem))
             found = (self._trained if case.trains else self._computed)(case, arrays)
-            return {name: _array(case, name, a) for name, a in found.items()}
+            return {name: returned(case, name, a) for name, a in found.items()}
 
     def graph(self, problem: Problem) -> Graph:
         """Give the jaxpr of what `run` calls; of a training that of its first update.
@@ -174,33 +175,8 @@ def _compiled_update(case: Case) -> Update:
 
 
 def _fed(case: Case, problem: Problem) -> dict[str, Any]:
-    """Give arrays as the variant takes them: inputs as a list of steps, or time-major.
-
-    NumPy does so, as each shape of each operation of JAX's is a program to compile.
-    """
-    found: dict[str, Any] = dict(problem.arrays)
+    """Give arrays as the variant takes them; `dynamic` has full lengths."""
+    found = fed(case, problem)
     if case.variant == "variable_input" and "lengths" not in found:
         found["lengths"] = np.full(case.batch, case.steps, np.int32)
-    if "inputs" in found:
-        found["inputs"] = _steps(case, found["inputs"])
-    if "later_inputs" in found:
-        found["later_inputs"] = [_steps(case, x) for x in found["later_inputs"]]
-    if case.time_major and "cotangent_outputs" in found:
-        found["cotangent_outputs"] = found["cotangent_outputs"].swapaxes(0, 1)
     return found
-
-
-def _steps(case: Case, x: Array) -> Array | list[Array]:
-    if case.variant == "static":
-        return list(x.swapaxes(0, 1))
-    return x.swapaxes(0, 1) if case.time_major else x
-
-
-def _array(case: Case, name: str, found: Any) -> Array:
-    """Copy to an array of its own, of the axes that the contract has."""
-    if isinstance(found, list):  # of steps, or of what a weight was after each update
-        return np.stack(found, axis=1 if name == "gradient_inputs" else 0)
-    array = np.array(found)
-    if case.time_major and name in {"outputs", "gradient_inputs"}:
-        return array.swapaxes(0, 1)
-    return array

@@ -32,6 +32,9 @@ BUILT_IN = (
     "backends.on_tensorflow:INFO_XLA",
     "backends.on_jax:INFO_CUDA",
     "backends.on_onnxruntime:INFO",
+    "backends.on_flax:INFO",
+    "backends.on_equinox:INFO",
+    "backends.on_haiku:INFO",
 )
 
 

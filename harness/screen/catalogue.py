@@ -46,6 +46,7 @@ def _scope(gap: Gap) -> str:
     """Say which cases a gap covers."""
     parts = [*gap.cells, *gap.variants, *gap.directions, *gap.dtypes, *gap.tasks]
     parts += ["zerolength"] * gap.zero_length + ["P >= H"] * gap.full_projection
+    parts += ["with biases"] * gap.with_biases
     return " ".join(parts) or "everything"
 
 

@@ -11,9 +11,9 @@ import pytest
 from harness.accuracy import FUNCTIONS
 from harness.run.process import Worker
 from harness.spec import DTYPES
-from support import BACKENDS, assert_as_stated, installed
+from support import BACKENDS, LAYERS_ON_JAX, assert_as_stated, installed
 
-CASES = [*product(BACKENDS, DTYPES, FUNCTIONS)]
+CASES = [*product([*BACKENDS, *LAYERS_ON_JAX], DTYPES, FUNCTIONS)]
 
 
 @pytest.mark.parametrize(("backend", "dtype", "function"), CASES)

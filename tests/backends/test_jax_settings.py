@@ -24,7 +24,8 @@ START = """
 import json, os, sys
 from pathlib import Path
 import jax
-from backends.on_jax import adapter, loops, settings
+from backends.on_jax import adapter, loops
+from backends.with_jax import settings
 from fixtures import catalogue
 options = json.loads(sys.argv[1])
 problem = catalogue.build(catalogue.case_from_id(sys.argv[2]))

@@ -41,7 +41,8 @@ WITH_OPTIMIZERS = """
 import sys
 from pathlib import Path
 import optax
-from backends.on_jax import adapter, training
+from backends.on_jax import adapter
+from backends.with_jax import training
 from fixtures import catalogue
 from harness.arrays import pack
 folder, case_id, *optimizers = sys.argv[1:]

@@ -7,27 +7,20 @@ import time
 from pathlib import Path
 
 HEAVY = (
-    "tensorflow",
-    "torch",
-    "jax",
-    "keras",
-    "tf_keras",
-    "onnx",
-    "onnxruntime",
-    "igraph",
-    "pandas",
+    *("tensorflow", "torch", "jax", "keras", "tf_keras", "flax", "equinox", "haiku"),
+    *("onnx", "onnxruntime", "igraph", "pandas"),
 )
 
-# Of a backend's package the face and the layout import nothing; the rest is the
-# framework's. pandas and igraph are for one view each.
+# Of a backend's package, and of what those on JAX share, the face and the layout import
+# nothing; the rest is the framework's. pandas and igraph are for one view each.
 WALK = f"""
 import importlib, json, pkgutil, sys
 import harness, backends, reports, fixtures
 seen = []
 for package in (harness, backends, reports, fixtures):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        inside = module.name.startswith("backends.on_") and not module.ispkg
-        exempt = inside and not module.name.endswith(".layout")
+        inside = module.name.startswith(("backends.on_", "backends.with_jax"))
+        exempt = inside and not module.ispkg and not module.name.endswith(".layout")
         extra = module.name in ("reports.table", "reports.layers", "reports.page")
         if not exempt and not extra:
             importlib.import_module(module.name)

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import optax
 
-from backends.on_jax.loops import Arrays, Forward, Tensor
+from backends.with_jax.arrays import Arrays, Forward, Tensor
 from harness.spec import ADAM_BETAS, ADAM_EPSILON, LEARNING_RATE
 
 OPTIMIZERS = {
