@@ -9,6 +9,7 @@ import typer
 from harness.cli.adapters import conform, new_backend
 from harness.cli.checks import audit, measure, relations
 from harness.cli.lists import backends, cases
+from harness.cli.models import convert, verify
 from harness.cli.runs import compare, report, run
 from harness.errors import ParityError, UsageError, clean
 
@@ -21,6 +22,8 @@ app = typer.Typer(
 )
 for command in (
     run,
+    verify,
+    convert,
     compare,
     report,
     backends,
