@@ -4,6 +4,7 @@ Safetensors holds no code, so a file from anyone can be opened. The helpers of i
 side drop the metadata on reading, hence the few lines here.
 """
 
+import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -73,6 +74,16 @@ def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
             f"{origin} is not a whole safetensors file ({said}); "
             "it was truncated, or written by something else"
         ) from None
+
+
+def digest(arrays: Mapping[str, Array]) -> str:
+    """Give 16 hexadecimal digits of names, dtypes, shapes and bytes."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        found.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()[:16]
 
 
 def _array(name: str, tensor: dict[str, Any], origin: str) -> Array:

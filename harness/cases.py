@@ -24,6 +24,9 @@ _ID = re.compile(
     r"-(?P<dtype>[a-z]+\d+)-s(?P<seed>\d+)"
 )
 
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+_OF_GIVEN = re.compile(r".*-w[0-9a-f]{16}", re.ASCII)
+
 
 def parse_id(case_id: str) -> Case | None:
     """Give the case that an ID spells out; None if it spells none.
@@ -31,9 +34,14 @@ def parse_id(case_id: str) -> Case | None:
     Other names than that of the dtype, and sizes, are for `check_case` to judge.
 
     Raises:
-        UsageError: The dtype is unknown.
+        UsageError: The dtype is unknown, or the weights were somebody's own.
 
     """
+    if _OF_GIVEN.fullmatch(case_id):
+        raise UsageError(
+            f"case {case_id[:200]!r} has weights of a file, which no ID holds; run "
+            "them by: rnn-parity verify FILE"
+        )
     if not (match := _ID.fullmatch(case_id)):
         return None
     part = match.groupdict()
@@ -45,7 +53,9 @@ def parse_id(case_id: str) -> Case | None:
     return Case(
         cell=part["cell"],
         variant=part["variant"],
-        **number,
+        batch=number["batch"],
+        steps=number["steps"],
+        features=number["features"],
         units=int(part["units"][:12]),
         projection=int((part["projection"] or "0")[:12]),
         vocabulary=int((part["vocabulary"] or "0")[:12]),
@@ -93,6 +103,11 @@ def check_case(case: Case) -> None:
         )
     if not 0 < case.gain <= MAX_GAIN:
         raise UsageError(f"case {label}: G must be above 0, and at most {MAX_GAIN}")
+    if case.given and (case.seed is not None or not _DIGEST.fullmatch(case.given)):
+        raise UsageError(
+            f"case {label}: given weights have a digest of 16 hexadecimal digits, and "
+            "no seed"
+        )
     if not 0 <= (case.seed or 0) <= MAX_SEED:
         raise UsageError(f"case {label}: the seed must be below 2^63")
     if said := _contradiction(case):

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from harness.arrays import pack, unpack
+from harness.arrays import digest, pack, unpack
 from harness.backend import BackendInfo
 from harness.cases import check_case
 from harness.contract import contract_violations, nonfinite
@@ -57,6 +57,8 @@ class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entries: list[Entry]
     left_out: list[tuple[str, str]] = []
     """Cases and backends that were not to be computed together, though others were."""
+    verify: list[str] = []
+    """Arguments of `rnn-parity verify`, where weights came from a file."""
 
 
 class RunFolder:
@@ -158,6 +160,8 @@ class RunFolder:
         wrong += contract_violations(published, shapes, "float64")
         wrong += nonfinite(arrays) if not wrong else []
         wrong += _out_of_range(case, own) if not wrong else []
+        if case.given and not wrong and digest(own) != case.given:
+            wrong = [f"its arrays have the digest {digest(own)}"]
         if wrong:
             raise FileError(f"{path} does not hold case {case.id}: {'; '.join(wrong)}")
         return Problem(case, own, published)

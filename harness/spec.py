@@ -132,7 +132,11 @@ class Case(
     units: int
     dtype: str
     seed: int | None
-    """Seed of every array; None stands for the notebook's recorded arrays."""
+    """Seed of every array; None stands for the notebook's recorded arrays, or for those
+    that `given` is the digest of."""
+    given: str = ""
+    """Digest of all arrays, 16 hexadecimal digits, where somebody gave weights of their
+    own: such a case is not built again from its ID."""
     projection: int = 0
     """Size that `h` is projected to; 0 for cells without a projection."""
     vocabulary: int = 0
@@ -152,7 +156,7 @@ class Case(
     def id(self) -> str:
         """The case's name, unique and enough to build it again."""
         dtype = DTYPES[self.dtype]
-        if self.seed is None:
+        if self.seed is None and not self.given:
             return f"notebook-{self.variant}-{dtype}"
         parts = [
             f"{self.cell}-{self.variant}",
@@ -167,7 +171,8 @@ class Case(
         parts += ["timemajor"] if self.time_major else []
         parts += ["zerolength"] if self.zero_length else []
         parts += [self.task] if self.task != "forward" else []
-        return "-".join([*parts, dtype, f"s{self.seed}"])
+        origin = f"w{self.given}" if self.given else f"s{self.seed}"
+        return "-".join([*parts, dtype, origin])
 
     @property
     def trains(self) -> bool:

@@ -10,6 +10,7 @@ from harness.cli.adapters import conform, new_backend
 from harness.cli.checks import audit, measure, relations
 from harness.cli.graphs import graph
 from harness.cli.lists import backends, cases
+from harness.cli.models import convert, verify
 from harness.cli.runs import compare, report, run
 from harness.errors import ParityError, UsageError, clean
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     "or a report that says which one differs.",
 )
 for command in (
-    *(run, compare, report, graph, backends, cases),
+    *(run, verify, convert, compare, report, graph, backends, cases),
     *(audit, relations, measure, new_backend, conform),
 ):
     app.command()(command)

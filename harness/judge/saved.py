@@ -1,5 +1,6 @@
 """Judges a whole saved run: case by case, on several processors if it is large."""
 
+import shlex
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -70,6 +71,9 @@ def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Repor
         done.append(of_case)
         (watch or Watch()).judged(of_case.results, len(asked))
     results = [result for of_case in done for result in of_case.results]
+    if record.verify:
+        again = f"rnn-parity verify {shlex.join(record.verify)}"
+        results = [replace(result, reproduce=again) for result in results]
     return Report(
         schema="rnn-parity.report/1",
         environment=record.environment,

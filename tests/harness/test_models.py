@@ -1,0 +1,159 @@
+"""Layers out of files: run, written in another form, or refused in one line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from harness.arrays import unpack
+from harness.errors import FileError
+from harness.folder import RunFolder
+from harness.results import read_report_document
+from harness.spec import Array
+from support import bits_equal
+
+Cli = Callable[..., tuple[int, str, str]]
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+def state(kind: str = "lstm", layers: int = 1, prefix: str = "") -> dict[str, Array]:
+    """Give a bidirectional state_dict: its two biases are the same, halves of one."""
+    rows, draw = 5 * GATES[kind], np.random.default_rng(7)
+    found = {}
+    for n in range(layers):
+        for end in (f"_l{n}", f"_l{n}_reverse"):
+            shapes = {"weight_ih": (rows, 10 if n else 4), "weight_hh": (rows, 5)}
+            for name, shape in {**shapes, "bias_ih": (rows,)}.items():
+                drawn = draw.normal(size=shape) / 2
+                found[f"{prefix}{name}{end}"] = drawn.astype("float32")
+            bias = found[f"{prefix}bias_ih{end}"].copy()
+            if kind == "gru":
+                bias[10:] /= 3
+            found[f"{prefix}bias_hh{end}"] = bias
+    return found
+
+
+def changed(name: str, change: Callable[[Array], Any]) -> dict[str, Array]:
+    arrays = state()
+    arrays[name] = change(arrays[name])
+    return arrays
+
+
+def without(name: str) -> dict[str, Array]:
+    return {n: a for n, a in state().items() if n != name}
+
+
+def with_nan(array: Array) -> Array:
+    array[0] = np.nan
+    return array
+
+
+def test_a_layer_of_a_file_is_run_judged_and_named_by_its_weights(
+    rnn_parity: Cli,
+) -> None:
+    save_file(state("gru", layers=2, prefix="enc."), "my model.safetensors")
+    arguments = ["verify", "my model.safetensors", "--backends", "numpy", "--out", "r"]
+    status, said, _ = rnn_parity(*arguments)
+    assert status == 0
+    assert "found enc: gru, 2 layers, bidirectional, 4 → 5 units, float32" in said
+    result = read_report_document(Path("r")).results[0]
+    assert result.case.rpartition("-")[2].startswith("w")
+    again = "rnn-parity verify 'my model.safetensors' --backends numpy"
+    assert result.reproduce == again
+    rnn_parity(*arguments)
+    assert read_report_document(Path("r")).results[0].case == result.case
+
+
+def test_other_weights_make_another_case(rnn_parity: Cli) -> None:
+    ids = set()
+    for number in range(2):
+        arrays = changed("weight_hh_l0", lambda a, n=number: a + np.float32(n))
+        save_file(arrays, "m.safetensors")
+        rnn_parity("verify", "m.safetensors", "--backends", "numpy", "--out", "r")
+        ids.add(read_report_document(Path("r")).results[0].case)
+    assert len(ids) == 2
+
+
+def test_a_problem_whose_weights_are_not_those_of_its_id_is_refused(
+    rnn_parity: Cli,
+) -> None:
+    save_file(state(), "m.safetensors")
+    rnn_parity("verify", "m.safetensors", "--backends", "numpy", "--out", "r")
+    folder = RunFolder(Path("r"))
+    (case,) = folder.record().cases
+    path = next(Path("r/problems").iterdir())
+    data = bytearray(path.read_bytes())
+    data[-2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(FileError, match="its arrays have the digest"):
+        folder.problem(case)
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_a_state_dict_is_the_same_bit_for_bit_after_there_and_back(
+    kind: str, rnn_parity: Cli
+) -> None:
+    save_file(state(kind, layers=2), "m.safetensors")
+    to = ["--to", "canonical", "-o", "c.safetensors"]
+    assert rnn_parity("convert", "m.safetensors", *to)[0] == 0
+    to = ["--to", "torch", "-o", "t.safetensors"]
+    assert rnn_parity("convert", "c.safetensors", *to)[0] == 0
+    back, _ = unpack(Path("t.safetensors").read_bytes(), "t")
+    assert back.keys() == state(kind, layers=2).keys()
+    assert all(bits_equal(back[n], a) for n, a in state(kind, layers=2).items())
+
+
+@pytest.mark.parametrize(
+    ("words", "arrays", "options"),
+    [
+        ("bias_hh is missing", without("bias_hh_l0"), []),
+        ("weight_hh [G, R] of layer 0 is missing", without("weight_hh_l0"), []),
+        ("elements NaN or infinite", changed("weight_ih_l0", with_nan), []),
+        ("expected 1 (RNN)", changed("weight_hh_l0", lambda a: a[:11].copy()), []),
+        ("kernel has shape", changed("weight_ih_l0", lambda a: a[:9].copy()), []),
+        (
+            "bias_ih has shape [3]",
+            changed("bias_ih_l0", lambda a: a[:3].copy()),
+            [],
+        ),
+        ("unknown layer", state(prefix="enc."), ["--layer", "encc"]),
+        (
+            "holds several layers, name one by --layer: a (5 recurrent",
+            {**state(prefix="a."), **state(prefix="b.")},
+            [],
+        ),
+        ("give --cell rnn_tanh or --cell rnn_relu", state("rnn"), []),
+        ("holds no recurrent layer", {"dense": np.zeros(2)}, []),
+    ],
+)
+def test_what_is_no_whole_layer_is_refused_in_one_line(
+    words: str, arrays: dict[str, Array], options: list[str], rnn_parity: Cli
+) -> None:
+    save_file(arrays, "m.safetensors")
+    status, _, said = rnn_parity("verify", "m.safetensors", "--out", "r", *options)
+    assert status == 2
+    assert words in said
+    assert said.count("\n") == 1
+    assert not Path("r").exists()
+
+
+def test_a_truncated_file_is_refused(rnn_parity: Cli) -> None:
+    save_file(state(), "m.safetensors")
+    data = Path("m.safetensors").read_bytes()
+    Path("m.safetensors").write_bytes(data[:-9])
+    status, _, said = rnn_parity("verify", "m.safetensors")
+    assert (status, "is not a whole safetensors file" in said) == (2, True)
+
+
+def test_inputs_of_another_size_are_refused(rnn_parity: Cli) -> None:
+    save_file(state(), "m.safetensors")
+    save_file({"inputs": np.zeros((2, 3, 9), "float32")}, "x.safetensors")
+    status, _, said = rnn_parity(
+        "verify", "m.safetensors", "--inputs", "x.safetensors", "--out", "r"
+    )
+    assert status == 2
+    assert "inputs has shape [2, 3, 9], expected [2, 3, 4]" in said
