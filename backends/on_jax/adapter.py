@@ -20,10 +20,6 @@ from harness.backend import Scalar
 from harness.graph import Graph
 from harness.spec import Case, Outcome, Problem
 
-# Each program takes several memory maps, of which Linux allows a process 65,530: with
-# 16,000 programs XLA ended in "Cannot allocate memory" and a segmentation fault.
-MOST_PROGRAMS = 1_000
-
 # Outside of jit JAX keeps the program of a scan, but not of one that is differentiated:
 # that would be compiled anew in each update. In a jit of its own, which is what JAX
 # makes of any scan outside of one, it is kept, and gives the same bits.
@@ -102,7 +98,7 @@ class JaxBackend:
 
     def _make_room(self, case: Case) -> None:
         """Forget all programs, once there are as many as may be kept."""
-        if len(self._programs) == MOST_PROGRAMS and case not in self._programs:
+        if len(self._programs) == settings.MOST_PROGRAMS and case not in self._programs:
             self._programs.clear()
             for kept in (_function, _compiled_function, _update, _compiled_update):
                 kept.cache_clear()

@@ -70,6 +70,9 @@ class LayerBackend:
 
     def _program(self, case: Case) -> Forward:
         if case not in self._programs:
+            if len(self._programs) == settings.MOST_PROGRAMS:
+                self._programs.clear()
+                jax.clear_caches()
             forward = self._forward_of(case)
             if case.task == "gradient":
                 forward = with_gradients(forward)

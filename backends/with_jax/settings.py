@@ -10,6 +10,11 @@ import jax
 
 from harness.backend import Absent, Scalar
 
+MOST_PROGRAMS = 1_000
+"""Compiled programs that an adapter keeps before it forgets them all. Each takes some
+memory maps, of which Linux allows a process 65,530: with 16,000 programs XLA ended in
+"Cannot allocate memory" and a segmentation fault."""
+
 _PLATFORMS = {"cpu": "cpu", "cuda": "cuda,cpu"}
 """Device → what JAX is told to look for; it computes on the first that it finds."""
 

@@ -232,3 +232,28 @@ def test_small_products_of_halves_are_not_lost_beside_large_ones(
     assert kind == "outcome", data
     got = unpack(data, backend)[0]["final_c"].astype(np.float64)
     assert np.abs(got - np.tanh(0.5)).max() < 2.0**-8
+
+
+FORGETTING = """
+from backends.on_equinox.adapter import EquinoxBackend
+from backends.with_jax import settings
+from fixtures import catalogue
+settings.MOST_PROGRAMS = 2
+backend = EquinoxBackend()
+for rows in (2, 3, 4, 2):
+    case = catalogue.case_from_id(f"lstm-static-B{rows}-T4-D6-H5-f32-s1")
+    outcome = backend.run(catalogue.build(case))
+    print(len(backend._programs), outcome["outputs"].tobytes().hex())
+"""
+
+
+def test_programs_are_forgotten_before_there_are_too_many() -> None:
+    installed("equinox")
+    done = subprocess.run(
+        [sys.executable, "-c", FORGETTING], check=True, capture_output=True, text=True
+    )
+    counts, bits = zip(
+        *(line.split() for line in done.stdout.splitlines()), strict=True
+    )
+    assert counts == ("1", "2", "1", "2")
+    assert bits[0] == bits[3]

@@ -111,7 +111,7 @@ def test_a_row_without_steps_is_no_other_program() -> None:
 
 def test_programs_are_forgotten_before_there_are_too_many() -> None:
     cases = [f"gru-static-B{rows}-T4-D6-H5-f32-s1" for rows in (2, 3, 4)]
-    few = "?adapter.MOST_PROGRAMS = 2"
+    few = "?adapter.settings.MOST_PROGRAMS = 2"
     first = run("jax", cases[0] + few, cases[1], cases[0], cases[2], cases[0])
     again = [bool(programs) for programs, _ in first]
     assert again == [True, True, False, True, True]
