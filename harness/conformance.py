@@ -19,7 +19,7 @@ from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
 from harness.measure import measure_backends
-from harness.proof import EACH, SAMPLES, TIMEOUT
+from harness.proof import EACH, SAMPLES, TIMEOUT, not_kept, violations
 from harness.pytest_items import DeclaredGap
 from harness.relations import RELATIONS
 from harness.relations_run import Bench, plan
@@ -96,21 +96,12 @@ class BackendConformance:
         if not chosen:
             pytest.skip(f"no case of {self.suite} that {self.info.name} computes fits")
         bench = Bench(self.info, workshop.folder, workshop.runner)
-        trials = [bench.trial(relation, case) for case in chosen]
-        wrong = [trial.words for trial in trials if trial.status != "holds"]
-        if wrong:
+        if wrong := violations([bench.trial(relation, case) for case in chosen]):
             pytest.fail("\n".join(wrong), pytrace=False)
 
     def test_accuracy(self, dtype: str) -> None:
         """Elementwise functions err by no more than stated, nor far less."""
-        rows = measure_backends([self.info], [dtype], SAMPLES)
-        kept = {"kept", "gap", "unmeasured"}
-        wrong = [
-            f"{row.function}: {row.status}; {row.detail}"
-            for row in rows
-            if row.status not in kept
-        ]
-        if wrong:
+        if wrong := not_kept(measure_backends([self.info], [dtype], SAMPLES)):
             pytest.fail("\n".join(wrong), pytrace=False)
 
     def test_something_is_computed(self) -> None:

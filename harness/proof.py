@@ -40,14 +40,7 @@ class Proof(NamedTuple):
     def troubles(self) -> list[str]:
         """What is wrong, a line each."""
         wrong = [r.detail for r in self.report.results if _is_wrong(r)]
-        wrong += [t.words for t in self.relations if t.status in {"violated", "error"}]
-        kept = {"kept", "gap", "unmeasured"}
-        wrong += [
-            f"accuracy of {row.function} in {row.dtype}: {row.status}; {row.detail}"
-            for row in self.accuracy
-            if row.status not in kept
-        ]
-        return wrong
+        return [*wrong, *violations(self.relations), *not_kept(self.accuracy)]
 
     @property
     def exit_status(self) -> int:
@@ -58,6 +51,21 @@ class Proof(NamedTuple):
             accuracy_status(self.accuracy),
         ]
         return next((status for status in (3, 1, 2) if status in said), 0)
+
+
+def violations(trials: list[Trial]) -> list[str]:
+    """Say which relations are violated, or could not be tried."""
+    return [t.words for t in trials if t.status in {"violated", "error", "absent"}]
+
+
+def not_kept(rows: list[Row]) -> list[str]:
+    """Say which accuracies are not as stated, or could not be measured."""
+    fine = {"kept", "gap", "unmeasured"}
+    return [
+        f"accuracy of {row.function} in {row.dtype}: {row.status}; {row.detail}"
+        for row in rows
+        if row.status not in fine
+    ]
 
 
 def _is_wrong(result: Result) -> bool:

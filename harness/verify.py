@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from msgspec.structs import replace
@@ -100,20 +101,14 @@ def convert(layer: Recurrent, to: str, out: Path) -> None:
     if out.suffix != ".safetensors":
         raise UsageError(f"{out}: the name must end in .safetensors")
     data = WRITERS[to](layer)
-    folder = RunFolder(out.parent)
-    draft = folder.write(f".{out.stem}.draft.safetensors", data)
-    try:
-        back = read(draft, cell=layer.case.cell)
-        same = back.weights.keys() == layer.weights.keys() and all(
-            np.array_equal(back.weights[n], a) for n, a in layer.weights.items()
-        )
-        if not same or back.case != layer.case:
-            raise FileError(f"{to} does not hold {layer.name} exactly; nothing written")
-        draft.replace(out)
-    except OSError as error:
-        raise FileError(f"cannot write {out}: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
+    with TemporaryDirectory(prefix="rnn-parity-") as path:
+        back = read(RunFolder(Path(path)).write(out.name, data), cell=layer.case.cell)
+    same = back.weights.keys() == layer.weights.keys() and all(
+        np.array_equal(back.weights[n], a) for n, a in layer.weights.items()
+    )
+    if not same or back.case != layer.case:
+        raise FileError(f"{to} does not hold {layer.name} exactly; nothing written")
+    RunFolder(out.parent).write(out.name, data)
 
 
 def _inputs(path: Path) -> dict[str, Array]:
