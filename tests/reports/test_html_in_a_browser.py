@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from by_hand_reports import CASE, failing, passing
-from harness.results import Report, summarize
+from harness.results import Report, Steps, summarize
 from reports.html import to_html
 from support import report_of
 
@@ -239,6 +240,12 @@ def test_ten_thousand_results_fit_into_six_megabytes_and_answer_at_once(
         results += [passing(case.id, name, 0.01 * len(case.id)) for name in names]
         results += [failing(case.id, "acme")]
     pairs = [replace(report.pairs[0], case=case.id) for case in cases for _ in range(6)]
+    drawn = np.random.default_rng(1)
+    for number, result in enumerate(results):  # numbers that do not pack well
+        sizes = 10 ** drawn.uniform(-12, -5, (2, 64))
+        errors, bounds = [[float(f"{x:.3g}") for x in row] for row in sizes]
+        steps = Steps(list(range(64)), errors, bounds)
+        results[number] = replace(result, steps=steps)
     large = replace(
         report, results=results, cases=cases, pairs=pairs, summary=summarize(results)
     )
