@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import Cases, split
+from harness.cli.options import Cases, interruptible, split
 
 
 def new_backend(
@@ -43,7 +43,8 @@ def conform(
 
     selected = catalogue.select(split(cases, "--cases", "standard"), [], [])
     (info,) = select_backends([name])
-    with RunProgress(console(stderr=True), {info.name: len(selected)}) as progress:
+    progress = RunProgress(console(stderr=True), {info.name: len(selected)})
+    with interruptible(out), progress:
         proof = prove(info, selected, out, progress)
     show_proof(console(), info, proof, str(out / "report.html"))
     raise typer.Exit(proof.exit_status)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Backends, Jobs, finish, split
+from harness.cli.options import Backends, Jobs, finish, interruptible, split
 
 Model = Annotated[Path, typer.Argument(help="A .safetensors file of weights.")]
 Layer = Annotated[str, typer.Option(help="Which recurrent layer, if several.")]
@@ -44,7 +44,8 @@ def verify(
     options["--backends"] = ",".join(info.name for info in infos)
     again = [str(model), *(w for k, v in options.items() if v for w in (k, str(v)))]
     show_layer(console(), found)
-    with RunProgress(console(stderr=True), {i.name: 1 for i in infos}) as progress:
+    progress = RunProgress(console(stderr=True), {i.name: 1 for i in infos})
+    with interruptible(out), progress:
         report = verify_layer(
             found,
             infos,

@@ -1,6 +1,8 @@
 """What commands share: options, lists of names, how a run ends."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +12,8 @@ from harness.errors import FileError, UsageError
 
 if TYPE_CHECKING:
     from harness.results import Report
+
+INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 NONE_NAMED = "if none is named, all that are installed and need no request."
 
@@ -70,3 +74,13 @@ def finish(document: "Report", out: Path) -> None:
     files = f"{out / 'report.html'} (also {others})"
     show_report(console(), document, files)
     raise typer.Exit(document.exit_status)
+
+
+@contextmanager
+def interruptible(out: Path) -> Iterator[None]:
+    """Say on Ctrl-C where outcomes so far are, and exit as shells expect."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write(f"rnn-parity: interrupted; outcomes so far are in {out}\n")
+        raise typer.Exit(INTERRUPTED) from None

@@ -1,6 +1,5 @@
 """Commands about runs: run, compare, report."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -11,12 +10,11 @@ from harness.cli.options import (
     Cases,
     Jobs,
     finish,
+    interruptible,
     no_file,
     split,
     write_out,
 )
-
-INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
 def run(
@@ -71,20 +69,12 @@ def run(
     check_timeout(timeout)
     jobs = jobs or default_jobs()
     totals = {info.name: len(selected) for info in infos}
-    try:
-        with RunProgress(console(stderr=True), totals) as progress:
-            folder = compute(
-                selected,
-                infos,
-                out,
-                jobs=jobs,
-                timeout=timeout,
-                watch=progress,
-            )
-            document = judge_and_write(folder, jobs, progress)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"rnn-parity: interrupted; outcomes so far are in {out}\n")
-        raise typer.Exit(INTERRUPTED) from None
+    progress = RunProgress(console(stderr=True), totals)
+    with interruptible(out), progress:
+        folder = compute(
+            selected, infos, out, jobs=jobs, timeout=timeout, watch=progress
+        )
+        document = judge_and_write(folder, jobs, progress)
     finish(document, out)
 
 
