@@ -20,7 +20,7 @@ from fixtures import catalogue
 from harness.contract import contract_violations
 from harness.judge.certify import certify, reference
 from harness.judge.peers import PEERS, peers
-from harness.run.registry import known_backends
+from harness.run.registry import known_backends, with_settings
 from harness.spec import Case
 
 
@@ -45,7 +45,7 @@ def _compute(backend: str, suite: str, path: Path) -> None:
 
 
 def _judged(backend: str, cases: list[Case]) -> Iterator[dict[str, Any]]:
-    info = known_backends()[backend]
+    info = with_settings(known_backends(), backend)
     module, _, name = info.adapter.partition(":")
     adapter = getattr(importlib.import_module(module), name)(**info.options)
     warnings.simplefilter("ignore")

@@ -77,8 +77,8 @@ INFO = BackendInfo(
     adapter="backends.on_tensorflow.adapter:KerasBackend",
     requires={"tensorflow": "tensorflow", "keras": "keras"},
     install="pip install 'rnn-parity[tensorflow]'",
-    options=_OPTIONS,
-    settings=tuple(_OPTIONS),
+    options=_OPTIONS | {"function": False},
+    settings=(*_OPTIONS, "function"),
     means=(
         Means("@, tf.tanh, tf.sigmoid, tf.nn.relu, eager", ("basic",), by_hand=True),
         *_keras_means(),

@@ -8,7 +8,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import tensorflow as tf
 
-from backends.on_tensorflow.programs import Program, in_a_graph
+from backends.on_tensorflow.programs import Program, in_a_graph, program
 from backends.on_tensorflow.settings import configure, tensorflow_settings
 from harness.backend import Scalar
 from harness.graph import Graph
@@ -16,15 +16,18 @@ from harness.spec import Outcome, Problem
 
 
 class KerasBackend:
-    """Runs on the CPU, eagerly; the layers' loops are Keras' own.
+    """Runs on the CPU; the layers' loops are Keras' own.
 
     Args:
+        function: Whether `tf.function` traces what is run, once for each shape; without
+            it TensorFlow runs operation by operation.
         options: Settings of TensorFlow; see `configure`.
 
     """
 
-    def __init__(self, **options: Scalar) -> None:
+    def __init__(self, *, function: Scalar = False, **options: Scalar) -> None:
         configure(**options)
+        self._function = bool(function)
 
     def versions(self) -> dict[str, str]:
         """Versions of TensorFlow and Keras."""
@@ -32,13 +35,18 @@ class KerasBackend:
 
     def settings(self) -> dict[str, Scalar]:
         """Report precision, kernels and threads."""
-        return {"keras_backend": keras.backend.backend(), **tensorflow_settings()}
+        keras_settings = {"keras_backend": keras.backend.backend()}
+        return {**keras_settings, "function": self._function, **tensorflow_settings()}
 
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
+        if self._function:
+            return program(problem.case, in_a_graph).run(problem)
         return Program(problem.case).run(problem)
 
     def graph(self, problem: Problem) -> Graph:
         """Give the graph of what `run` calls, traced by `tf.function`."""
-        note = "traced by tf.function; run eagerly, one operation after the other"
+        note = "traced by tf.function"
+        if not self._function:
+            note += "; run eagerly, one operation after the other"
         return Program(problem.case, in_a_graph).graph(problem, note)

@@ -7,17 +7,15 @@ optimiser's own step included, are of one program each.
 
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import tensorflow as tf
-from msgspec.structs import replace
 
 from backends.on_tensorflow.adapter import KerasBackend
-from backends.on_tensorflow.programs import Program
+from backends.on_tensorflow.programs import program
 from harness.backend import Scalar
 from harness.graph import Graph
-from harness.spec import Case, Outcome, Problem
+from harness.spec import Outcome, Problem
 
 
 class XlaBackend(KerasBackend):
@@ -30,28 +28,17 @@ class XlaBackend(KerasBackend):
 
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
-        return program(_shape(problem.case)).run(problem)
+        return program(problem.case, compiled).run(problem)
 
     def graph(self, problem: Problem) -> Graph:
         """Give the graph that XLA is given."""
-        return program(_shape(problem.case)).graph(
-            problem, "compiled by XLA as a whole"
-        )
-
-
-def _shape(case: Case) -> Case:
-    """Give what two cases of one program have in common."""
-    return replace(case, seed=None, zero_length=False)
+        note = "compiled by XLA as a whole"
+        return program(problem.case, compiled).graph(problem, note)
 
 
 _FLAGS = ("XLA_FLAGS", "TF_XLA_FLAGS")
 
 
-@lru_cache(maxsize=16)
-def program(shape: Case) -> Program:
-    """Build, or find again, the compiled program for a shape."""
-    return Program(shape, _compiled)
-
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function as a whole, or raise."""
     return tf.function(function, autograph=False, jit_compile=True)

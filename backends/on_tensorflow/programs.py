@@ -1,10 +1,12 @@
 """What a case's task asks of a Keras network, op by op or compiled."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from msgspec.structs import replace
 
 from backends.on_tensorflow import drawing, training
 from backends.on_tensorflow.networks import Network
@@ -88,6 +90,16 @@ class Program:
             after.append(self._network.weights())
         trained = {f"trained_{n}": np.stack([of[n] for of in after]) for n in after[0]}
         return _arrays(outcomes[0]) | trained
+
+
+def program(case: Case, compiled: _Compile) -> Program:
+    """Build, or find again, the program that all cases of this shape have in common."""
+    return _built(replace(case, seed=None, zero_length=False), compiled)
+
+
+@lru_cache(maxsize=16)
+def _built(shape: Case, compiled: _Compile) -> Program:
+    return Program(shape, compiled)
 
 
 def inputs_of(case: Case, inputs: Array) -> Any:

@@ -6,13 +6,17 @@ TensorFlow itself is never imported here, only in processes started from here.
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
+from fixtures import catalogue
 from harness.backend import BackendInfo
 from harness.errors import UsageError
+from harness.folder import RunFolder
+from harness.results import Report
 from harness.run.registry import known_backends, with_settings
 from support import installed
 
@@ -61,6 +65,24 @@ KerasBackend(tf32=False, deterministic=True, threads=1)
 """
 
 
+# Computes cases of one shape under `tf.function`, and counts programs and traces.
+TRACED = """
+import sys
+from backends.on_tensorflow import adapter, programs
+from fixtures import catalogue
+from harness.run.registry import known_backends, with_settings
+
+info = with_settings(known_backends(), "tensorflow+function=on")
+backend = adapter.KerasBackend(**info.options)
+for name in sys.argv[1:]:
+    problem = catalogue.build(catalogue.case_from_id(name))
+    backend.run(problem)
+made = programs.program(problem.case, programs.in_a_graph)
+print(programs._built.cache_info().misses, end=" ")
+print(made.function.experimental_get_tracing_count(), backend.settings()["function"])
+"""
+
+
 def asked(info: BackendInfo) -> dict[str, Any]:
     """Ask a process of its own what is in force while a backend computes."""
     encoded = msgspec.json.encode(info).decode()
@@ -102,6 +124,36 @@ def test_what_is_usual_is_in_force_if_nothing_is_chosen() -> None:
     assert (reported["tf32"], reported["deterministic"]) == (False, True)
 
 
+@pytest.mark.parametrize("task", ["", "-adam"])
+def test_a_function_is_traced_once_for_all_seeds(task: str) -> None:
+    installed("tensorflow")
+    cases = [f"gru-dynamic-B3-T7-D4-H5{task}-f32-s{seed}" for seed in (1, 2, 3)]
+    answer = subprocess.run(
+        [sys.executable, "-c", TRACED, *cases], check=True, capture_output=True
+    )
+    assert answer.stdout.split() == [b"1", b"1", b"True"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "rnn_tanh-basic-B3-T4-D6-H5-f32-s1",
+        "lstm-static-B3-T4-D6-H5-f32-s1",
+        "gru-static_single-B3-T4-D6-H5-f64-s1",
+        "gru-variable_input-B3-T4-D6-H5-L2-bidirectional-gradient-f32-s1",
+        "lstm-variable_output-B3-T4-D6-H5-V7-f32-s1",
+        "lstm-dynamic-B3-T4-D6-H5-adam-f64-s1",
+    ],
+)
+def test_what_is_traced_is_right(
+    case: str, run: Callable[..., tuple[Report, RunFolder]]
+) -> None:
+    installed("tensorflow")
+    info = with_settings(known_backends(), "tensorflow+function=on")
+    report, _ = run([catalogue.case_from_id(case)], [info])
+    assert [r.verdict for r in report.results] == ["pass"], report.results[0].detail
+
+
 def test_threads_that_come_too_late_are_an_error() -> None:
     installed("tensorflow")
     answer = subprocess.run(
@@ -114,6 +166,8 @@ def test_threads_that_come_too_late_are_an_error() -> None:
 @pytest.mark.parametrize("name", ["tensorflow", "tensorflow:v1", "tensorflow:xla"])
 def test_every_option_may_be_chosen_and_no_other(name: str) -> None:
     info = known_backends()[name]
-    assert {*info.settings} == {*info.options} == {"tf32", "deterministic", "threads"}
+    known = {"tf32", "deterministic", "threads"}
+    known |= {"function"} if name == "tensorflow" else set()
+    assert {*info.settings} == {*info.options} == known
     with pytest.raises(UsageError, match="device"):
         with_settings(known_backends(), f"{name}+device=gpu")

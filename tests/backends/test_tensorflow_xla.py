@@ -37,9 +37,9 @@ problems = [catalogue.build(catalogue.case_from_id(name)) for name in sys.argv[1
 backend = adapter_xla.XlaBackend(**known_backends()["tensorflow:xla"].options)
 for problem in problems:
     backend.run(problem)
-built = adapter_xla.program.cache_info().misses
+built = programs._built.cache_info().misses
 case = replace(problem.case, seed=None)
-compiled = adapter_xla.program(case)
+compiled = programs.program(case, adapter_xla.compiled)
 traces = compiled.function.experimental_get_tracing_count()
 
 def as_graph(function):
@@ -63,7 +63,7 @@ said = {"built": built, "traces": traces, "compiled": intermediate(compiled)}
 said["graph"] = intermediate(programs.Program(case, as_graph))
 inner, networks.Network.__call__ = networks.Network.__call__, through_text
 programs.Program(case, as_graph).run(problem)
-adapter_xla.program.cache_clear()
+programs._built.cache_clear()
 try:
     backend.run(problem)
     said["text"] = "computed"
