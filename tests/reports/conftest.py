@@ -6,12 +6,15 @@ from shutil import which
 
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from by_hand_reports import CASE, failing, passing
 from harness.results import Figures, Pair, Report, Result
 from reports.html import to_html
 from support import report_of
+
+# How quick a page is, one test measures; the others may run on a busy machine.
+expect.set_options(timeout=30_000)
 
 _FLAGS = ["--no-first-run", "--disable-background-networking", "--disable-gpu"]
 
