@@ -25,6 +25,7 @@ NumPy's tanh was seen to err by 1.1, its `1 / (1 + exp(-x))` by 2.1."""
 
 U64 = 2.0**-53
 
+_ZERO = np.zeros(())
 _TELLABLE = 1 - 2.0**-10
 _NEAR = 0.05
 
@@ -53,8 +54,8 @@ class Rounded:
     def exactly(self, value: Array, name: str = "") -> Bounded:
         """Take a value as given: a backend starts from the same bits."""
         del name  # nobody asks for it later
-        wide = value.astype(np.float64)
-        zeros = np.zeros_like(wide)
+        wide = np.asarray(value, np.float64)
+        zeros = np.broadcast_to(_ZERO, wide.shape)  # one number, seen in every place
         return (
             Bounded(wide, zeros, zeros, zeros) if self._apart else Bounded(wide, zeros)
         )
@@ -103,14 +104,14 @@ class Rounded:
                 carried = carried + self._sizes(x.error, size)
                 summed = self._sizes(np.abs(x.value) + x.error, size)
             else:
-                summed = self._sizes(np.abs(x.value), size)
+                summed = self._sizes(x.value, size)
             summed += magnitude
             magnitude = summed
-        random = self._relative(products, terms, value.size) * magnitude
-        error = random + (carried + terms * self._tiny)
+        error = self._relative(products, terms, value.size) * magnitude
+        error += carried + terms * self._tiny
         if self._inside != self._both:
             # Each product is kept wide and rounded once, and so is each sum of them.
-            shown = shown + carried + random
+            shown = shown + error
             error += (len(products) + 3) * self._both * shown
         if factor := self._accuracy.factor_unit:
             error += factor * (2 + factor) * magnitude
@@ -136,14 +137,16 @@ class Rounded:
         return steady, np.sqrt(spread)
 
     def _sizes(self, x: Array, w: Array) -> Array:
-        """Sum up magnitudes, `x @ w` of what is not negative, rounded up.
+        """Sum up magnitudes, `|x| @ w` with a `w` that is not negative, rounded up.
 
         In float64 also numbers that float32 has not would count.
         """
         if self._dtype == "float64":
-            return product(x, w)
+            return product(np.abs(x), w)
         up = 1 + 2 * (w.shape[0] + 2) * 2.0**-24
-        narrow = product(x.astype(np.float32), w.astype(np.float32))
+        narrow = x.astype(np.float32)
+        np.abs(narrow, out=narrow)
+        narrow = product(narrow, w.astype(np.float32))
         return np.asarray(np.multiply(narrow, up, dtype=np.float64))
 
     def _relative(
