@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from harness.backend import BackendInfo
 from harness.errors import ParityError
-from harness.folder import Entry, RunFolder
+from harness.folder import Entry, RunFolder, RunRecord
 from harness.judge.certify import reference
 from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.sensitivity import slopes, smallest_changes
@@ -71,9 +71,7 @@ def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Repor
         done.append(of_case)
         (watch or Watch()).judged(of_case.results, len(asked))
     results = [result for of_case in done for result in of_case.results]
-    if record.verify:
-        again = f"rnn-parity verify {shlex.join(record.verify)}"
-        results = [replace(result, reproduce=again) for result in results]
+    results = [replace(r, reproduce=_again(record, r.reproduce)) for r in results]
     return Report(
         schema="rnn-parity.report/1",
         environment=record.environment,
@@ -88,6 +86,13 @@ def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Repor
         summary=summarize(results),
         cases=record.cases,
     )
+
+
+def _again(record: RunRecord, run: str) -> str:
+    """Give the command that computes a result again: none builds arrays of memory."""
+    if record.verify:
+        return f"rnn-parity verify {shlex.join(record.verify)}"
+    return "" if any(case.given for case in record.cases) else run
 
 
 def _unanswered(case: Case, info: BackendInfo) -> Entry:
@@ -126,14 +131,22 @@ def _judge_case(folder: RunFolder, asked: _Asked) -> _CaseJudged:
     results, certificates, moved = [], {}, None
     for info, entry in entries:
         judged = judge_entry(folder, problem, truth, info, entry)
-        vacuous = judged.certificate and judged.certificate.is_vacuous
-        notes = [*weak, *([VACUOUS] if vacuous else [])]
+        certificate = judged.certificate
+        notes = [*weak, *_not_given(case, entry)]
+        notes += [VACUOUS] if certificate and certificate.is_vacuous else []
         changes: dict[str, float | None] = {}
-        if judged.certificate:
-            certificates[info.name] = judged.certificate
-            if judged.result.verdict == "pass":
+        if certificate:
+            certificates[info.name] = certificate
+            if judged.result.verdict == "pass" and certificate.has_outputs:
                 moved = moved or slopes(problem, truth)
-                changes = smallest_changes(moved, judged.certificate)
+                changes = smallest_changes(moved, certificate)
         results.append(replace(judged.result, weak=notes, smallest_changes=changes))
     compared = pairs(problem, certificates)
     return _CaseJudged(results, compared, odd_one_out(compared))
+
+
+def _not_given(case: Case, entry: Entry) -> list[str]:
+    """Say what a verdict is not about, where somebody gave a part of an outcome."""
+    rest = [name for name in case.output_shapes() if name not in entry.shapes(case)]
+    said = f"{entry.backend} has no {', '.join(rest)}: nothing is said of what it lacks"
+    return [said] if rest else []
