@@ -67,9 +67,10 @@ def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Repor
         for case in record.cases
     ]
     done = []
-    for of_case in _judged(folder, asked, jobs):
+    watch = watch or Watch()
+    for of_case in _judged(folder, asked, jobs, watch):
         done.append(of_case)
-        (watch or Watch()).judged(of_case.results, len(asked))
+        watch.judged(of_case.results, len(asked))
     results = [result for of_case in done for result in of_case.results]
     results = [replace(r, reproduce=_again(record, r.reproduce)) for r in results]
     return Report(
@@ -100,11 +101,13 @@ def _unanswered(case: Case, info: BackendInfo) -> Entry:
     return Entry(case.id, info.name, "error", detail)
 
 
-def _judged(folder: RunFolder, asked: list[_Asked], jobs: int) -> Iterator[_CaseJudged]:
-    judge_one = partial(_judge_case, folder)
+def _judged(
+    folder: RunFolder, asked: list[_Asked], jobs: int, watch: Watch
+) -> Iterator[_CaseJudged]:
     if jobs == 1 or len(asked) <= _SMALL:
-        yield from map(judge_one, asked)
+        yield from (_judge_case(folder, of_case, watch) for of_case in asked)
         return
+    judge_one = partial(_judge_case, folder)
     # Ctrl-C reaches every process of a terminal: the main one then ends the others.
     pool = ProcessPoolExecutor(
         jobs,
@@ -123,24 +126,29 @@ def _judged(folder: RunFolder, asked: list[_Asked], jobs: int) -> Iterator[_Case
         pool.shutdown(cancel_futures=True)
 
 
-def _judge_case(folder: RunFolder, asked: _Asked) -> _CaseJudged:
+def _judge_case(
+    folder: RunFolder, asked: _Asked, watch: Watch | None = None
+) -> _CaseJudged:
     case, entries = asked
     problem = folder.problem(case)
     truth = reference(problem)
     weak = weaknesses(problem, truth)
     results, certificates, moved = [], {}, None
     for info, entry in entries:
-        judged = judge_entry(folder, problem, truth, info, entry)
-        certificate = judged.certificate
+        if watch:
+            watch.judging(info.name, case.id)
+        result, certificate = judge_entry(folder, problem, truth, info, entry)
         notes = [*weak, *_not_given(case, entry)]
-        notes += [VACUOUS] if certificate and certificate.is_vacuous else []
         changes: dict[str, float | None] = {}
         if certificate:
+            # Nobody needs more, and sums for each weight are as large as the weights.
+            certificate = certificate._replace(systematic={}, samples=())
             certificates[info.name] = certificate
-            if judged.result.verdict == "pass" and certificate.has_outputs:
+            notes += [VACUOUS] if certificate.is_vacuous else []
+            if result.verdict == "pass" and certificate.has_outputs:
                 moved = moved or slopes(problem, truth)
                 changes = smallest_changes(moved, certificate)
-        results.append(replace(judged.result, weak=notes, smallest_changes=changes))
+        results.append(replace(result, weak=notes, smallest_changes=changes))
     compared = pairs(problem, certificates)
     return _CaseJudged(results, compared, odd_one_out(compared))
 
