@@ -45,7 +45,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detail: str = ""
     seconds: Measure | None = None
     arrays: list[str] = []
-    """What the outcome is of, where somebody gave a part; nothing: all it must hold."""
+    """What the outcome is of, where that may be a part; nothing: all it must hold."""
 
     def shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
         """Give the shapes of the arrays that the outcome must hold, by name."""
