@@ -145,6 +145,10 @@ def plan(
         FileError: A file is broken.
 
     """
+    if expected is not None and inputs is None:
+        raise UsageError(
+            "what is expected was not computed of the seeded batch: give its inputs too"
+        )
     found = read(Path(model), layer, cell)
     problem = _problem(found, inputs)
     wanted = None if expected is None else _expected(problem.case, expected)

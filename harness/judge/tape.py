@@ -120,7 +120,8 @@ class Tape:
         """
         for node, seed in seeds:
             node.parts.append(self._ops.exactly(seed))
-        names = {id(node): name for name, node in self._read.items()}
+        read, self._read = self._read, {}
+        names = {id(node): name for name, node in read.items()}
         gradients: dict[str, Any] = {}
         while self._nodes:
             node = self._nodes.pop()
@@ -136,7 +137,7 @@ class Tape:
             for parent, pull in parents if parts else []:
                 if not parent.is_constant:
                     parent.parts.append(pull(gradient))
-        return {name: gradients[name] for name in self._read}
+        return {name: gradients[name] for name in read}
 
     def affine(
         self,

@@ -240,6 +240,11 @@ def test_inputs_that_do_not_fit_are_refused(
     assert words in str(caught.value)
 
 
+def test_what_is_expected_of_no_inputs_is_refused(own: Own) -> None:
+    with pytest.raises(UsageError, match="give its inputs too"):
+        judged(own, own.right, inputs=None)
+
+
 def test_paths_and_arrays_are_the_same_but_for_the_command(own: Own) -> None:
     np.save("x.npy", own.inputs["inputs"])
     np.save("y.npy", own.right["outputs"])
