@@ -70,14 +70,14 @@ def _members(path: Path) -> Iterator[tuple[str, Array]]:
                 f"{path} unpacks to {len(members)} arrays of {unpacked} bytes, "
                 f"expected at most {_MOST_MEMBERS} of {MAX_BYTES}"
             )
-        if len({member.filename for member in members}) < len(members):
+        names = [member.filename.removesuffix(".npy") for member in members]
+        if len(set(names)) < len(names):
             raise FileError(f"{path} has two arrays of one name")
-        for member in members:
+        for name, member in zip(names, members, strict=True):
             origin = f"{path}, {member.filename!r}"
             if member.compress_type not in _PACKED or member.flag_bits & 1:
                 raise FileError(f"{origin} is not packed as numpy.savez does")
             with archive.open(member) as file:
-                name = member.filename.removesuffix(".npy")
                 yield name, _array(file, member.file_size, origin)
 
 
@@ -92,7 +92,10 @@ def _array(file: IO[bytes], size: int, origin: str) -> Array:
     version = npy.read_magic(file)
     if version not in _HEADERS:
         raise ValueError(f"format version {version} is not read here")
-    shape, fortran, dtype = _HEADERS[version](file)
+    try:
+        shape, fortran, dtype = _HEADERS[version](file)
+    except Exception as error:  # noqa: BLE001 - its parser raises anything
+        raise ValueError(f"its header cannot be read: {error}") from None
     if dtype.name not in DTYPE_NAMES or not dtype.isnative:
         hint = "; save bfloat16 as .safetensors" if dtype.kind == "V" else ""
         raise FileError(
@@ -102,7 +105,7 @@ def _array(file: IO[bytes], size: int, origin: str) -> Array:
     if min(shape, default=0) < 0 or declared != there:
         raise FileError(
             f"{origin} says that it has the shape {list(shape)[:8]}, which would take "
-            f"{declared:.10g} bytes, and has {there}"
+            f"{min(declared, 10**30)} bytes, and has {there}"
         )
     data = file.read(declared)
     if len(data) != declared:

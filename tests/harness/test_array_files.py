@@ -62,7 +62,12 @@ WRONG: dict[str, tuple[Callable[[], bytes], str]] = {
     "text.npy": (lambda: saved(np.array(["a"])), "has dtype <U1, expected float64"),
     "swapped.npy": (lambda: saved(HERE.astype(">f4")), "has dtype >f4, expected floa"),
     "bf16.npy": (lambda: header("(1,)", "|V2") + b"ab", "bfloat16 as .safetensors"),
-    "giant.npy": (lambda: header("(99999999999, 9)"), "would take 3.6e+12 bytes, and"),
+    "giant.npy": (
+        lambda: header("(99999999999, 9)"),
+        "would take 3599999999964 byt",
+    ),
+    "absurd.npy": (lambda: header(f"({10**40},)"), "bytes, and has 0"),
+    "open.npy": (lambda: header("((("), "its header cannot be read"),
     "minus.npy": (lambda: header("(-1, -1)") + b"abcd", "says that it has the shape"),
     "short.npy": (lambda: saved(HERE)[:-1], "would take 96 bytes, and has 95"),
     "long.npy": (lambda: saved(HERE) + b"a", "would take 96 bytes, and has 97"),
@@ -95,6 +100,25 @@ def test_what_is_no_array_of_numbers_is_refused(name: str, tmp_path: Path) -> No
         read_named(tmp_path / name, "inputs")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [".npy", ".npz"])
+def test_a_mutated_file_is_read_or_refused_and_nothing_else(
+    kind: str, tmp_path: Path
+) -> None:
+    path, draw = tmp_path / f"a{kind}", np.random.default_rng(5)
+    whole = saved(HERE) if kind == ".npy" else zipped({"a.npy": saved(HERE)})
+    refused = 0
+    for _ in range(500):
+        data = bytearray(whole)
+        for at in draw.integers(len(data), size=3):
+            data[at] = draw.integers(256)
+        path.write_bytes(data)
+        try:
+            read_named(path, "inputs")
+        except FileError:
+            refused += 1
+    assert refused > 100
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
