@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from harness.spec import INTEGER_ARRAYS, Array
+from harness.spec import INTEGER_ARRAYS, Array, Case
 
 
 def contract_violations(
@@ -37,3 +37,13 @@ def nonfinite(arrays: Mapping[str, Array]) -> list[str]:
         if bad:
             found.append(f"{name} has {bad} of {array.size} elements NaN or infinite")
     return found
+
+
+def out_of_range(case: Case, arrays: Mapping[str, Array]) -> list[str]:
+    """List integers that name a step or a token which does not exist."""
+    largest = {"lengths": case.steps, "start_stop": case.vocabulary - 1}
+    return [
+        f"{name} has elements outside of 0 to {limit}"
+        for name, limit in largest.items()
+        if name in arrays and ((arrays[name] < 0) | (arrays[name] > limit)).any()
+    ]

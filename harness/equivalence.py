@@ -24,16 +24,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-import numpy as np
 from msgspec.structs import replace
 
 from fixtures import catalogue
-from harness.arrays import pack
 from harness.backend import BackendInfo
 from harness.cases import check_case
-from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError, UsageError, clean, unknown_name
 from harness.folder import Entry, RunFolder, RunRecord
+from harness.given import as_array, given_problem, keep_outcome
 from harness.judge.saved import VACUOUS, judge
 from harness.results import Report, Result
 from harness.run.engine import Runner, check_timeout
@@ -102,7 +100,8 @@ class Parity:
             reference: A backend that must be right about the same problem too, and that
                 the layer is compared with.
             weights: Every weight of `Case.weight_shapes` by its full name, in the
-                canonical layout (`layer0.forward.kernel`); seeded ones without it.
+                canonical layout (`layer0.forward.kernel`), whose digest then ends the
+                case's ID; seeded ones without it.
             ulp: Function of the cell → by how many ulp that of the layer may err; where
                 it says nothing, what the reference states of itself.
 
@@ -135,13 +134,13 @@ class Parity:
         """Give what is wrong, if anything is, and the layer's result."""
         case, info, *references = ready.problem.case, *ready.infos
         self._folder.write_problem(ready.problem)
-        entry = Entry(case.id, info.name, "done", seconds=seconds)
         try:
-            data = pack(_arrays(returned, case), {"case": case.id})
-            self._folder.write_outcome(info.name, case.id, data)
+            outcome = _arrays(returned, case)
+            entry = keep_outcome(self._folder, info.name, case, outcome, part=False)
         except ParityError as error:
-            entry = replace(entry, status="error", detail=str(error))
-        entries = [entry, *(self._computed(i, ready.problem) for i in references)]
+            entry = Entry(case.id, info.name, "error", str(error))
+        entries = [replace(entry, seconds=seconds)]
+        entries += [self._computed(info, ready.problem) for info in references]
         environment = self._environment
         record = RunRecord(
             "rnn-parity.run/1", environment, [case], ready.infos, {}, entries
@@ -190,15 +189,13 @@ def _problem(case: str | Case, weights: Mapping[str, Any] | None) -> Problem:
     problem = catalogue.build(case)
     if weights is None:
         return problem
-    given = {name: _array(name, value).copy() for name, value in weights.items()}
-    wrong = contract_violations(given, case.weight_shapes(), case.dtype)
-    wrong = wrong or nonfinite(given)
-    if wrong:
-        raise UsageError(f"weights for {case.id}: {'; '.join(wrong)}")
-    for array in given.values():
-        array.flags.writeable = False
-    # Published tables are those of other weights.
-    return Problem(case, {**problem.arrays, **given})
+    own = case.weight_shapes()
+    arrays = {name: a for name, a in problem.arrays.items() if name not in own}
+    for name, value in weights.items():
+        if name in arrays:
+            raise UsageError(f"weights for {case.id}: {name} is no weight")
+        arrays[name] = as_array(name, value)
+    return given_problem(case, arrays, f"weights for {case.id}")
 
 
 def _layer_info(
@@ -247,19 +244,7 @@ def _arrays(returned: Any, case: Case) -> dict[str, Array]:
             f"returned {type(returned).__name__}, expected a mapping of names to "
             f"arrays of these shapes: {{{asked}}}"
         )
-    return {str(name): _array(str(name), value) for name, value in returned.items()}
-
-
-def _array(name: str, value: Any) -> Array:
-    if hasattr(value, "detach"):  # a tensor of PyTorch, which may require gradients
-        value = value.detach().cpu()
-    try:
-        return np.asarray(value)
-    except Exception as error:  # noqa: BLE001 - frameworks raise anything
-        said = " ".join(str(error).split())
-        raise UsageError(
-            f"{name} is a {type(value).__name__}, of which NumPy makes no array: {said}"
-        ) from None
+    return {str(name): as_array(str(name), value) for name, value in returned.items()}
 
 
 def _failure(info: BackendInfo, case: Case, result: Result, report: Report) -> str:

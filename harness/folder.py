@@ -19,7 +19,7 @@ import msgspec
 from harness.arrays import digest, pack, unpack
 from harness.backend import BackendInfo
 from harness.cases import check_case
-from harness.contract import contract_violations, nonfinite
+from harness.contract import contract_violations, nonfinite, out_of_range
 from harness.errors import FileError, UsageError
 from harness.results import (
     BackendRecord,
@@ -44,6 +44,13 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: Literal["done", "unsupported", "error", "absent"]
     detail: str = ""
     seconds: Measure | None = None
+    arrays: list[str] = []
+    """What the outcome is of, where that may be a part; nothing: all it must hold."""
+
+    def shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
+        """Give the shapes of the arrays that the outcome must hold, by name."""
+        every = case.output_shapes()
+        return {name: every[name] for name in self.arrays or every}
 
 
 class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -159,7 +166,7 @@ class RunFolder:
         shapes = {n: s for n, s in case.output_shapes().items() if n in published}
         wrong += contract_violations(published, shapes, "float64")
         wrong += nonfinite(arrays) if not wrong else []
-        wrong += _out_of_range(case, own) if not wrong else []
+        wrong += out_of_range(case, own) if not wrong else []
         if case.given and not wrong and digest(own) != case.given:
             wrong = [f"its arrays have the digest {digest(own)}"]
         if wrong:
@@ -220,6 +227,7 @@ def _check_record(record: RunRecord, path: Path) -> None:
             check_case(case)
         except UsageError as error:
             raise FileError(f"{path}: {error}") from None
+    by_id = {case.id: case for case in record.cases}
     cases = _distinct([case.id for case in record.cases], path)
     backends = _distinct([info.name for info in record.infos], path)
     computed = [(entry.case, entry.backend) for entry in record.entries]
@@ -229,18 +237,21 @@ def _check_record(record: RunRecord, path: Path) -> None:
                 f"{path}: an entry names {named!r} on {backend!r}, "
                 "which the run does not list"
             )
+    for entry in record.entries:
+        _check_part(entry, by_id[entry.case], path)
     if both := set(computed) & set(record.left_out):
         raise FileError(f"{path}: {min(both)} is left out, and yet computed")
 
 
-def _out_of_range(case: Case, arrays: Mapping[str, Array]) -> list[str]:
-    """List integers that name a step or a token which does not exist."""
-    largest = {"lengths": case.steps, "start_stop": case.vocabulary - 1}
-    return [
-        f"{name} has elements outside of 0 to {limit}"
-        for name, limit in largest.items()
-        if name in arrays and ((arrays[name] < 0) | (arrays[name] > limit)).any()
-    ]
+def _check_part(entry: Entry, case: Case, path: Path) -> None:
+    """See that what an outcome is of, if somebody gave a part, can be judged alone."""
+    forward = case.task == "forward" and case.variant != "variable_output"
+    allowed = case.forward_shapes() if forward else ()
+    if not set(entry.arrays) <= set(allowed):
+        raise FileError(
+            f"{path}: the outcome of {entry.case} on {entry.backend!r} is of "
+            f"{', '.join(entry.arrays)}, which is no part of what it must hold"
+        )
 
 
 def _distinct(names: list[str], path: Path) -> set[str]:

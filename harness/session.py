@@ -37,9 +37,39 @@ def compute(
         FileError: The folder cannot be used.
 
     """
-    folder = RunFolder(out)
     problems = [catalogue.build(case) for case in cases]
-    record = begin(folder, problems, infos)
+    return compute_problems(
+        problems, infos, out, jobs=jobs, timeout=timeout, watch=watch
+    )
+
+
+def compute_problems(  # noqa: PLR0913 - as many as a run has
+    problems: list[Problem],
+    infos: list[BackendInfo],
+    out: Path,
+    *,
+    jobs: int,
+    timeout: float,
+    watch: Watch | None = None,
+    verify: Sequence[str] = (),
+) -> RunFolder:
+    """Compute problems, as `compute` does cases.
+
+    Args:
+        problems: Whatever built them.
+        infos: The backends.
+        out: Folder for the results.
+        jobs: Workers at a time.
+        timeout: Seconds for one problem on one backend.
+        watch: Told of what begins and ends.
+        verify: Arguments of `rnn-parity verify` that do this again.
+
+    Raises:
+        FileError: The folder cannot be used.
+
+    """
+    folder = RunFolder(out)
+    record = begin(folder, problems, infos, verify=verify)
     engine = Engine(folder, jobs=jobs, timeout=timeout, watch=watch or Watch())
     entries = engine.run(infos, problems)
     said = {i.name: engine.records[i.name] for i in infos if i.name in engine.records}
@@ -52,6 +82,7 @@ def begin(
     problems: list[Problem],
     infos: list[BackendInfo],
     left_out: Sequence[tuple[str, str]] = (),
+    verify: Sequence[str] = (),
 ) -> RunRecord:
     """Make a folder ready for a run, and write what is to be computed.
 
@@ -68,6 +99,7 @@ def begin(
         backends={},
         entries=[],
         left_out=list(left_out),
+        verify=list(verify),
     )
     # Written first too, so that a run which is cut short is known for one.
     folder.write_record(record)

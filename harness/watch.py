@@ -13,5 +13,8 @@ class Watch:
     def entry(self, entry: Entry) -> None:
         """Hear what came of a case on a backend."""
 
+    def judging(self, backend: str, case: str) -> None:
+        """Hear whose outcome is judged next, if that is done in this process."""
+
     def judged(self, results: list[Result], total: int) -> None:
         """Hear the results of one more case of `total`."""

@@ -18,43 +18,48 @@ def verify(
     cell: CellName = "",
     inputs: Annotated[
         Path | None,
-        typer.Option(help="safetensors with inputs [B, T, D]; seeded without it."),
+        typer.Option(
+            help="Inputs [B, T, D]: .npy; .npz or .safetensors may also have initial_h,"
+            " initial_c and lengths. Seeded without it.",
+        ),
+    ] = None,
+    expected: Annotated[
+        Path | None,
+        typer.Option(
+            help="What you expect, judged as one more backend. .npy: outputs; .npz or "
+            ".safetensors: any of outputs, final_h and final_c.",
+        ),
     ] = None,
     backends: Backends = "",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
         "parity-report"
     ),
     jobs: Jobs = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds for one backend.")] = 300.0,
 ) -> None:
     """Run a recurrent layer of a file on backends, and judge what they return.
 
     Exit status: that of a run.
     """
-    from harness.models.read import read
-    from harness.run.engine import default_jobs
-    from harness.run.registry import select_backends
+    from harness.model_runs import plan
     from harness.screen.common import console
-    from harness.screen.models import show_layer
+    from harness.screen.models import show_layer, show_problem
     from harness.screen.progress import RunProgress
-    from harness.verify import verify as verify_layer
 
-    found = read(model, layer, cell)
-    infos = select_backends(split(backends))
-    options = {"--layer": layer, "--cell": cell, "--inputs": inputs or ""}
-    options["--backends"] = ",".join(info.name for info in infos)
-    again = [str(model), *(w for k, v in options.items() if v for w in (k, str(v)))]
-    show_layer(console(), found)
-    progress = RunProgress(console(stderr=True), {i.name: 1 for i in infos})
+    planned = plan(
+        model,
+        layer=layer,
+        cell=cell,
+        inputs=inputs,
+        expected=expected,
+        backends=split(backends),
+    )
+    show_layer(console(), planned.layer)
+    show_problem(console(), planned.problem, inputs, expected)
+    totals = {info.name: 1 for info in planned.infos}
+    progress = RunProgress(console(stderr=True), totals)
     with interruptible(out), progress:
-        report = verify_layer(
-            found,
-            infos,
-            out,
-            again=again,
-            inputs=inputs,
-            jobs=jobs or default_jobs(),
-            watch=progress,
-        )
+        report = planned.run(out, jobs=jobs, timeout=timeout, watch=progress)
     finish(report, out)
 
 
@@ -65,15 +70,19 @@ def convert(
     layer: Layer = "",
     cell: CellName = "",
 ) -> None:
-    """Write a recurrent layer of a file in another form, read back before it is kept.
+    """Write a recurrent layer of a file in another form, once that is certified.
 
-    Exit status: 0 written, 2 it cannot be.
+    It is read back, bit for bit, and run on the form's own backend. Exit status: 0
+    written, 2 it cannot be.
     """
+    from harness.model_runs import RUN_BY, convert_layer
     from harness.models.read import read
     from harness.screen.common import console
-    from harness.screen.models import show_layer
-    from harness.verify import convert as convert_layer
+    from harness.screen.models import show_conversion, show_layer
+    from harness.screen.progress import RunProgress
 
-    found = read(model, layer, cell)
-    convert_layer(found, to, out)
+    found, steps = read(model, layer, cell), console(stderr=True)
     show_layer(console(), found)
+    with RunProgress(steps, {RUN_BY[to]: 1}) as progress:
+        report = convert_layer(found, to, out, say=steps.print, watch=progress)
+    show_conversion(console(), report.results[0], out)

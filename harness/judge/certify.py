@@ -16,10 +16,11 @@ import numpy as np
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import Float64
-from harness.judge.bounded import Bounded
+from harness.judge.bounded import Bounded, together
 from harness.judge.bounds import Held, ratio
 from harness.judge.decode import Choices, fed, judge_choices, reference_tokens
 from harness.judge.gradients import hold_gradients, reference_gradients
+from harness.judge.rounded import Rounded
 from harness.judge.stepwise import stepwise
 from harness.judge.systematic import Drift, Samples, drifts
 from harness.judge.training import hold_training, reference_training
@@ -34,7 +35,8 @@ class Certificate(NamedTuple):
     problem: Problem
     """What the steps were held to."""
     state: Array
-    """What the backend returned, `[B, T, R * directions]`."""
+    """What the backend returned, `[B, T, R * directions]`; no steps `[B, 0, …]` where
+    somebody gave final states alone."""
     residual: Array
     """That minus one exact step from what it returned before."""
     bound: Array
@@ -63,7 +65,13 @@ class Certificate(NamedTuple):
         tokens = [self.choices.ratio.max()] if self.choices else []
         learned = [held.ratio.max() for held in self.learned.values()]
         drifting = [drift.ratio.max() for drift in self.systematic.values()]
-        return float(max([self.ratio.max(), *finals, *tokens, *learned, *drifting]))
+        steps = self.ratio.max(initial=0)
+        return float(max([steps, *finals, *tokens, *learned, *drifting]))
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether outputs were returned, and not final states alone."""
+        return bool(self.state.shape[1])
 
     @property
     def steps_pass(self) -> bool:
@@ -74,9 +82,15 @@ class Certificate(NamedTuple):
     @property
     def is_vacuous(self) -> bool:
         """Whether a bound is wider than what it is for, in most places."""
-        size = np.maximum(np.abs(self.state), 1.0)
-        learned = any(held.is_vacuous for held in self.learned.values())
-        return learned or bool(np.median(~(self.bound < size)) > 0)
+        bounded = [(self.bound, self.state)]
+        if not self.has_outputs:
+            finals = [self.finals[name] for name in self.final_ratios]
+            bounded = [(final.error, final.value) for final in finals]
+        wide = [
+            bool(np.median(~(bound < np.maximum(np.abs(value), 1.0))) > 0)
+            for bound, value in bounded
+        ]
+        return any(wide) or any(held.is_vacuous for held in self.learned.values())
 
     @property
     def first_bad(self) -> FirstBad | None:
@@ -136,7 +150,8 @@ def certify(problem: Problem, outcome: Outcome, accuracy: Accuracy) -> Certifica
 
     Args:
         problem: The problem that the backend was given.
-        outcome: Everything that the backend returned.
+        outcome: Everything that the backend returned; of `forward` tasks outputs or
+            final states may be absent.
         accuracy: What the backend may err by.
 
     """
@@ -155,16 +170,14 @@ def certify(problem: Problem, outcome: Outcome, accuracy: Accuracy) -> Certifica
 def certify_steps(
     problem: Problem, outcome: Outcome, accuracy: Accuracy
 ) -> Certificate:
-    """Certify `outputs` and final states alone."""
+    """Certify `outputs` and final states alone, or those of them that there are."""
+    if "outputs" not in outcome:
+        return _certify_finals(problem, outcome, accuracy)
     case = problem.case
     state = outcome["outputs"].astype(np.float64)
     exact = stepwise(problem, state, accuracy)
     with np.errstate(invalid="ignore", over="ignore"):
         residual = state - exact.outputs.value
-        final_ratios = {
-            name: ratio(outcome[f"final_{name}"] - final.value, final.error)
-            for name, final in exact.finals.items()
-        }
     lengths = row_lengths(problem)
     orders = [processing_order(lengths, case.steps, way) for way in case.directions]
     systematic = {
@@ -178,12 +191,45 @@ def certify_steps(
         residual,
         exact.outputs.error,
         ratio=ratio(residual, exact.outputs.error),
-        final_ratios=final_ratios,
+        final_ratios=_final_ratios(exact.finals, outcome),
         processed=np.stack(orders, axis=-1),
         finals=exact.finals,
         systematic=systematic,
         samples=tuple(exact.samples),
     )
+
+
+def _certify_finals(
+    problem: Problem, outcome: Outcome, accuracy: Accuracy
+) -> Certificate:
+    """Certify final states alone: errors pile up, as no state before them is seen."""
+    with np.errstate(all="ignore"):  # a bound that is no number says so itself
+        exact = trajectory(Rounded(accuracy), problem)
+        finals = {
+            name: together(lambda *of: np.stack(of), *values)
+            for name, values in exact.finals.items()
+        }
+    case = problem.case
+    none = np.zeros((case.batch, 0, case.output_size))
+    return Certificate(
+        problem,
+        state=none,
+        residual=none,
+        bound=none,
+        ratio=none,
+        final_ratios=_final_ratios(finals, outcome),
+        processed=np.zeros((case.batch, 0, len(case.directions)), dtype=np.int64),
+        finals=finals,
+    )
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _final_ratios(finals: Mapping[str, Bounded], outcome: Outcome) -> dict[str, Array]:
+    return {
+        name: ratio(outcome[f"final_{name}"] - final.value, final.error)
+        for name, final in finals.items()
+        if f"final_{name}" in outcome
+    }
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the verdict says what is no number

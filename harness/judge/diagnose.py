@@ -11,6 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.backend import Accuracy
+from harness.judge.bounded import Bounded
 from harness.judge.bounds import ratio
 from harness.judge.conventions.catalogue import STAGES, Given
 from harness.judge.conventions.cut import weights_gone_through
@@ -57,8 +58,8 @@ def explain(problem: Problem, outcome: Outcome, accuracy: Accuracy) -> list[str]
         name: a if name in INTEGER_ARRAYS else a.astype(np.float64)
         for name, a in problem.arrays.items()
     }
-    names = ["outputs", *(name for name in outcome if name.startswith("final_"))]
-    wide = {name: outcome[name].astype(np.float64) for name in names}
+    forward = problem.case.forward_shapes()
+    wide = {n: a.astype(np.float64) for n, a in outcome.items() if n in forward}
     with np.errstate(all="ignore"):
         stated = replace(accuracy, ulp={**_UNSTATED_ULP, **accuracy.ulp})
         search = _Search(dataclasses.replace(problem, arrays=arrays), wide, stated)
@@ -83,20 +84,25 @@ class _Search:
         self._problem, self._outcome = problem, outcome
         self._accuracy = accuracy
         ops = Guessing(accuracy)
-        self._right = predicted(problem, ops, outcome["outputs"])
+        self._right = predicted(problem, ops, outcome.get("outputs"))
         every = _ratios(self._right, outcome)
-        ratios = every["outputs"]
+        ratios = every.get("outputs", np.zeros(()))
         self.steps_pass = all((r <= 1).all() for r in every.values())
         wrong = ratios > 1
         self._given = Given(
             problem,
-            outcome,
+            # Where only final states were given, outputs have nothing to explain.
+            {"outputs": self._right.outputs.value, **outcome},
             ops,
             self._right,
             outputs_pass=not wrong.any(),
             mostly_wrong=bool(wrong.mean() > 1 / 2),
         )
-        self._glances, self._cut = glances(problem, outcome, self._right, ratios)
+        self._glances, self._cut = (
+            glances(problem, outcome, self._right, ratios)
+            if "outputs" in outcome
+            else ([], None)
+        )
         self._left = _EFFORT
         self._weights = weights_gone_through(problem) / max(problem.case.steps, 1)
 
@@ -119,27 +125,29 @@ class _Search:
             self._left -= weights_gone_through(self._problem)
             made = hypothesis.predict()
             passes = self._passes(hypothesis, made, self._outcome)
-            return _bytes(_values(made)) if passes else None
+            return _bytes(_values(made, self._outcome)) if passes else None
         self._left -= _ALTERING * self._weights
         changed = hypothesis.changed(self._problem)
         outcome = hypothesis.outcome or self._outcome
-        spoilt = {n: a for n, a in outcome.items() if (a != self._outcome[n]).any()}
+        spoilt = {
+            n: outcome[n] for n, a in self._outcome.items() if (outcome[n] != a).any()
+        }
         others = hypothesis.terms, hypothesis.bounds
         if not (changed or spoilt or others != (AS_PUBLISHED, Guessing)):
             return None  # nothing is altered by it here
         arrays = {**self._problem.arrays, **changed}
         problem = dataclasses.replace(self._problem, arrays=arrays)
         if self._is_far(hypothesis, problem, outcome) or not self._passes_cut(
-            hypothesis, problem, outcome["outputs"]
+            hypothesis, problem, outcome
         ):
             return None
-        made = self._predicted(hypothesis, problem, outcome["outputs"])
+        made = self._predicted(hypothesis, problem, outcome.get("outputs"))
         if not self._passes(hypothesis, made, outcome):
             return None
         return _bytes(changed), _bytes(spoilt), *others
 
     def _predicted(
-        self, hypothesis: Hypothesis, problem: Problem, observed: Array
+        self, hypothesis: Hypothesis, problem: Problem, observed: Array | None
     ) -> Prediction:
         self._left -= weights_gone_through(problem) + _STEP_EFFORT * problem.case.steps
         ops = hypothesis.bounds(self._accuracy)
@@ -158,12 +166,12 @@ class _Search:
         return False
 
     def _passes_cut(
-        self, hypothesis: Hypothesis, problem: Problem, outputs: Array
+        self, hypothesis: Hypothesis, problem: Problem, outcome: Outcome
     ) -> bool:
         """Whether outputs are within their bounds as far as the first wrong step."""
         if not self._cut:
             return True  # only the whole can tell
-        for part, seen in self._cut.pieces(problem, outputs):
+        for part, seen in self._cut.pieces(problem, outcome["outputs"]):
             made = self._predicted(hypothesis, part, seen)
             if not (ratio(seen - made.outputs.value, made.outputs.error) <= 1).all():
                 return False
@@ -191,18 +199,21 @@ class _Search:
 
 
 def _ratios(made: Prediction, outcome: Outcome) -> dict[str, Array]:
-    """Give |error| / bound of everything that a prediction is about."""
-    predictions = {"outputs": made.outputs}
-    predictions |= {f"final_{name}": of for name, of in made.finals.items()}
+    """Give |error| / bound of everything that an outcome has."""
     return {
         name: ratio(outcome[name] - of.value, of.error)
-        for name, of in predictions.items()
+        for name, of in _named(made).items()
+        if name in outcome
     }
 
 
-def _values(made: Prediction) -> dict[str, Array]:
-    finals = {name: of.value for name, of in made.finals.items()}
-    return {"outputs": made.outputs.value, **finals}
+def _values(made: Prediction, outcome: Outcome) -> dict[str, Array]:
+    return {name: of.value for name, of in _named(made).items() if name in outcome}
+
+
+def _named(made: Prediction) -> dict[str, Bounded]:
+    finals = {f"final_{name}": of for name, of in made.finals.items()}
+    return {"outputs": made.outputs, **finals}
 
 
 def _bytes(arrays: Mapping[str, Array]) -> Hashable:

@@ -15,9 +15,10 @@ _FEWEST = 3  # of two that differ, neither is the odd one
 
 
 def pairs(problem: Problem, certificates: Mapping[str, Certificate]) -> list[Pair]:
-    """Compare every two backends that returned whole outcomes of one problem."""
+    """Compare every two backends that returned outputs of one problem."""
     found = []
-    for (first, a), (second, b) in combinations(certificates.items(), 2):
+    shown = {n: of for n, of in certificates.items() if of.has_outputs}
+    for (first, a), (second, b) in combinations(shown.items(), 2):
         headroom = pair_headroom(a, b)
         found.append(
             Pair(

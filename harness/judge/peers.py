@@ -52,7 +52,7 @@ def peers(problem: Problem, truth: Outcome, outcome: Outcome) -> dict[str, bool]
 
     """
     case = problem.case
-    shapes = case.output_shapes()
+    shapes = {n: shape for n, shape in case.output_shapes().items() if n in truth}
     wrong = contract_violations(outcome, shapes, case.dtype)
     misshaped = [words for words in wrong if " has dtype " not in words]
     found = {}

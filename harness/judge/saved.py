@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from harness.backend import BackendInfo
 from harness.errors import ParityError
-from harness.folder import Entry, RunFolder
+from harness.folder import Entry, RunFolder, RunRecord
 from harness.judge.certify import reference
 from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.sensitivity import slopes, smallest_changes
@@ -67,13 +67,12 @@ def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Repor
         for case in record.cases
     ]
     done = []
-    for of_case in _judged(folder, asked, jobs):
+    watch = watch or Watch()
+    for of_case in _judged(folder, asked, jobs, watch):
         done.append(of_case)
-        (watch or Watch()).judged(of_case.results, len(asked))
+        watch.judged(of_case.results, len(asked))
     results = [result for of_case in done for result in of_case.results]
-    if record.verify:
-        again = f"rnn-parity verify {shlex.join(record.verify)}"
-        results = [replace(result, reproduce=again) for result in results]
+    results = [replace(r, reproduce=_again(record, r.reproduce)) for r in results]
     return Report(
         schema="rnn-parity.report/1",
         environment=record.environment,
@@ -90,16 +89,25 @@ def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Repor
     )
 
 
+def _again(record: RunRecord, run: str) -> str:
+    """Give the command that computes a result again: none builds arrays of memory."""
+    if record.verify:
+        return f"rnn-parity verify {shlex.join(record.verify)}"
+    return "" if any(case.given for case in record.cases) else run
+
+
 def _unanswered(case: Case, info: BackendInfo) -> Entry:
     detail = "the run ended before this was computed"
     return Entry(case.id, info.name, "error", detail)
 
 
-def _judged(folder: RunFolder, asked: list[_Asked], jobs: int) -> Iterator[_CaseJudged]:
-    judge_one = partial(_judge_case, folder)
+def _judged(
+    folder: RunFolder, asked: list[_Asked], jobs: int, watch: Watch
+) -> Iterator[_CaseJudged]:
     if jobs == 1 or len(asked) <= _SMALL:
-        yield from map(judge_one, asked)
+        yield from (_judge_case(folder, of_case, watch) for of_case in asked)
         return
+    judge_one = partial(_judge_case, folder)
     # Ctrl-C reaches every process of a terminal: the main one then ends the others.
     pool = ProcessPoolExecutor(
         jobs,
@@ -118,22 +126,35 @@ def _judged(folder: RunFolder, asked: list[_Asked], jobs: int) -> Iterator[_Case
         pool.shutdown(cancel_futures=True)
 
 
-def _judge_case(folder: RunFolder, asked: _Asked) -> _CaseJudged:
+def _judge_case(
+    folder: RunFolder, asked: _Asked, watch: Watch | None = None
+) -> _CaseJudged:
     case, entries = asked
     problem = folder.problem(case)
     truth = reference(problem)
     weak = weaknesses(problem, truth)
     results, certificates, moved = [], {}, None
     for info, entry in entries:
-        judged = judge_entry(folder, problem, truth, info, entry)
-        vacuous = judged.certificate and judged.certificate.is_vacuous
-        notes = [*weak, *([VACUOUS] if vacuous else [])]
+        if watch:
+            watch.judging(info.name, case.id)
+        result, certificate = judge_entry(folder, problem, truth, info, entry)
+        notes = [*weak, *_not_given(case, entry)]
         changes: dict[str, float | None] = {}
-        if judged.certificate:
-            certificates[info.name] = judged.certificate
-            if judged.result.verdict == "pass":
+        if certificate:
+            # Nobody needs more, and sums for each weight are as large as the weights.
+            certificate = certificate._replace(systematic={}, samples=())
+            certificates[info.name] = certificate
+            notes += [VACUOUS] if certificate.is_vacuous else []
+            if result.verdict == "pass" and certificate.has_outputs:
                 moved = moved or slopes(problem, truth)
-                changes = smallest_changes(moved, judged.certificate)
-        results.append(replace(judged.result, weak=notes, smallest_changes=changes))
+                changes = smallest_changes(moved, certificate)
+        results.append(replace(result, weak=notes, smallest_changes=changes))
     compared = pairs(problem, certificates)
     return _CaseJudged(results, compared, odd_one_out(compared))
+
+
+def _not_given(case: Case, entry: Entry) -> list[str]:
+    """Say what a verdict is not about, where somebody gave a part of an outcome."""
+    rest = [name for name in case.output_shapes() if name not in entry.shapes(case)]
+    said = f"{entry.backend} has no {', '.join(rest)}: nothing is said of what it lacks"
+    return [said] if rest else []

@@ -119,7 +119,8 @@ def drifts(case: Case, samples: Samples) -> dict[str, Drift]:
         repeated *= 2  # what c is rebuilt from errs in two steps
     tests = sum(score.signed.size for score in scores.values())
     scale = certain(tests) * math.sqrt(repeated)
-    return {name: _drift(score, scale) for name, score in scores.items()}
+    # Each is as large as its weight, several times: none is kept longer than needed.
+    return {name: _drift(scores.pop(name), scale) for name in list(scores)}
 
 
 def _drift(score: "_Score", scale: float) -> Drift:

@@ -113,22 +113,31 @@ class Tape:
         return part
 
     def backward(self, seeds: list[tuple[Node, Any]]) -> dict[str, Any]:
-        """Give the gradients of `sum(seed * value)` by everything read by name."""
+        """Give the gradients of `sum(seed * value)` by everything read by name.
+
+        The tape is then empty: nodes lead to one another, and what they hold would live
+        until a garbage collection, of large weights several times their size.
+        """
         for node, seed in seeds:
             node.parts.append(self._ops.exactly(seed))
-        gradients: dict[int, Any] = {}
-        for node in reversed(self._nodes):
+        read, self._read = self._read, {}
+        names = {id(node): name for name, node in read.items()}
+        gradients: dict[str, Any] = {}
+        while self._nodes:
+            node = self._nodes.pop()
+            parts, parents = node.parts, node.parents
+            node.parts, node.parents, node.slices = [], [], {}
             if node.is_constant:
                 continue
             is_weight = id(node) in self._weights
             collect = self._ops.of_weight if is_weight else self._ops.fan_in
-            gradient = collect(node.shape, node.parts)
-            gradients[id(node)] = gradient
-            if node.parts:
-                for parent, pull in node.parents:
-                    if not parent.is_constant:
-                        parent.parts.append(pull(gradient))
-        return {name: gradients[id(node)] for name, node in self._read.items()}
+            gradient = collect(node.shape, parts)
+            if id(node) in names:
+                gradients[names[id(node)]] = gradient
+            for parent, pull in parents if parts else []:
+                if not parent.is_constant:
+                    parent.parts.append(pull(gradient))
+        return {name: gradients[name] for name in read}
 
     def affine(
         self,

@@ -47,9 +47,9 @@ def judge_entry(
         except ParityError as error:
             verdict, detail = "error", str(error)
         else:
-            detail = "; ".join(
-                contract_violations(outcome, case.output_shapes(), case.dtype)
-            )
+            shapes = entry.shapes(case)
+            truth = {name: truth[name] for name in shapes}
+            detail = "; ".join(contract_violations(outcome, shapes, case.dtype))
             if not detail and "tokens" in outcome:
                 detail = "; ".join(well_formed(problem, outcome["tokens"]))
             if not detail:
@@ -106,7 +106,7 @@ def _judge_numbers(
         "published": published,
         "peers": peers(problem, truth, outcome),
         "first_bad": _first_bad(certificate),
-        "steps": worst_of_each_step(certificate),
+        "steps": worst_of_each_step(certificate) if certificate.has_outputs else None,
         "systematic": _systematic(certificate),
     }
     if headroom > 1:
@@ -170,19 +170,26 @@ def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
             f"got {abs(certificate.residual[row, t, unit]):.2g}"
         )
     elif parts := _apart_from_steps(certificate):
-        excess = f"{parts}; outputs and final states are right"
+        excess = f"{parts}; {_right(certificate)}"
     else:
         name, final = max(
             certificate.final_ratios.items(), key=lambda item: float(item[1].max())
         )
         excess = (
             f"final_{name}: {int((final > 1).sum())} of {final.size} elements outside "
-            f"the bound; worst {final.max():.3g}x, outputs are right"
+            f"the bound; worst {final.max():.3g}x"
         )
+        excess += ", outputs are right" if certificate.has_outputs else ""
     words = [excess]
     if explanations:
         words.append(f"it would match with: {' or: '.join(explanations)}")
     return words
+
+
+def _right(certificate: Certificate) -> str:
+    """Say what is right where every step is."""
+    finals = " and final states" if certificate.final_ratios else ""
+    return f"outputs{finals} are right"
 
 
 def _apart_from_steps(certificate: Certificate) -> str:

@@ -9,9 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec.structs import replace
-
-from harness.arrays import digest
 from harness.cases import check_case
 from harness.contract import contract_violations, nonfinite
 from harness.errors import FileError, UsageError, unknown_name
@@ -144,8 +141,3 @@ def recurrent(
     if wrong:
         raise FileError(f"{origin}: {'; '.join(wrong)}")
     return Recurrent(name, convention, case, weights)
-
-
-def given_case(case: Case, arrays: Mapping[str, Array]) -> Case:
-    """Give the case its identity: a digest of every array instead of a seed."""
-    return replace(case, seed=None, given=digest(arrays))

@@ -25,7 +25,10 @@ def read(path: Path, layer: str = "", cell: str = "") -> Recurrent:
     if layer and layer not in found:
         raise unknown_name(f"layer of {path}", layer, found)
     if not layer and len(found) > 1:
-        listed = "; ".join(f"{name} ({of.sizes})" for name, of in found.items())
+        listed = "; ".join(
+            f"{name} ({' or '.join(of.cells)}, {of.sizes})"
+            for name, of in found.items()
+        )
         raise FileError(f"{path} holds several layers, name one by --layer: {listed}")
     return settle(found[layer or next(iter(found))], cell)
 

@@ -38,6 +38,15 @@ BUILT_IN = (
 )
 
 
+def built_in_backends() -> dict[str, BackendInfo]:
+    """Give the backends of this distribution by name, whatever is installed."""
+    found: dict[str, BackendInfo] = {}
+    for target in BUILT_IN:
+        module, attribute = target.split(":")
+        _add(found, getattr(importlib.import_module(module), attribute), target)
+    return found
+
+
 def known_backends() -> dict[str, BackendInfo]:
     """Every backend by name: the built-in ones, then those of installed packages.
 
@@ -46,10 +55,7 @@ def known_backends() -> dict[str, BackendInfo]:
             the name of another.
 
     """
-    found: dict[str, BackendInfo] = {}
-    for target in BUILT_IN:
-        module, attribute = target.split(":")
-        _add(found, getattr(importlib.import_module(module), attribute), target)
+    found = built_in_backends()
     for point in entry_points(group=ENTRY_POINT_GROUP):
         origin = f"entry point {point.name} = {point.value!r}"
         try:

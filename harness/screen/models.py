@@ -1,20 +1,58 @@
-"""What was found in a model's file."""
+"""What was found in a model's file, what it is run on, what was written."""
+
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from harness.errors import clean
 from harness.models.layer import Recurrent
+from harness.results import Result
+from harness.screen.common import STYLES, count
+from harness.spec import Problem
 
 
 def show_layer(console: Console, layer: Recurrent) -> None:
     """Say what a layer is: cell, sizes, direction, dtype, whose convention."""
     case = layer.case
-    said = (
-        f"{case.cell}, {case.layers} layers, {case.direction}, {case.features} → "
-        f"{case.units} units, {case.dtype}, as {layer.convention} keeps it"
-    )
+    parts = [case.cell, count(range(case.layers), "layer"), case.direction]
+    projected = f" projected to {case.projection}" if case.projection else ""
+    parts.append(f"{case.features} → {case.units} units{projected}")
+    parts += [] if case.bias else ["no biases"]
+    parts += [case.dtype, f"as {layer.convention} keeps it"]
     name = (clean(layer.name), "bold")
-    console.print(Text.assemble("found ", name, f": {said}"), soft_wrap=True)
+    console.print(
+        Text.assemble("found ", name, f": {', '.join(parts)}"), soft_wrap=True
+    )
     for note in layer.notes:
         console.print(Text(f"  {clean(note)}", "dim"), soft_wrap=True)
+
+
+def show_problem(
+    console: Console, problem: Problem, inputs: Path | None, expected: Path | None
+) -> None:
+    """Say what a layer is run on, and what it is compared with."""
+    case = problem.case
+    rows, steps = count(range(case.batch), "row"), count(range(case.steps), "step")
+    said = f"on    {rows} of {steps}"
+    if "lengths" in problem.arrays:
+        lengths = problem["lengths"]
+        said += f", of lengths from {lengths.min()} to {lengths.max()}"
+    said += f", of {inputs}" if inputs else ", seeded"
+    said += f"; expected: {expected}" if expected else ""
+    console.print(Text(clean(said)), soft_wrap=True)
+
+
+def show_conversion(console: Console, result: Result, out: Path) -> None:
+    """Say what certifies a file that was written, or why nothing does."""
+    if result.verdict == "pass":
+        mark, style = STYLES["pass"]
+        words = f"{result.backend} computes the same, headroom {result.headroom:.2f}"
+        console.print(Text.assemble((f"{mark} ", style), clean(words)), soft_wrap=True)
+    else:
+        why = result.detail.partition(" [")[0]
+        words = f"not run, so not certified: {result.backend}: {why}"
+        console.print(Text(clean(words), STYLES["gap"][1]), soft_wrap=True)
+    for note in result.weak:
+        console.print(Text(clean(f"  weak data: {note}"), "dim"), soft_wrap=True)
+    console.print(Text.assemble("wrote ", (clean(str(out)), "bold")), soft_wrap=True)

@@ -9,6 +9,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -74,18 +75,30 @@ class RunProgress(Watch):
         self._progress.advance(task)
         self._describe(task, entry.case, self._errors[entry.backend], "error")
 
+    def judging(self, backend: str, case: str) -> None:
+        """Show whose outcome is judged: of a large layer it takes long."""
+        task = self._judging()
+        if not self._failed:
+            self._describe(task, f"{backend} {case}", 0, "differ")
+
     def judged(self, results: list[Result], total: int) -> None:
         """Count one more case of `total` that was judged, and who failed in it."""
-        if "" not in self._tasks:
-            self._tasks[""] = self._progress.add_task("", name="judging", total=total)
+        task = self._judging()
+        self._progress.update(task, total=total)
         bad = [result for result in results if result.verdict == "fail"]
         self._failed += len(bad)
-        self._progress.advance(self._tasks[""])
+        self._progress.advance(task)
         why = bad[0].explanations[:1] if bad else []
         last = [f"{bad[0].backend} {bad[0].case}", *why] if bad else []
         if last or not self._failed:
             words = "; ".join(last) or (results[0].case if results else "")
-            self._describe(self._tasks[""], words, self._failed, "differ")
+            self._describe(task, words, self._failed, "differ")
+
+    def _judging(self) -> TaskID:
+        """Give the bar of judging, which comes when that begins."""
+        if "" not in self._tasks:
+            self._tasks[""] = self._progress.add_task("", name="judging", total=None)
+        return self._tasks[""]
 
     def _describe(self, task: int, words: str, trouble: int, noun: str) -> None:
         words = escape(clean(words)[:_MOST_WORDS])

@@ -148,5 +148,6 @@ def _show_trouble(console: Console, results: list[Result]) -> None:
     console.print(words, soft_wrap=True)
     if others := len(results) - 1:
         console.print(f"  the same in {others} more case{'s' if others > 1 else ''}")
-    again = Text(clean(f"  again: {result.reproduce}"), "dim")
-    console.print(again, soft_wrap=True)
+    if result.reproduce:
+        again = Text(clean(f"  again: {result.reproduce}"), "dim")
+        console.print(again, soft_wrap=True)

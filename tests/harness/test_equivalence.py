@@ -175,7 +175,9 @@ def test_weights_of_ones_own_are_what_both_compute_with(parity: Parity) -> None:
     shapes = problem.case.weight_shapes()
     own = {name: problem[name] * np.float32(0.5) for name in shapes}
     ask = {"case": RNN, "reference": "numpy", "weights": own}
-    assert parity.assert_equivalent(my_rnn, **ask).verdict == "pass"
+    result = parity.assert_equivalent(my_rnn, **ask)
+    assert result.verdict == "pass"
+    assert result.case.startswith("rnn_tanh-dynamic-B3-T7-D4-H5-f32-w")  # a digest
     said = failure(lambda: parity.assert_equivalent(lambda _: my_rnn(problem), **ask))
     assert said.startswith("fail: outputs ")
 

@@ -122,6 +122,9 @@ def test_records_that_do_not_hang_together_are_refused(copy: Path) -> None:
         "('notebook-basic-f32', 'numpy') is left out, and yet computed": _set(
             "left_out", value=[["notebook-basic-f32", "numpy"]]
         ),
+        "is of outputs, x, which is no part of": _set(
+            "entries", 0, "arrays", value=["outputs", "x"]
+        ),
     }
     for words, change in changes.items():
         record = json.loads(whole)

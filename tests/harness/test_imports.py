@@ -55,6 +55,22 @@ def test_no_module_but_the_adapters_imports_a_framework_pandas_or_igraph() -> No
     } <= set(seen)
 
 
+def test_the_package_itself_imports_nothing_until_it_is_asked() -> None:
+    script = """
+import sys, harness
+assert not [m for m in ("numpy", "msgspec", "harness.model_runs") if m in sys.modules]
+assert callable(harness.verify) and callable(harness.convert)
+try:
+    harness.no_such_thing
+except AttributeError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "module 'harness' has no attribute 'no_such_thing'\n"
+
+
 def _seconds(command: list[str]) -> float:
     start = time.perf_counter()
     subprocess.run(command, capture_output=True, check=True)

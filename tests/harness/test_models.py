@@ -122,7 +122,7 @@ def test_a_state_dict_is_the_same_bit_for_bit_after_there_and_back(
         ),
         ("unknown layer", state(prefix="enc."), ["--layer", "encc"]),
         (
-            "holds several layers, name one by --layer: a (5 recurrent",
+            "holds several layers, name one by --layer: a (lstm, 5 recurrent",
             {**state(prefix="a."), **state(prefix="b.")},
             [],
         ),

@@ -67,6 +67,12 @@ def test_errors_and_differences_are_counted_as_they_come(shown: Shown) -> None:
     assert "torch second; gate order z, r, n" in judging
 
 
+def test_it_says_whose_outcome_is_judged_before_a_case_is_done(shown: Shown) -> None:
+    judging = row(shown(lambda progress: progress.judging("torch", "large")), "judging")
+    assert "torch large" in judging
+    assert "0/?" in judging
+
+
 def test_off_a_terminal_nothing_is_shown() -> None:
     console = Console(file=StringIO(), force_terminal=False)
     with RunProgress(console, {"numpy": 1}) as progress:

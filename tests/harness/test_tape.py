@@ -1,5 +1,7 @@
 """The tape's gradients against differences of the float64 network, and by hand."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -113,3 +115,18 @@ def test_the_rectifier_has_no_slope_at_zero() -> None:
     tape = Tape(Float64Adjoint())
     x = tape.exactly(np.array([-1.0, 0.0, 1.0]), "x")
     assert tape.backward([(tape.relu(x), np.ones(3))])["x"].tolist() == [0, 0, 1]
+
+
+def test_what_a_tape_held_is_free_at_once() -> None:
+    tape = Tape(Float64Adjoint())
+    weight = tape.weight(np.ones((2, 2)), "w")
+    x = tape.exactly(np.ones((3, 2)), "x")
+    y = tape.affine([(x, weight[:, :1])], np.zeros(1))
+    node = weakref.ref(weight)
+    gc.disable()
+    try:
+        assert tape.backward([(y, np.ones((3, 1)))])["w"].tolist() == [[3, 0], [3, 0]]
+        del tape, weight, x, y
+        assert node() is None
+    finally:
+        gc.enable()

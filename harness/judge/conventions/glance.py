@@ -63,7 +63,8 @@ class Glance:
         made = trajectory(Plain(), problem, outcome["outputs"], terms)
         yield np.abs(outcome["outputs"] - made.outputs)
         for name, values in made.finals.items():
-            yield np.abs(outcome[f"final_{name}"] - np.stack(values))
+            if f"final_{name}" in outcome:
+                yield np.abs(outcome[f"final_{name}"] - np.stack(values))
 
 
 def glances(

@@ -51,7 +51,7 @@ def outputs_moved(problem: Problem, outcome: Outcome) -> _Named:
         halves = np.split(outputs, 2, axis=-1)
         swapped = np.concatenate(halves[::-1], axis=-1)
         yield "outputs of directions swapped", {**outcome, "outputs": swapped}
-    if case.direction == "forward":
+    if case.direction == "forward" and "final_h" in outcome:
         yield from _a_step_late(problem, outcome)
     if case.batch == case.steps:
         swapped = outputs.swapaxes(0, 1)

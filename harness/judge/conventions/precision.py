@@ -175,7 +175,7 @@ def _inside(problem: Problem, outcome: Outcome) -> Iterator[Hypothesis]:
     taken = row_lengths(problem) > 0  # rows that have a state of their own
     for dtype in names[:1]:
         kept = dataclasses.replace(AS_PUBLISHED, kept=_kept(dtype))
-        finals = [outcome[f"final_{n}"] for n in CELLS[problem.case.cell].states]
+        finals = [a for name, a in outcome.items() if name.startswith("final_")]
         if not all(_is_of(dtype, final[:, taken]) for final in finals):
             yield Hypothesis(
                 f"outputs rounded to {dtype}",

@@ -1,0 +1,295 @@
+"""A recurrent layer of a file, on every backend; and the same layer in another form."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from fixtures import seeded
+from harness.array_files import read_named
+from harness.backend import BackendInfo, Scalar
+from harness.contract import contract_violations
+from harness.errors import FileError, UsageError, unknown_name
+from harness.folder import RunFolder
+from harness.given import as_array, given_problem, keep_outcome, least_accurate
+from harness.models import canonical, torch_state
+from harness.models.layer import Recurrent
+from harness.models.read import read
+from harness.results import BackendRecord, Report
+from harness.run.engine import check_timeout, default_jobs
+from harness.run.registry import built_in_backends, known_backends, select_backends
+from harness.session import compute_problems, judge_and_write
+from harness.spec import Array, Case, Problem
+from harness.watch import Watch
+from harness.words import in_brief
+
+WRITERS = {"torch": torch_state.write, "canonical": canonical.write}
+
+RUN_BY = {
+    "torch": "torch",
+    "keras": "tensorflow",
+    "tensorflow-v1": "tensorflow:v1",
+    "flax": "flax",
+    "onnx": "onnxruntime",
+    "canonical": "numpy",
+}
+"""Form of a file → the backend that certifies what was written."""
+
+EXPECTED = "expected"
+"""Name that what somebody expects is judged under, beside the backends."""
+
+_BATCH, _STEPS, _SEED = 4, 16, 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be verified: all of it read and checked."""
+
+    layer: Recurrent
+    problem: Problem
+    infos: list[BackendInfo]
+    expected: Mapping[str, Array] | None
+    again: Sequence[str]
+    """Arguments of `rnn-parity verify` that do this; none where arrays were given."""
+
+    def run(
+        self, out: Path, *, jobs: int, timeout: float, watch: Watch | None = None
+    ) -> Report:
+        """Compute it, judge everything and write the report; as `verify` says."""
+        check_timeout(timeout)
+        problem, jobs = self.problem, jobs or default_jobs()
+        folder = compute_problems(
+            [problem],
+            self.infos,
+            out,
+            jobs=jobs,
+            timeout=timeout,
+            watch=watch,
+            verify=self.again,
+        )
+        if self.expected is not None:
+            _add_expected(folder, problem.case, self.expected)
+        return judge_and_write(folder, jobs, watch)
+
+
+def verify(  # noqa: PLR0913 - as many as a run has
+    model: str | Path,
+    *,
+    layer: str = "",
+    cell: str = "",
+    inputs: Any = None,
+    expected: Any = None,
+    backends: Sequence[str] = (),
+    out: str | Path | None = None,
+    jobs: int = 0,
+    timeout: float = 300.0,
+    watch: Watch | None = None,
+) -> Report:
+    """Compute a recurrent layer of a file on backends, and judge what they return.
+
+    Args:
+        model: The file of weights.
+        layer: Which recurrent layer of it, if there are several.
+        cell: Which cell it is, if the file does not say.
+        inputs: `[B, T, D]` of the layer's dtype, a seeded batch without it; or named
+            arrays: `inputs`, and if you like `initial_h`, `initial_c` `[L * directions,
+            B, R or H]`, zeros without them, and `lengths` `[B]`. Arrays of any
+            framework, or the path of a .npy, .npz or .safetensors file.
+        expected: What you expect, judged as one more backend, `expected`: `outputs`
+            `[B, T, R * directions]`, or any of `outputs`, `final_h` and `final_c`
+            `[L * directions, B, R or H]` by name; in the same forms.
+        backends: Names of backends; all that are installed without them.
+        out: Folder for the results; they are not kept without it.
+        jobs: Workers at a time; 0: one a processor.
+        timeout: Seconds for one backend.
+        watch: Told of what begins and ends.
+
+    Returns:
+        The report; `report.exit_status` is 0 if all pass.
+
+    Raises:
+        UsageError: A name is unknown, or an array is not what the layer asks for.
+        FileError: A file is broken, or the folder cannot be used.
+
+    """
+    planned = plan(
+        model,
+        layer=layer,
+        cell=cell,
+        inputs=inputs,
+        expected=expected,
+        backends=backends,
+    )
+    with TemporaryDirectory(prefix="rnn-parity-") as path:
+        place = Path(path if out is None else out)
+        return planned.run(place, jobs=jobs, timeout=timeout, watch=watch)
+
+
+def plan(
+    model: str | Path,
+    *,
+    layer: str = "",
+    cell: str = "",
+    inputs: Any = None,
+    expected: Any = None,
+    backends: Sequence[str] = (),
+) -> Plan:
+    """Read everything that `verify` is given, and check it before anything runs.
+
+    Raises:
+        UsageError: A name is unknown, or an array is not what the layer asks for.
+        FileError: A file is broken.
+
+    """
+    if expected is not None and inputs is None:
+        raise UsageError(
+            "what is expected was not computed of the seeded batch: give its inputs too"
+        )
+    found = read(Path(model), layer, cell)
+    problem = _problem(found, inputs)
+    wanted = None if expected is None else _expected(problem.case, expected)
+    infos = select_backends([backends] if isinstance(backends, str) else [*backends])
+    files = {"--inputs": inputs, "--expected": expected}
+    again: list[str] = []
+    if all(data is None or isinstance(data, str | Path) for data in files.values()):
+        named = ",".join(info.name for info in infos)
+        options = {"--layer": layer, "--cell": cell, **files, "--backends": named}
+        said = ((option, str(value)) for option, value in options.items() if value)
+        again = [str(model), *(word for pair in said for word in pair)]
+    return Plan(found, problem, infos, wanted, again)
+
+
+def convert(
+    model: str | Path, to: str, out: str | Path, *, layer: str = "", cell: str = ""
+) -> Report:
+    """Write a recurrent layer of a file in another form, once that is certified.
+
+    Args:
+        model: The file of weights.
+        to: The form: one of `WRITERS`.
+        out: The new file.
+        layer: Which recurrent layer of the model, if there are several.
+        cell: Which cell it is, if the file does not say.
+
+    Returns:
+        What came of a seeded batch on the form's backend: `pass`; or `absent` or `gap`,
+        where nothing could certify what was written.
+
+    Raises:
+        UsageError: A name is unknown, or the file's name has the wrong ending.
+        FileError: The form cannot hold the layer, or what it holds is not certified, or
+            a file cannot be read or written.
+
+    """
+    return convert_layer(read(Path(model), layer, cell), to, Path(out))
+
+
+def convert_layer(
+    layer: Recurrent,
+    to: str,
+    out: Path,
+    *,
+    say: Callable[[str], object] = lambda _: None,
+    watch: Watch | None = None,
+) -> Report:
+    """Write a layer as `convert` does; `say` is told what is being done."""
+    if to not in WRITERS:
+        raise unknown_name("form", to, WRITERS)
+    if out.suffix != ".safetensors":
+        raise UsageError(f"{out}: the name must end in .safetensors")
+    data = WRITERS[to](layer)
+    with TemporaryDirectory(prefix="rnn-parity-") as path:
+        say("reading it back, bit for bit")
+        file = RunFolder(Path(path)).write(out.name, data)
+        back = read(file, cell=layer.case.cell)
+        same = back.weights.keys() == layer.weights.keys() and all(
+            np.array_equal(back.weights[n], a) for n, a in layer.weights.items()
+        )
+        if not same or back.case != layer.case:
+            raise FileError(f"{to} does not hold {layer.name} exactly; nothing written")
+        info = known_backends()[RUN_BY[to]]
+        say(f"running {_BATCH} rows of {_STEPS} steps on {info.name}, and judging them")
+        planned = Plan(back, _problem(back, None), [info], None, [])
+        report = planned.run(Path(path) / "run", jobs=1, timeout=300.0, watch=watch)
+    result = report.results[0]
+    if result.verdict in {"fail", "error"}:
+        said = f"{in_brief(result)} on {info.name}"
+        raise FileError(f"{to} does not compute {layer.name}: {said}; nothing written")
+    RunFolder(out.parent).write(out.name, data)
+    return report
+
+
+def _problem(layer: Recurrent, data: Any) -> Problem:
+    """Make a problem of a layer: on a seeded batch and states, or on given inputs."""
+    if data is None:
+        case = replace(layer.case, batch=_BATCH, steps=_STEPS, seed=_SEED)
+        drawn = seeded.problem(case).arrays
+        return given_problem(case, {**drawn, **layer.weights}, layer.name)
+    given, origin = _named(data, "inputs")
+    inputs, lengths = given.get("inputs"), given.get("lengths")
+    if inputs is None or inputs.ndim != len("BTD"):
+        raise UsageError(f"{origin} has no array 'inputs' of shape [B, T, D]")
+    case = replace(layer.case, batch=len(inputs), steps=inputs.shape[1], seed=_SEED)
+    if lengths is not None:
+        given["lengths"] = _int32(lengths)
+        zero = bool((lengths == 0).any())
+        case = replace(case, variant="variable_input", zero_length=zero)
+    states = case.state_shapes().items()
+    zeros = {f"initial_{n}": np.zeros(s, case.dtype) for n, s in states}
+    if both := given.keys() & layer.weights.keys():
+        raise UsageError(f"{origin}: {min(both)} is for the model to say")
+    arrays = {**zeros, **given, **layer.weights}
+    return given_problem(case, arrays, f"{origin} for {layer.name}")
+
+
+def _expected(case: Case, data: Any) -> dict[str, Array]:
+    """Read what somebody expects of a case; NaN is for the verdict to say."""
+    given, origin = _named(data, "outputs")
+    known = case.forward_shapes()
+    shapes = {name: shape for name, shape in known.items() if name in given}
+    wrong = contract_violations(given, shapes, case.dtype)
+    if wrong or not given:
+        asked = ", ".join(f"{name} {list(shape)}" for name, shape in known.items())
+        said = "; ".join(wrong) or "nothing is there"
+        raise UsageError(f"{origin}: {said}; expected any of {asked}, {case.dtype}")
+    return given
+
+
+def _named(data: Any, alone: str) -> tuple[dict[str, Array], str]:
+    """Give named arrays of a file, a mapping or one array, and what they are called."""
+    if isinstance(data, str | Path):
+        return read_named(Path(data), alone), str(data)
+    named = data if isinstance(data, Mapping) else {alone: data}
+    given = {str(name): as_array(str(name), value) for name, value in named.items()}
+    return given, "what was given"
+
+
+def _int32(lengths: Array) -> Array:
+    """Take lengths of any integer dtype, if none is changed by it."""
+    with np.errstate(invalid="ignore"):
+        narrow = lengths.astype(np.int32)
+    exact = lengths.dtype.kind in "iu" and (narrow == lengths).all()
+    return narrow if exact else lengths
+
+
+def _add_expected(folder: RunFolder, case: Case, expected: Mapping[str, Array]) -> None:
+    """Put what somebody expects beside what backends of a run returned."""
+    info = least_accurate(EXPECTED, built_in_backends().values())
+    entry = keep_outcome(folder, EXPECTED, case, expected, part=True)
+    accuracy, record = info.accuracy(case), folder.record()
+    held_to: dict[str, Scalar] = {
+        f"{function}, held to": f"{ulp:g} ulp + {accuracy.absolute.get(function, 0):g}"
+        for function, ulp in accuracy.ulp.items()
+    }
+    folder.write_record(
+        replace(
+            record,
+            infos=[*record.infos, info],
+            backends={**record.backends, EXPECTED: BackendRecord(settings=held_to)},
+            entries=[*record.entries, entry],
+        )
+    )
