@@ -13,7 +13,7 @@ import sys
 import zipfile
 from functools import cache
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 
 import harness
 from harness.errors import UsageError
@@ -69,11 +69,12 @@ def check_host(words: str) -> str:
 
 
 def _ssh(host: str) -> tuple[list[str], str]:
-    """Give ssh's options for the port, and whom it logs in as, where."""
+    """Give ssh's options that the user asked for, and whom it logs in as, where."""
     found = _HOST.fullmatch(check_host(host))
     assert found  # noqa: S101 - `check_host` raised otherwise
     port = ["-p", found["port"]] if found["port"] else []
-    return port, re.sub(r"[\[\]]", "", found["login"])
+    config = ["-F", os.environ[CONFIG]] if os.environ.get(CONFIG) else []
+    return [*config, *port], re.sub(r"[\[\]]", "", found["login"])
 
 
 def python_command(python: str, host: str) -> list[str]:
@@ -83,10 +84,9 @@ def python_command(python: str, host: str) -> list[str]:
     """
     if not host:
         return [python or sys.executable, "-u", "-c", _READ_PROGRAM]
-    port, login = _ssh(host)
-    config = ["-F", os.environ[CONFIG]] if os.environ.get(CONFIG) else []
+    options, login = _ssh(host)
     far = f'{_far_python(python)} -u -c "{_READ_PROGRAM}"'
-    return ["ssh", *config, *_OPTIONS, *port, "--", login, far]
+    return ["ssh", *options, *_OPTIONS, "--", login, far]
 
 
 def _far_python(python: str) -> str:
@@ -98,9 +98,8 @@ def by_hand(python: str, host: str, words: str = "") -> str:
     """Give what a user types to run a Python, with `words` after it."""
     if not host:
         return f"{quote(python)} {words}".strip()
-    port, login = _ssh(host)
-    far = f"{_far_python(python)} {words}".strip()
-    return " ".join(["ssh", *port, login, quote(far)])
+    options, login = _ssh(host)
+    return join(["ssh", *options, login, f"{_far_python(python)} {words}".strip()])
 
 
 def as_program(source: str) -> bytes:

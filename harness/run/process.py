@@ -1,5 +1,6 @@
 """A worker process as seen from the main process: start it, ask it, bury it."""
 
+import contextlib
 import math
 import signal
 import subprocess
@@ -79,6 +80,7 @@ class Worker:
         self._interpreter = interpreter
         self._host = host
         self._group = execnet.Group()
+        self._printed_before = 0  # by another worker
         self._process: _Process | None = None
         self._channel: Any = None
 
@@ -96,6 +98,10 @@ class Worker:
         if self._process:
             self._process.kill()
             self._process.wait()
+            if not self._channel:  # otherwise execnet closes what it talked through
+                with contextlib.suppress(BrokenPipeError):
+                    self._process.close_write()
+                self._process.close_read()
 
     def _connect(self) -> Any:
         """Start the process, and give the channel to what answers in it."""
@@ -105,6 +111,8 @@ class Worker:
         if self._host:
             command = python_command(self._interpreter, self._host)
         try:
+            if self._log.exists():
+                self._printed_before = self._log.stat().st_size
             # Ctrl-C is for the main process alone: it would end ssh, too.
             process = _Process(command, self._log, alone=bool(self._host))
         except OSError as error:
@@ -213,10 +221,13 @@ class Worker:
 
     def _last_words(self) -> str:
         try:
-            lines = self._log.read_text(errors="replace").splitlines()
+            printed = self._log.read_bytes()[self._printed_before :].decode(
+                errors="replace"
+            )
         except OSError:
             return ""
-        said = " | ".join(line.strip() for line in lines[-_LOG_LINES:] if line.strip())
+        last = printed.splitlines()[-_LOG_LINES:]
+        said = " | ".join(line.strip() for line in last if line.strip())
         return f"; it last printed: {clean(said[:_LONGEST])}" if said else ""
 
 
