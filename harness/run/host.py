@@ -59,19 +59,18 @@ def check_host(words: str) -> str:
         UsageError: It is none.
 
     """
+    _parts(words)
+    return words
+
+
+def _parts(words: str) -> tuple[list[str], str]:
+    """Give ssh's options that the user asked for, and whom it logs in as, where."""
     found = _HOST.fullmatch(words)
     if not found or not 0 < int(found["port"] or 1) <= _LAST_PORT:
         raise UsageError(
             f"{words[:_LONGEST]!r} is no host, expected ssh:[USER@]HOST[:PORT] of "
             "letters, digits, '.', '_' and '-', as in ssh:me@gpu-box:2222"
         )
-    return words
-
-
-def _ssh(host: str) -> tuple[list[str], str]:
-    """Give ssh's options that the user asked for, and whom it logs in as, where."""
-    found = _HOST.fullmatch(check_host(host))
-    assert found  # noqa: S101 - `check_host` raised otherwise
     port = ["-p", found["port"]] if found["port"] else []
     config = ["-F", os.environ[CONFIG]] if os.environ.get(CONFIG) else []
     return [*config, *port], re.sub(r"[\[\]]", "", found["login"])
@@ -84,7 +83,7 @@ def python_command(python: str, host: str) -> list[str]:
     """
     if not host:
         return [python or sys.executable, "-u", "-c", _READ_PROGRAM]
-    options, login = _ssh(host)
+    options, login = _parts(host)
     far = f'{_far_python(python)} -u -c "{_READ_PROGRAM}"'
     return ["ssh", *options, *_OPTIONS, "--", login, far]
 
@@ -98,7 +97,7 @@ def by_hand(python: str, host: str, words: str = "") -> str:
     """Give what a user types to run a Python, with `words` after it."""
     if not host:
         return f"{quote(python)} {words}".strip()
-    options, login = _ssh(host)
+    options, login = _parts(host)
     return join(["ssh", *options, login, f"{_far_python(python)} {words}".strip()])
 
 

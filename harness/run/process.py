@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -118,16 +119,18 @@ class Worker:
         except OSError as error:
             raise WorkerError(f"cannot start {command[0]}: {error.strerror}") from None
         self._process = process
-        deadline = threading.Timer(START_TIMEOUT, self.kill)
+        begun, deadline = time.monotonic(), threading.Timer(START_TIMEOUT, self.kill)
         deadline.start()
         try:
             if self._host:
                 process.write(keeper_program(popen_bootstrapline, _GRACE))
             return self._gateway(process).remote_exec(BOOTSTRAP)
         except (OSError, EOFError):
-            raise WorkerError(f"{self._death()}{self._last_words()}") from None
-        except AssertionError as error:  # execnet's
-            raise WorkerError(f"it answers with {error}, not as a worker") from None
+            hung = time.monotonic() - begun >= START_TIMEOUT
+            death = _hung(START_TIMEOUT) if hung else self._death()
+            raise WorkerError(f"{death}{self._last_words()}") from None
+        except AssertionError:  # execnet's
+            raise WorkerError("what was started answers, but as no worker") from None
         finally:
             deadline.cancel()
 
@@ -194,7 +197,7 @@ class Worker:
             return _checked(str(message[0]), self._channel.receive(timeout))
         except self._channel.TimeoutError:
             self.kill()
-            raise WorkerError(f"hung: no answer within {timeout:g} s; killed") from None
+            raise WorkerError(_hung(timeout)) from None
         except (EOFError, OSError):
             raise WorkerError(f"{self._death()}{self._last_words()}") from None
         except self._channel.RemoteError as error:
@@ -221,14 +224,16 @@ class Worker:
 
     def _last_words(self) -> str:
         try:
-            printed = self._log.read_bytes()[self._printed_before :].decode(
-                errors="replace"
-            )
+            printed = self._log.read_bytes()[self._printed_before :]
         except OSError:
             return ""
-        last = printed.splitlines()[-_LOG_LINES:]
+        last = printed.decode(errors="replace").splitlines()[-_LOG_LINES:]
         said = " | ".join(line.strip() for line in last if line.strip())
         return f"; it last printed: {clean(said[:_LONGEST])}" if said else ""
+
+
+def _hung(timeout: float) -> str:
+    return f"hung: no answer within {timeout:g} s; killed"
 
 
 def _checked(asked: str, answer: object) -> tuple[Any, ...]:

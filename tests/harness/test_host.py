@@ -341,6 +341,43 @@ def test_the_worker_killed_from_outside_is_said(
     assert said == f"the worker process on {machine.address} was killed by SIGABRT"
 
 
+def test_what_starts_but_is_no_worker_is_said(
+    machine: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.run.process.START_TIMEOUT", 2)
+    for name, script, words in (
+        ("echoes", "cat", "what was started answers, but as no worker"),
+        ("silent", "cat > /dev/null", "hung: no answer within 2 s; killed"),
+        ("ends", "echo sorry >&2; exit 3", f"on {machine.address} ended with status 3"),
+    ):
+        worker = Worker(tmp_path / name, machine.python(name, script), machine.address)
+        with pytest.raises(WorkerError) as caught:
+            worker.load(INFO)
+        worker.close()
+        assert words in str(caught.value)
+    assert str(caught.value).endswith("; it last printed: sorry")
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_who_ends_a_run_ends_it_there_too(
+    machine: Sshd, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    command = [sys.executable, "-m", "harness.cli", "run", "--cases", "standard"]
+    chosen = ["--backends", "numpy", "--out", str(tmp_path), *asked(machine, "numpy")]
+    process = subprocess.Popen(
+        [*command, *chosen],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    wait_until(lambda: bool(list((tmp_path / "outcomes").glob("*/*"))))
+    os.killpg(process.pid, number)  # as a terminal does
+    assert process.wait(20) == status
+    wait_until(machine.is_clean)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_who_ends_the_keeper_ends_the_worker(
     hanging: Worker, machine: Sshd, problem: Problem, number: signal.Signals
