@@ -64,7 +64,7 @@ def with_interpreters(
         found[name] = replace(found[name], interpreter=python)
     for info in found.values():
         if info.host or info.interpreter:
-            _check_version(info.interpreter, info.host)
+            lacking(info.interpreter, info.host, {})  # it is a Python, and there
     return list(found.values())
 
 
@@ -107,24 +107,20 @@ def _executable(path: str) -> str:
     return os.path.abspath(which)  # noqa: PTH100 - `resolve` would follow links
 
 
-def _check_version(python: str, host: str) -> None:
-    version, _ = _asked(python, host, ())
+def lacking(python: str, host: str, modules: Mapping[str, str]) -> list[str]:
+    """Name the distributions that an interpreter lacks, of import name → distribution.
+
+    Raises:
+        UsageError: It is no Python, too old a one, or cannot be reached.
+
+    """
+    version, missing = _asked(python, host, tuple(modules))
     if version < LEAST:
         raise UsageError(
             f"{by_hand(python, host)} is Python {'.'.join(map(str, version))}, "
             f"expected {'.'.join(map(str, LEAST))} or later; give --python one of an "
             "environment made with that"
         )
-
-
-def lacking(python: str, host: str, modules: Mapping[str, str]) -> list[str]:
-    """Name the distributions that an interpreter lacks, of import name → distribution.
-
-    Raises:
-        UsageError: It is no Python, or cannot be reached.
-
-    """
-    _, missing = _asked(python, host, tuple(modules))
     return [distribution for name, distribution in modules.items() if name in missing]
 
 
@@ -154,9 +150,7 @@ def _asked(
     raise UsageError(_no_answer(python, host, done))
 
 
-def _no_answer(
-    python: str, host: str, done: "subprocess.CompletedProcess[bytes]"
-) -> str:
+def _no_answer(python: str, host: str, done: subprocess.CompletedProcess[bytes]) -> str:
     """Say why an interpreter did not answer as ours do."""
     if not host:
         return (

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,18 +120,29 @@ class Worker:
         except OSError as error:
             raise WorkerError(f"cannot start {command[0]}: {error.strerror}") from None
         self._process = process
-        begun, deadline = time.monotonic(), threading.Timer(START_TIMEOUT, self.kill)
-        deadline.start()
         try:
-            if self._host:
-                process.write(keeper_program(popen_bootstrapline, _GRACE))
-            return self._gateway(process).remote_exec(BOOTSTRAP)
-        except (OSError, EOFError):
-            hung = time.monotonic() - begun >= START_TIMEOUT
-            death = _hung(START_TIMEOUT) if hung else self._death()
-            raise WorkerError(f"{death}{self._last_words()}") from None
+            with self._within(START_TIMEOUT):
+                if self._host:
+                    process.write(keeper_program(popen_bootstrapline, _GRACE))
+                return self._gateway(process).remote_exec(BOOTSTRAP)
         except AssertionError:  # execnet's
             raise WorkerError("what was started answers, but as no worker") from None
+
+    @contextlib.contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        """Kill the process after so many seconds of talking to it, and say its death.
+
+        To write can take forever, too, where nobody reads.
+        """
+        begun, deadline = time.monotonic(), threading.Timer(seconds, self.kill)
+        deadline.start()
+        try:
+            yield
+        except (EOFError, OSError):
+            death = self._death()
+            if time.monotonic() - begun >= seconds:
+                death = f"hung: no answer within {seconds:g} s; killed"
+            raise WorkerError(f"{death}{self._last_words()}") from None
         finally:
             deadline.cancel()
 
@@ -193,13 +205,9 @@ class Worker:
 
     def _ask(self, timeout: float, *message: str | bytes) -> tuple[Any, ...]:
         try:
-            self._channel.send(message)
-            return _checked(str(message[0]), self._channel.receive(timeout))
-        except self._channel.TimeoutError:
-            self.kill()
-            raise WorkerError(_hung(timeout)) from None
-        except (EOFError, OSError):
-            raise WorkerError(f"{self._death()}{self._last_words()}") from None
+            with self._within(timeout):
+                self._channel.send(message)
+                return _checked(str(message[0]), self._channel.receive())
         except self._channel.RemoteError as error:
             last = str(error).strip().splitlines()[-1]
             raise WorkerError(f"the worker failed: {last}") from None
@@ -230,10 +238,6 @@ class Worker:
         last = printed.decode(errors="replace").splitlines()[-_LOG_LINES:]
         said = " | ".join(line.strip() for line in last if line.strip())
         return f"; it last printed: {clean(said[:_LONGEST])}" if said else ""
-
-
-def _hung(timeout: float) -> str:
-    return f"hung: no answer within {timeout:g} s; killed"
 
 
 def _checked(asked: str, answer: object) -> tuple[Any, ...]:

@@ -167,10 +167,16 @@ def test_who_cannot_log_in_hears_what_ssh_says(own: Sshd) -> None:
     own.start()
 
 
-def test_a_machine_that_nobody_has_seen_before_is_not_believed(own: Sshd) -> None:
+def test_a_machine_that_nobody_has_seen_before_is_not_believed_and_nobody_is_asked(
+    own: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = own.python("asking", f"touch {own.folder}/asked; echo yes")
+    monkeypatch.setenv("SSH_ASKPASS", asking)
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
     (own.folder / "known").unlink()
     assert "Host key verification failed." in refusal(own)
     assert not (own.folder / "known").exists()
+    assert not (own.folder / "asked").exists()
 
 
 def test_a_python_there_that_is_none_is_refused(machine: Sshd) -> None:
@@ -387,12 +393,14 @@ def test_who_ends_the_keeper_ends_the_worker(
     assert said.endswith(f"on {machine.address} was killed by {number.name}")
 
 
-def test_a_worker_that_cannot_end_by_itself_is_ended_there(
+def test_a_worker_that_reads_nothing_and_cannot_end_by_itself_is_ended_there(
     hanging: Worker, machine: Sshd
 ) -> None:
+    case = "rnn_tanh-dynamic-B64-T256-D256-H5-f32-s1"  # more than pipes hold
     (pid,) = machine.workers()
     os.kill(pid, signal.SIGSTOP)
-    hanging.close()
+    with pytest.raises(WorkerError, match="hung: no answer within 1 s; killed"):
+        hanging.run("numpy+hangs", catalogue.build(catalogue.case_from_id(case)), 1)
     wait_until(machine.is_clean)
 
 
