@@ -26,6 +26,8 @@ class Sshd:
     def __init__(self, folder: Path) -> None:
         if not (_PROGRAM and shutil.which("ssh") and shutil.which("ssh-keygen")):
             pytest.skip("needs OpenSSH: apt-get install openssh-server")
+        if not Path("/proc/self/cmdline").exists():
+            pytest.skip("sees by /proc what is left of workers")
         if os.geteuid() == 0:  # then it looks for this, which its service makes
             Path("/run/sshd").mkdir(exist_ok=True)
         self.folder = folder

@@ -31,10 +31,10 @@ from sshd import Sshd, wait_until
 Cli = Callable[..., tuple[int, str, str]]
 CASES = catalogue.select(["notebook"], ["basic", "dynamic"], ["float32"])
 
-# What is installed over there, and what it does when it is constructed or run.
+# What is installed over there.
 ADAPTER = """
 import os, subprocess, sys
-import harness.run.worker
+import harness
 from backends.on_numpy.adapter import NumpyBackend
 
 class Talkative(NumpyBackend):
@@ -44,8 +44,8 @@ class Talkative(NumpyBackend):
 
 class Parent(NumpyBackend):
     def run(self, problem):
-        here = sys.modules["harness"].__file__
-        subprocess.run(["sleep", "3600"], env={"HERE": here})
+        sleep = "import time; time.sleep(3600)"
+        subprocess.run([sys.executable, "-c", sleep, harness.__file__])
 """
 
 
@@ -325,6 +325,13 @@ def test_ssh_killed_in_the_middle_is_said_and_leaves_nothing_there(
     assert hanging._process
     said = _ends(hanging, problem, hanging._process.popen.kill)
     assert said == "the ssh program was killed by SIGKILL"
+
+
+def test_what_a_terminal_sends_to_all_of_a_run_does_not_reach_ssh(
+    hanging: Worker,
+) -> None:
+    assert hanging._process
+    assert os.getpgid(hanging._process.popen.pid) != os.getpgid(0)
 
 
 def test_a_lost_connection_is_said_and_leaves_nothing_there(
