@@ -129,6 +129,8 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gaps: tuple[Gap, ...] = ()
     interpreter: str = ""
     """Path of another Python that its worker is started with; nothing: of this one."""
+    host: str = ""
+    """Another machine that its worker runs on: `ssh:[USER@]HOST[:PORT]`."""
 
     def accuracy(self, case: Case) -> Accuracy:
         """Give what the backend may err by in a case.

@@ -133,6 +133,8 @@ class BackendRecord(_Record, frozen=True):
     """Path of the Python it ran under, in a process of its own."""
     python: str = ""
     """Version of that Python."""
+    host: str = ""
+    """The other machine it ran on, as it was asked for; nothing: on this one."""
 
 
 class Environment(_Record, frozen=True):

@@ -260,8 +260,12 @@ def _differences(old: Report, new: Report) -> Iterator[Difference]:
     )
 
 
-def _python(record: BackendRecord) -> dict[str, str]:
-    return {"python": record.python, "path": record.interpreter}
+def _python(record: BackendRecord) -> dict[str, str | None]:
+    return {
+        "python": record.python,
+        "path": record.interpreter,
+        "host": record.host or None,
+    }
 
 
 def _machine(environment: Environment) -> dict[str, str | int | None]:

@@ -35,6 +35,14 @@ def run(
             "jax#old=/venvs/old/bin/python; may be given again.",
         ),
     ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=ssh:HOST",
+            help="Another machine for one backend's worker, as in "
+            "jax=ssh:me@gpu-box:22, where --python names a path; may be given again.",
+        ),
+    ] = None,
     variants: Annotated[
         str, typer.Option(metavar="A,B,…", help="Keep only these variants.")
     ] = "",
@@ -65,7 +73,7 @@ def run(
     selected = catalogue.select(
         split(cases, "--cases", "notebook"), split(variants), split(dtypes)
     )
-    infos = select_backends(split(backends), python or ())
+    infos = select_backends(split(backends), python or (), host or ())
     check_timeout(timeout)
     jobs = jobs or default_jobs()
     totals = {info.name: len(selected) for info in infos}

@@ -72,9 +72,10 @@ def judge_entry(
 
 def _reproduce(case: str, info: BackendInfo) -> str:
     command = f"rnn-parity run --cases {case} --backends {quote(info.name)}"
-    if not info.interpreter:
-        return command
-    return f"{command} --python {quote(f'{info.name}={info.interpreter}')}"
+    for option, value in (("host", info.host), ("python", info.interpreter)):
+        if value:
+            command += f" --{option} {quote(f'{info.name}={value}')}"
+    return command
 
 
 def _before_comparing(entry: Entry, gap: Gap | None) -> tuple[Verdict | None, str]:

@@ -33,8 +33,12 @@ class Runner:
         self._folder = folder
         self._timeout = timeout
         self._worker: Worker | None = None
-        self._absent = absence(info)
+        self._absent: str | None = None
         self._never_started = ""
+        try:
+            self._absent = absence(info)
+        except UsageError as error:  # its host cannot be reached
+            self._never_started = str(error)
         self.record: BackendRecord | None = None
 
     def __enter__(self) -> "Runner":
@@ -77,7 +81,9 @@ class Runner:
         """Give a worker with the backend loaded; None once it failed to load."""
         if self._worker or self._never_started:
             return self._worker
-        self._worker = Worker(self._folder.log(self._info.name), self._info.interpreter)
+        self._worker = Worker(
+            self._folder.log(self._info.name), self._info.interpreter, self._info.host
+        )
         try:
             self.record = self._worker.load(self._info)
         except Absent as reason:

@@ -1,15 +1,19 @@
-"""Another Python that a backend's worker runs under: which it is, what it lacks."""
+"""Another Python that a backend's worker runs under: which it is, what it lacks.
+
+It may be on another machine.
+"""
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness.backend import BackendInfo
-from harness.errors import UsageError, unknown_name
+from harness.errors import UsageError, clean, unknown_name
+from harness.run.host import LOST, as_program, by_hand, check_host, python_command
 
 NEEDED = {
     "ml_dtypes": "ml_dtypes",
@@ -21,46 +25,75 @@ NEEDED = {
 
 LEAST = (3, 11)
 _TIMEOUT = 60.0
+_LONGEST = 300  # characters of what ssh says
 
 # Written for any Python 3, so that one which is too old can say so.
-_PROBE = """
-import sys
+_PROBE = """import sys
 from importlib.util import find_spec
-sys.path[:] = [p for p in sys.path if p]
 def there(name):
     try:
         return find_spec(name) is not None
     except (ImportError, ValueError):
         return False
-found = [name for name in sys.argv[1:] if not there(name)]
+found = [name for name in names if not there(name)]
 print(" ".join(["rnn-parity", *map(str, sys.version_info[:2]), *found]))
 """
 
 
 def with_interpreters(
-    infos: Iterable[BackendInfo], asked: Iterable[str]
+    infos: Iterable[BackendInfo], asked: Iterable[str], hosts: Iterable[str] = ()
 ) -> list[BackendInfo]:
-    """Give backends the interpreters that are asked for: `jax#old=PATH` each.
+    """Give backends the interpreters and hosts that are asked for.
+
+    Args:
+        infos: The backends.
+        asked: `jax#old=PATH` each; of a backend with a host, a path there.
+        hosts: `jax=ssh:[USER@]HOST[:PORT]` each.
 
     Raises:
-        UsageError: None of the backends has that name, or PATH is no Python.
+        UsageError: None of the backends has that name, or PATH is no Python, or HOST
+            cannot be logged in to.
 
     """
     found = {info.name: info for info in infos}
+    for name, host in _by_name(found, "host", hosts, "jax=ssh:me@gpu-box"):
+        found[name] = replace(found[name], host=check_host(host))
+    for name, path in _by_name(found, "python", asked, "jax#old=/venvs/old/bin/python"):
+        far = found[name].host
+        python = _path_there(path) if far else _executable(path)
+        found[name] = replace(found[name], interpreter=python)
+    for info in found.values():
+        if info.host or info.interpreter:
+            lacking(info.interpreter, info.host, {})  # it is a Python, and there
+    return list(found.values())
+
+
+def _by_name(
+    names: Iterable[str], option: str, asked: Iterable[str], example: str
+) -> Iterator[tuple[str, str]]:
+    """Give the names of backends and what an option gives each of them."""
     for words in asked:
-        names = [name for name in found if words.startswith(f"{name}=")]
-        if not names:
+        fitting = [name for name in names if words.startswith(f"{name}=")]
+        if not fitting:
             name, equals, _ = words.rpartition("=")
             if not equals:
                 raise UsageError(
-                    f"--python {words} names no backend; for example: "
-                    "--python 'jax#old=/venvs/old/bin/python'"
+                    f"--{option} {words} names no backend; for example: "
+                    f"--{option} '{example}'"
                 )
-            raise unknown_name("backend of --python", name, found)
-        name = max(names, key=len)
-        path = _executable(words.removeprefix(f"{name}="))
-        found[name] = replace(found[name], interpreter=path)
-    return list(found.values())
+            raise unknown_name(f"backend of --{option}", name, names)
+        name = max(fitting, key=len)
+        yield name, words.removeprefix(f"{name}=")
+
+
+def _path_there(path: str) -> str:
+    """Give the path of a Python on another machine, which is asked later."""
+    if path and path.isprintable():
+        return path
+    raise UsageError(
+        f"{path!r} is no path; give --python the interpreter of an environment there, "
+        "as in /venvs/old/bin/python"
+    )
 
 
 def _executable(path: str) -> str:
@@ -71,43 +104,68 @@ def _executable(path: str) -> str:
             f"{path!r} is no program; give --python the interpreter of an environment, "
             "as in /venvs/old/bin/python"
         )
-    absolute = os.path.abspath(which)  # noqa: PTH100 - `resolve` would follow links
-    version, _ = _asked(absolute, ())
-    if version < LEAST:
-        raise UsageError(
-            f"{path} is Python {'.'.join(map(str, version))}, expected "
-            f"{'.'.join(map(str, LEAST))} or later; make the environment with that"
-        )
-    return absolute
+    return os.path.abspath(which)  # noqa: PTH100 - `resolve` would follow links
 
 
-def lacking(python: str, modules: Mapping[str, str]) -> list[str]:
+def lacking(python: str, host: str, modules: Mapping[str, str]) -> list[str]:
     """Name the distributions that an interpreter lacks, of import name → distribution.
 
     Raises:
-        UsageError: It is no Python.
+        UsageError: It is no Python, too old a one, or cannot be reached.
 
     """
-    _, missing = _asked(python, tuple(modules))
-    return [modules[name] for name in missing]
+    version, missing = _asked(python, host, tuple(modules))
+    if version < LEAST:
+        raise UsageError(
+            f"{by_hand(python, host)} is Python {'.'.join(map(str, version))}, "
+            f"expected {'.'.join(map(str, LEAST))} or later; give --python one of an "
+            "environment made with that"
+        )
+    return [distribution for name, distribution in modules.items() if name in missing]
 
 
-def _asked(python: str, modules: tuple[str, ...]) -> tuple[tuple[int, ...], list[str]]:
+def _asked(
+    python: str, host: str, modules: tuple[str, ...]
+) -> tuple[tuple[int, ...], list[str]]:
     """Ask an interpreter for its version and which modules it does not find."""
     try:
         done = subprocess.run(  # noqa: S603 - it is the user who names it
-            [python, "-c", _PROBE, *modules],
+            python_command(python, host),
+            input=as_program(f"names = {modules}\n{_PROBE}"),
             capture_output=True,
-            text=True,
             timeout=_TIMEOUT,
             check=False,
         )
-        words = done.stdout.split()
-    except (OSError, UnicodeDecodeError, subprocess.TimeoutExpired):
-        words = []
-    if words[:1] != ["rnn-parity"]:
+    except subprocess.TimeoutExpired:
         raise UsageError(
+            f"{host or python} gave no answer within {_TIMEOUT:g} s; see what this "
+            f"does: {by_hand(python, host, '--version')}"
+        ) from None
+    except OSError as error:
+        program = "ssh" if host else python
+        raise UsageError(f"cannot start {program}: {error.strerror}") from None
+    words = done.stdout.decode(errors="replace").split()
+    if words[:1] == ["rnn-parity"]:
+        return tuple(map(int, words[1:3])), words[3:]
+    raise UsageError(_no_answer(python, host, done))
+
+
+def _no_answer(python: str, host: str, done: subprocess.CompletedProcess[bytes]) -> str:
+    """Say why an interpreter did not answer as ours do."""
+    if not host:
+        return (
             f"{python} does not answer as Python does; give --python the interpreter "
             "of an environment, as in /venvs/old/bin/python"
         )
-    return tuple(map(int, words[1:3])), words[3:]
+    said = (done.stderr if done.returncode else done.stdout).decode(errors="replace")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    last = clean(lines[-1][:_LONGEST]) if lines else "nothing"
+    if done.returncode == LOST:
+        return (
+            f"cannot log in to {host}: ssh says {last!r}; this must work without a "
+            f"question: {by_hand(python, host, '--version')}"
+        )
+    return (
+        f"no Python answers on {host}, which says {last!r}; give --python the "
+        "interpreter there, and let its shell print nothing at login"
+    )

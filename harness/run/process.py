@@ -1,20 +1,31 @@
 """A worker process as seen from the main process: start it, ask it, bury it."""
 
-import re
+import contextlib
+import math
 import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import execnet
 import msgspec
+from execnet.gateway_base import Popen2IO, get_execmodel
+from execnet.gateway_bootstrap import bootstrap_exec
+from execnet.gateway_io import Popen2IOMaster, popen_bootstrapline
+from msgspec.structs import replace
 
 import harness
 from harness.arrays import pack
 from harness.backend import Absent, BackendInfo, Unsupported
+from harness.errors import clean
 from harness.graph import Graph
 from harness.results import BackendRecord
-from harness.run.worker import BOOTSTRAP, PACKAGES
+from harness.run.host import LOST, keeper_program, python_command
+from harness.run.worker import BOOTSTRAP
 from harness.spec import Problem
 
 START_TIMEOUT = 300.0
@@ -23,43 +34,126 @@ was seen to take 20."""
 
 _GRACE = 2.0  # seconds a worker has to end by itself
 _LOG_LINES = 3
+_SIGNALLED = 128  # and the signal's number: what the keeper says of its worker
+_LONGEST = 500  # characters of what a worker says
+
+# What is asked → what the answer to it carries; any may be a reason why there is none.
+# Another machine answers what it likes to.
+_ANSWERS: dict[str, tuple[str, list[type]]] = {
+    "load": ("loaded", [bytes]),
+    "run": ("outcome", [bytes, float]),
+    "graph": ("graph", [bytes]),
+}
+_REASONS = ("absent", "unsupported", "error")
 
 
 class WorkerError(Exception):
     """A worker died or hung; the text says how."""
 
 
-def _spec(interpreter: str) -> str:
-    """Say to execnet what to start; two slashes would end the path."""
-    if not interpreter:
-        return "popen"
-    return f"popen//python={quote(re.sub('/+', '/', interpreter))}"
+class _Process(Popen2IOMaster):  # type: ignore[misc] # execnet's, of which no types are read
+    """A process that execnet talks to, and that prints into a file."""
+
+    def __init__(self, command: list[str], log: Path, *, alone: bool) -> None:
+        with log.open("ab") as printed:
+            self.popen = subprocess.Popen(  # noqa: S603 - it is the user who names it
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=printed,
+                start_new_session=alone,
+            )
+        model = get_execmodel("thread")
+        Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel=model)
 
 
 class Worker:
-    """One worker process; to be closed.
+    """One worker process; to be closed. It starts with the first backend's `load`.
 
     Args:
         log: File that takes everything the process prints.
-        interpreter: Absolute path of another Python; nothing stands for this one.
+        interpreter: Path of another Python; nothing stands for this one.
+        host: Another machine that it runs on: `ssh:[USER@]HOST[:PORT]`.
 
     """
 
-    def __init__(self, log: Path, interpreter: str = "") -> None:
+    def __init__(self, log: Path, interpreter: str = "", host: str = "") -> None:
         self._log = log
+        self._interpreter = interpreter
+        self._host = host
         self._group = execnet.Group()
-        self._gateway: Any = self._group.makegateway(_spec(interpreter))
-        self._channel: Any = self._gateway.remote_exec(BOOTSTRAP)
-        root = str(Path(harness.__file__).parents[1])
-        self._channel.send((root, PACKAGES, str(log.absolute())))
+        self._printed_before = 0  # by another worker
+        self._process: _Process | None = None
+        self._channel: Any = None
 
     def kill(self) -> None:
-        """End the process at once; whoever waits for its answer hears of its death."""
-        self._gateway._io.kill()  # noqa: SLF001 - execnet has no other way
+        """End the process at once; whoever waits for its answer hears of its death.
+
+        On another machine it ends because its connection does.
+        """
+        if self._process:
+            self._process.kill()
 
     def close(self) -> None:
         """End the process, by force if it does not end by itself."""
         self._group.terminate(timeout=_GRACE)
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            if not self._channel:  # otherwise execnet closes what it talked through
+                with contextlib.suppress(BrokenPipeError):
+                    self._process.close_write()
+                self._process.close_read()
+
+    def _connect(self) -> Any:
+        """Start the process, and give the channel to what answers in it."""
+        root = str(Path(harness.__file__).parents[1])
+        here = [self._interpreter or sys.executable, "-u", "-c"]
+        command = [*here, popen_bootstrapline, root]
+        if self._host:
+            command = python_command(self._interpreter, self._host)
+        try:
+            if self._log.exists():
+                self._printed_before = self._log.stat().st_size
+            # Ctrl-C is for the main process alone: it would end ssh, too.
+            process = _Process(command, self._log, alone=bool(self._host))
+        except OSError as error:
+            raise WorkerError(f"cannot start {command[0]}: {error.strerror}") from None
+        self._process = process
+        try:
+            with self._within(START_TIMEOUT):
+                if self._host:
+                    process.write(keeper_program(popen_bootstrapline, _GRACE))
+                return self._gateway(process).remote_exec(BOOTSTRAP)
+        except AssertionError:  # execnet's
+            raise WorkerError("what was started answers, but as no worker") from None
+
+    @contextlib.contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        """Kill the process after so many seconds of talking to it, and say its death.
+
+        To write can take forever, too, where nobody reads.
+        """
+        begun, deadline = time.monotonic(), threading.Timer(seconds, self.kill)
+        deadline.start()
+        try:
+            yield
+        except (EOFError, OSError):
+            death = self._death()
+            if time.monotonic() - begun >= seconds:
+                death = f"hung: no answer within {seconds:g} s; killed"
+            raise WorkerError(f"{death}{self._last_words()}") from None
+        finally:
+            deadline.cancel()
+
+    def _gateway(self, process: _Process) -> Any:
+        """Let execnet talk to a process; one of its own would print anywhere."""
+        spec = execnet.XSpec("popen//execmodel=thread")
+        self._group.allocate_id(spec)
+        bootstrap_exec(process, spec)
+        gateway = execnet.Gateway(process, spec)
+        self._group._register(gateway)  # noqa: SLF001 - execnet has no other way
+        return gateway
 
     def load(self, info: BackendInfo) -> BackendRecord:
         """Import a backend's framework and construct its adapter.
@@ -69,15 +163,17 @@ class Worker:
             WorkerError: It could not be, or the process died of it.
 
         """
+        self._channel = self._channel or self._connect()
         answer = self._ask(START_TIMEOUT, "load", msgspec.json.encode(info))
         if answer[0] == "absent":
             raise Absent(str(answer[1]))
         if answer[0] != "loaded":
             raise WorkerError(str(answer[1]))
         try:
-            return msgspec.json.decode(answer[1], type=BackendRecord)
+            said = msgspec.json.decode(answer[1], type=BackendRecord)
         except msgspec.DecodeError as error:
             raise WorkerError(f"what it says of itself is broken: {error}") from None
+        return replace(said, host=self._host)
 
     def run(self, backend: str, problem: Problem, timeout: float) -> tuple[Any, ...]:
         """Compute a problem: `("outcome", bytes, seconds)`, or why there is none.
@@ -109,34 +205,56 @@ class Worker:
 
     def _ask(self, timeout: float, *message: str | bytes) -> tuple[Any, ...]:
         try:
-            self._channel.send(message)
-            return tuple(self._channel.receive(timeout))
-        except self._channel.TimeoutError:
-            self.kill()
-            raise WorkerError(f"hung: no answer within {timeout:g} s; killed") from None
-        except (EOFError, OSError):
-            raise WorkerError(f"{self._death()}{self._last_words()}") from None
+            with self._within(timeout):
+                self._channel.send(message)
+                return _checked(str(message[0]), self._channel.receive())
         except self._channel.RemoteError as error:
             last = str(error).strip().splitlines()[-1]
             raise WorkerError(f"the worker failed: {last}") from None
 
     def _death(self) -> str:
-        status = self._gateway._io.wait()  # noqa: SLF001 - execnet has no other way
-        if status is None:
-            return "the worker process died"
+        assert self._process  # noqa: S101 - who asks has started it
+        try:
+            status = self._process.popen.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return "the worker process closed its connection and went on; killed"
+        there = f" on {self._host}" if self._host else ""
+        if there and status < 0:
+            return f"the ssh program was killed by {_signal_name(-status)}"
+        if there and status == LOST:
+            return f"the connection to {self._host} was lost"
+        if there and status > _SIGNALLED:
+            status = _SIGNALLED - status
         if status < 0:
-            known = {number.value: number.name for number in signal.Signals}
-            name = known.get(-status, f"signal {-status}")
-            return f"the worker process was killed by {name}"
-        return f"the worker process ended with status {status}"
+            return f"the worker process{there} was killed by {_signal_name(-status)}"
+        return f"the worker process{there} ended with status {status}"
 
     def _last_words(self) -> str:
         try:
-            lines = self._log.read_text(errors="replace").splitlines()
+            printed = self._log.read_bytes()[self._printed_before :]
         except OSError:
             return ""
-        said = " | ".join(line.strip() for line in lines[-_LOG_LINES:] if line.strip())
-        return f"; it last printed: {said[:500]}" if said else ""
+        last = printed.decode(errors="replace").splitlines()[-_LOG_LINES:]
+        said = " | ".join(line.strip() for line in last if line.strip())
+        return f"; it last printed: {clean(said[:_LONGEST])}" if said else ""
+
+
+def _checked(asked: str, answer: object) -> tuple[Any, ...]:
+    """See that an answer is one to what was asked."""
+    kind, *rest = answer if isinstance(answer, tuple) and answer else ("",)
+    types = [type(part) for part in rest]
+    if kind in _REASONS and types == [str]:
+        return kind, clean(" ".join(rest[0].split()))[:_LONGEST]
+    if (kind, types) == _ANSWERS[asked] and 0 <= (*rest, 0.0)[1] < math.inf:
+        return kind, *rest
+    said = clean(repr(answer)[:_LONGEST])
+    raise WorkerError(f"the worker answers what is no answer to {asked!r}: {said}")
+
+
+def _signal_name(number: int) -> str:
+    known = {each.value: each.name for each in signal.Signals}
+    return known.get(number, f"signal {number}")
 
 
 def _parts(problem: Problem) -> tuple[bytes, bytes]:

@@ -4,14 +4,19 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, entry_points, version
-from shlex import quote
+from importlib.metadata import (
+    PackageNotFoundError,
+    entry_points,
+    packages_distributions,
+    version,
+)
 from typing import Any
 
 from msgspec.structs import replace
 
 from harness.backend import BackendInfo, Scalar
 from harness.errors import ParityError, UsageError, unknown_name
+from harness.run.host import PACKAGES, by_hand
 from harness.run.interpreter import NEEDED, lacking, with_interpreters
 
 ENTRY_POINT_GROUP = "rnn_parity.backends"
@@ -81,13 +86,22 @@ def _add(found: dict[str, BackendInfo], info: Any, origin: str) -> None:
 
 def missing(info: BackendInfo) -> list[str]:
     """Name the distributions that a backend needs and that are not installed."""
-    if info.interpreter:
-        return lacking(info.interpreter, {**NEEDED, **info.requires})
+    if info.interpreter or info.host:
+        modules = {**NEEDED, **info.requires, **_own(info)}
+        return lacking(info.interpreter, info.host, modules)
     return [
         distribution
         for module, distribution in info.requires.items()
         if not _is_there(module)
     ]
+
+
+def _own(info: BackendInfo) -> dict[str, str]:
+    """Give the package of an adapter that is not ours: another Python has its own."""
+    package = info.adapter.partition(":")[0].partition(".")[0]
+    if package in PACKAGES:
+        return {}
+    return {package: packages_distributions().get(package, [package])[0]}
 
 
 def _is_there(module: str) -> bool:
@@ -101,8 +115,9 @@ def absence(info: BackendInfo) -> str | None:
     """Say what keeps a backend from running here, and what installs it; else None."""
     if not (gone := missing(info)):
         return None
-    if info.interpreter:
-        install = f"{quote(info.interpreter)} -m pip install {' '.join(gone)}"
+    if info.interpreter or info.host:
+        pip = f"-m pip install {' '.join(gone)}"
+        install = by_hand(info.interpreter, info.host, pip)
         return f"{', '.join(gone)} not installed there; install with: {install}"
     return f"{', '.join(gone)} not installed; install with: {info.install}"
 
@@ -119,25 +134,26 @@ def installed_versions(info: BackendInfo) -> dict[str, str]:
 
 
 def select_backends(
-    names: list[str], interpreters: Sequence[str] = ()
+    names: list[str], interpreters: Sequence[str] = (), hosts: Sequence[str] = ()
 ) -> list[BackendInfo]:
     """Give the named backends, or all known ones if none is named.
 
     Args:
         names: `torch`, `torch+threads=1`, `jax#old`.
         interpreters: Pythons that workers are started with: `jax#old=PATH` each.
+        hosts: Machines that they run on: `jax=ssh:[USER@]HOST[:PORT]` each.
 
     Raises:
-        UsageError: A name or a setting is unknown, or a backend that was named is not
-            installed.
+        UsageError: A name or a setting is unknown, a backend that was named is not
+            installed, or a host cannot be reached.
 
     """
     known = known_backends()
     if not names:
         usual = (info for info in known.values() if not info.on_request)
-        return with_interpreters(usual, interpreters)
+        return with_interpreters(usual, interpreters, hosts)
     named = {name: with_settings(known, name) for name in names}
-    found = with_interpreters(named.values(), interpreters)
+    found = with_interpreters(named.values(), interpreters, hosts)
     for info in found:
         if reason := absence(info):
             raise UsageError(f"backend {info.name} cannot run here: {reason}")

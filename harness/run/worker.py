@@ -20,18 +20,17 @@ from harness.arrays import pack, unpack
 from harness.backend import Absent, Backend, BackendInfo, Unsupported
 from harness.graph import Drawable
 from harness.results import BackendRecord
+from harness.run.host import PACKAGES
 from harness.spec import Case, Outcome, Problem
-
-PACKAGES = ("backends", "fixtures", "harness", "reports")
 
 # Runs in the fresh interpreter before anything of ours can be imported. The working
 # directory leaves sys.path, where a folder named `torch` would hide the framework. Of
 # the folder that holds our packages these alone are found: where they are installed it
 # is the main interpreter's site-packages, whose frameworks would hide this one's.
-BOOTSTRAP = """
+BOOTSTRAP = f"""
 import sys
 from importlib.machinery import PathFinder
-root, packages, log = channel.receive()
+root, packages = sys.argv.pop(), {PACKAGES}
 sys.path[:] = [p for p in sys.path if p]
 class Ours:
     @staticmethod
@@ -39,15 +38,16 @@ class Ours:
         return PathFinder.find_spec(name, [root]) if name in packages else None
 sys.meta_path.insert(0, Ours)
 from harness.run.worker import serve
-serve(channel, log)
+serve(channel)
 """
 
 
-def serve(channel: Any, log: str) -> None:
-    """Answer messages until there are no more; print into the file `log`."""
+def serve(channel: Any) -> None:
+    """Answer messages until there are no more; print where errors are printed."""
     # Ctrl-C is for the main process, which then ends the workers in good order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _print_to(log)
+    os.dup2(2, 1)  # what frameworks' C++ prints, too
+    sys.stdout = sys.stderr
     adapters: dict[str, _Adapter] = {}
     for message in channel:
         kind, *arguments = message
@@ -72,14 +72,6 @@ def serve(channel: Any, log: str) -> None:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:500]
-
-
-def _print_to(log: str) -> None:
-    """Send everything printed, by frameworks' C++ too, to a file."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for stream in (1, 2):
-        os.dup2(descriptor, stream)
-    sys.stdout = sys.stderr = os.fdopen(descriptor, "w", buffering=1)
 
 
 class _Adapter:

@@ -67,7 +67,8 @@ def test_whatever_an_adapter_prints_goes_to_its_log_and_disturbs_nothing(
 
 
 ODD = """
-import os
+import os, time
+import harness.run.worker
 from backends.on_numpy.adapter import NumpyBackend
 
 class Odd(NumpyBackend):
@@ -77,12 +78,54 @@ class Odd(NumpyBackend):
 class Gone(NumpyBackend):
     def run(self, problem):
         os.kill(os.getpid(), 35)  # SIGRTMIN + 1, which Python has no name for
+
+class Closing(NumpyBackend):
+    def run(self, problem):
+        os.closerange(3, 100)
+        time.sleep(3600)
+
+class Talks(NumpyBackend):
+    def run(self, problem):
+        if problem.case.variant == "basic":
+            print("not the last words")
+        os._exit(7)
+
+def forged(answer):
+    def construct():
+        harness.run.worker._Adapter.answer = lambda self, *problem: answer
+        return NumpyBackend()
+    return construct
+
+nothing, number, unknown = forged(()), forged(5), forged(("done", b"", 1.0))
+unnamed, loaded = forged(((), b"", 1.0)), forged(("loaded", b""))
+textual, too_much = forged(("outcome", "", 1.0)), forged(("outcome", b"", 1.0, 1))
+untimed, endless = forged(("outcome", b"", None)), forged(("outcome", b"", 1e999))
+early, no_reason = forged(("outcome", b"", -1.0)), forged(("error", 7))
+lines = forged(("error", "it\\nraised \\x1b[31m"))
 """
+
+NO_ANSWER = "the worker answers what is no answer to 'run': "
 
 
 @pytest.mark.parametrize(
     ("attribute", "words"),
-    [("Odd", "did not start"), ("Gone", "the worker process was killed by")],
+    [
+        ("Odd", "did not start"),
+        ("Gone", "the worker process was killed by"),
+        ("Closing", "the worker process closed its connection and went on; killed"),
+        ("nothing", f"{NO_ANSWER}() ["),
+        ("number", f"{NO_ANSWER}5 ["),
+        ("unknown", f"{NO_ANSWER}('done', b'', 1.0) ["),
+        ("unnamed", f"{NO_ANSWER}((), b'', 1.0) ["),
+        ("loaded", f"{NO_ANSWER}('loaded', b'') ["),
+        ("textual", f"{NO_ANSWER}('outcome', '', 1.0) ["),
+        ("too_much", f"{NO_ANSWER}('outcome', b'', 1.0, 1) ["),
+        ("untimed", f"{NO_ANSWER}('outcome', b'', None) ["),
+        ("endless", f"{NO_ANSWER}('outcome', b'', inf) ["),
+        ("early", f"{NO_ANSWER}('outcome', b'', -1.0) ["),
+        ("no_reason", f"{NO_ANSWER}('error', 7) ["),
+        ("lines", "it raised \N{REPLACEMENT CHARACTER}[31m ["),
+    ],
 )
 def test_what_nobody_expects_of_an_adapter_leaves_the_others_alone(
     attribute: str,
@@ -98,3 +141,14 @@ def test_what_nobody_expects_of_an_adapter_leaves_the_others_alone(
     assert [result.verdict for result in of(report, "numpy")] == ["pass", "pass"]
     assert [result.verdict for result in of(report, "odd")] == ["error", "error"]
     assert all(result.detail.startswith(words) for result in of(report, "odd"))
+
+
+def test_last_words_are_the_workers_own(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd_rnn.py").write_text(ODD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    report, _ = run(CASES, [named(INFO, "odd", adapter="odd_rnn:Talks")])
+    first, second = (result.detail for result in report.results)
+    assert "status 7; it last printed: not the last words [" in first
+    assert "status 7 [" in second
