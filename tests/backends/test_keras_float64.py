@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.on_tensorflow import layout
+from backends.with_keras import layout
 from fixtures import catalogue
 from harness.contract import contract_violations
 from harness.judge.certify import Certificate, certify
