@@ -55,11 +55,14 @@ class Trainer:
     def start(self) -> None:
         """Forget all updates: every variable of either optimiser starts at zero."""
         for variable in self._optimizer.variables:
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros_like(variable.value))
 
     def prepare(self, number: int) -> None:
         """Get ready for an update, from 1."""
         self._epsilon.assign(epsilon_hat(number))
+        # The variable itself, or what it holds now: PyTorch's optimisers take no
+        # variable of Keras'.
+        self._optimizer.epsilon = self._epsilon.value
 
     def update(self, gradients: list[Tensors]) -> None:
         """Move the network's weights down the slope that these are."""
