@@ -27,14 +27,17 @@ INFO_TORCH = BackendInfo(
         Means(f"keras {_BY_HAND}", ("basic",), by_hand=True),
         *with_keras.means(_DECODED),
     ),
+    # Keras 3.15 on PyTorch 2.13, CPU, 3 million numbers in float64 and float32: tanh
+    # 0.64 and 0.56, sigmoid 2.40 and 2.34; half precisions: all numbers tried, 0.5.
+    # nn.LSTM, whose sigmoid errs by more, Keras calls on a GPU alone.
     elementwise_ulp={
-        "tanh": {"float64": 2.0, "float32": 1.5, "bfloat16": 1.0, "float16": 1.0},
+        "tanh": {"float64": 1.0, "float32": 1.0, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 3.0, "float32": 3.0, "bfloat16": 1.0, "float16": 1.0},
     },
     accumulators=FLOAT32_SUMS,
     options={"threads": 0},
     settings=("threads",),
-    on_request="Keras' layers on another of its backends than tensorflow's",
+    on_request="the layers that tensorflow runs, on PyTorch",
     gaps=(
         with_keras.NO_LAYER,
         Gap(
@@ -67,7 +70,9 @@ INFO_JAX = replace(
         Means(f"jit: keras {_BY_HAND}", ("basic",), by_hand=True),
         *with_keras.means(_DECODED, "jit: keras"),
     ),
+    # Measured as stated: tanh 4.86, sigmoid 2.38 in float32, 0.5 and 2.04 in halves.
     elementwise_ulp=XLA_CPU_ULP,
+    on_request="the layers that tensorflow runs, on JAX; compiles each shape",
     gaps=(
         with_keras.NO_LAYER,
         Gap(

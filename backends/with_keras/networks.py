@@ -146,9 +146,10 @@ def _cells(case: Case) -> _Held:
 
 def _step(cell: Any) -> by_hand.Step:
     def step(x: Tensors, state: by_hand.State) -> by_hand.State:
-        # Keras' order of states is ours: h, then c.
-        _, states = cell(x, list(state.values()))
-        return dict(zip(state, states, strict=True))
+        # Keras' order of states; JAX hands dictionaries on sorted by their keys.
+        names = [name for name in ("h", "c") if name in state]
+        _, states = cell(x, [state[name] for name in names])
+        return dict(zip(names, states, strict=True))
 
     return step
 

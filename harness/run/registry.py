@@ -37,6 +37,7 @@ BUILT_IN = (
     "backends.on_haiku:INFO",
     "backends.on_keras:INFO_TORCH",
     "backends.on_keras:INFO_JAX",
+    "backends.on_openvino:INFO",
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 HEAVY = (
     *("tensorflow", "torch", "jax", "keras", "tf_keras", "flax", "equinox", "haiku"),
-    *("onnx", "onnxruntime", "igraph", "pandas"),
+    *("onnx", "onnxruntime", "openvino", "igraph", "pandas"),
 )
 
 # Of a backend's package, and of what several share, the face and the layout import
@@ -50,6 +50,8 @@ def test_no_module_but_the_adapters_imports_a_framework_pandas_or_igraph() -> No
         "backends.on_torch.layout",
         "backends.on_jax",
         "backends.on_onnxruntime.layout",
+        "backends.on_openvino.layout",
+        "backends.with_keras.layout",
         "reports.markdown",
         "fixtures.faults",
     } <= set(seen)
