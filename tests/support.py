@@ -19,6 +19,7 @@ from harness.spec import CELLS, Array, Case, Outcome, Problem
 
 BACKENDS = tuple(info.name for info in select_backends([]))
 LAYERS_ON_JAX = ("flax", "equinox", "haiku")
+KERAS = ("keras:torch", "keras:jax")
 ARGUMENTS = 100_000
 SEEDED = "rnn_tanh-dynamic-B3-T7-D4-H5-f32-s1"
 

@@ -2,24 +2,8 @@
 
 from msgspec.structs import replace
 
+from backends import with_keras
 from harness.backend import BackendInfo, Gap, Means, Scalar
-
-_BEYOND_BASIC = (
-    "static",
-    "static_single",
-    "dynamic",
-    "variable_input",
-    "variable_output",
-)
-
-# Cells → Keras' name of them, and what it is told to be one of them.
-_KERAS = {
-    ("rnn_tanh",): ("SimpleRNN", ""),
-    ("rnn_relu",): ("SimpleRNN", "activation='relu'"),
-    ("lstm",): ("LSTM", ""),
-    ("gru",): ("GRU", "reset_after=True"),
-    ("gru_reset_before",): ("GRU", "reset_after=False"),
-}
 
 # Cells → TensorFlow 1's cell.
 _V1 = {
@@ -30,23 +14,6 @@ _V1 = {
     ("lstm_projection",): "LSTMCell(num_proj=P)",
     ("gru_reset_before",): "GRUCell",
 }
-
-
-def _keras_means() -> tuple[Means, ...]:
-    """Name Keras' layers; what they do otherwise than the contract is said here."""
-    found = []
-    for cells, (name, argument) in _KERAS.items():
-        cell, layer = f"{name}Cell({argument})", f"{name}({argument})"
-        calls = {
-            "static": f"{cell} over a list",
-            "static_single": f"RNN({cell}, unroll=True)",
-            "dynamic": f"{layer}; time-major: tf.transpose before",
-            "variable_input": f"{layer}, mask=tf.sequence_mask; past the end, where it "
-            "repeats its last output, zeroed after",
-            "variable_output": f"{cell} in tf.function, tf.while_loop, tf.argmax",
-        }
-        found += [Means(f"keras {api}", (v,), cells) for v, api in calls.items()]
-    return tuple(found)
 
 
 def _v1_means() -> tuple[Means, ...]:
@@ -81,7 +48,7 @@ INFO = BackendInfo(
     settings=(*_OPTIONS, "function"),
     means=(
         Means("@, tf.tanh, tf.sigmoid, tf.nn.relu, eager", ("basic",), by_hand=True),
-        *_keras_means(),
+        *with_keras.means("tf.function, tf.while_loop, tf.argmax"),
     ),
     # TensorFlow 2.21, CPU, float64 and float32: tanh 7.8 and 6.14, sigmoid 2.5 and 6.58
     # were the largest seen; half precisions: all numbers tried, 0.5 and 1.76.
@@ -92,15 +59,7 @@ INFO = BackendInfo(
     # Sums are kept in float32: tests/backends/test_accumulators.py. Those of bfloat16
     # too, but what is behind its last place is then cut off, where others round.
     accumulators={"float16": "float32"},
-    gaps=(
-        Gap(
-            "never",
-            "Keras has no LSTM with peepholes and none with a projection",
-            cells=("lstm_peephole", "lstm_projection"),
-            variants=_BEYOND_BASIC,
-            link="https://keras.io/api/layers/recurrent_layers/lstm/",
-        ),
-    ),
+    gaps=(with_keras.NO_LAYER,),
 )
 
 INFO_XLA = BackendInfo(
@@ -145,7 +104,7 @@ INFO_V1 = BackendInfo(
             "never",
             "TensorFlow 1's GRUCell resets before the product, and it has no other",
             cells=("gru",),
-            variants=_BEYOND_BASIC,
+            variants=with_keras.BEYOND_BASIC,
             link="https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/rnn_cell/"
             "GRUCell",
         ),

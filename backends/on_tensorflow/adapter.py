@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from backends.on_tensorflow.programs import Program, in_a_graph, program
 from backends.on_tensorflow.settings import configure, tensorflow_settings
+from backends.with_keras import engine
 from harness.backend import Scalar
 from harness.graph import Graph
 from harness.spec import Outcome, Problem
@@ -26,6 +27,7 @@ class KerasBackend:
     """
 
     def __init__(self, *, function: Scalar = False, **options: Scalar) -> None:
+        engine.check("tensorflow")
         configure(**options)
         self._function = bool(function)
 

@@ -14,10 +14,10 @@ import tf_keras
 from msgspec.structs import replace
 
 from backends.on_tensorflow import drawing, graphs, layout
-from backends.on_tensorflow.gradients import epsilon_hat, named_gradients
 from backends.on_tensorflow.operations import Tensors
 from backends.on_tensorflow.settings import configure, tensorflow_settings
 from backends.on_tensorflow.training_v1 import Updates
+from backends.with_keras.gradients import epsilon_hat, named_gradients
 from harness.backend import Scalar
 from harness.graph import Graph
 from harness.spec import CELLS, Array, Case, Outcome, Problem
@@ -74,7 +74,7 @@ class _Program:
     def run(self, problem: Problem) -> Outcome:
         """Load the weights of a problem of the case's shape, and compute it."""
         case, ends = problem.case, self._ends
-        native = layout.native_weights("v1", problem)
+        native = layout.native_weights(problem)
         # What `Variable.load` does, for all at once.
         initial = [variable.initializer.inputs[1] for variable in ends.variables]
         self._session.run(self._start, dict(zip(initial, native, strict=True)))
@@ -115,7 +115,7 @@ class _Program:
                 [self._ends.outcome, updates.variables], feed
             )
             outcomes.append(outcome)
-            after.append(layout.canonical_weights("v1", problem.case, native))
+            after.append(layout.canonical_weights(problem.case, native))
         trained = {f"trained_{n}": np.stack([of[n] for of in after]) for n in after[0]}
         return outcomes[0] | trained
 
@@ -141,7 +141,7 @@ class _Program:
 
 def _named(case: Case, gradients: dict[str, Any]) -> dict[str, Array]:
     """Give a graph's gradients by canonical names."""
-    weights = layout.canonical_gradients("v1", case, gradients["variables"])
+    weights = layout.canonical_gradients(case, gradients["variables"])
     states = {
         name: np.stack([state[name] for state in gradients["initial"]])
         for name in CELLS[case.cell].states

@@ -1,6 +1,6 @@
 """Networks that feed themselves: one `tf.while_loop`, with the cells of either API."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -9,10 +9,8 @@ from backends import by_hand
 from backends.on_tensorflow.operations import Tensors
 from harness.spec import Case
 
+Decode = Callable[[dict[str, Tensors], list[by_hand.State]], dict[str, Tensors]]
 _Carry = dict[str, Any]
-
-NEEDED = ("embedding", "readout", "readout_bias", "start_stop")
-"""The arrays that are read here, by name."""
 
 
 def decoded(
@@ -25,7 +23,7 @@ def decoded(
 
     Args:
         case: A case of `variable_output`.
-        arrays: Those that are `NEEDED`.
+        arrays: Those that are `DECODED_FROM`.
         steps: The cell of each layer, built already: a loop's body makes no variables.
         initial: The initial states of each layer; the batch may be left open.
 
@@ -66,6 +64,14 @@ def decoded(
     (done,) = tf.while_loop(going_on, body, [carry])
     finals = by_hand.final_arrays(done["states"], tf.stack)
     return {"tokens": done["tokens"], "outputs": done["outputs"], **finals}
+
+
+def in_a_graph(case: Case, steps: list[by_hand.Step]) -> Decode:
+    """Give the loop as one graph."""
+    return tf.function(
+        lambda arrays, initial: decoded(case, arrays, steps, initial),
+        autograph=False,
+    )
 
 
 def _at_first(

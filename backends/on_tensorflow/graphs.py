@@ -14,6 +14,7 @@ from backends.on_tensorflow.gradients import seeded_loss, symbolic_gradients
 from backends.on_tensorflow.legacy import make_cell, to_canonical, to_native
 from backends.on_tensorflow.operations import OPS, Tensors
 from backends.on_tensorflow.training_v1 import Updates, updates
+from backends.with_keras import DECODED_FROM
 from harness.spec import CELLS, INTEGER_ARRAYS, Case
 
 v1 = tf.compat.v1
@@ -103,7 +104,7 @@ def _others(case: Case) -> dict[str, Tensors]:
     if case.variant == "variable_input":
         shapes["lengths"] = [None]
     if case.variant == "variable_output":
-        shapes |= {name: list(case.input_shapes()[name]) for name in decoding.NEEDED}
+        shapes |= {name: list(case.input_shapes()[name]) for name in DECODED_FROM}
     if case.task != "forward":
         for name, (first, _, *rest) in case.forward_shapes().items():
             shape = [first if name.startswith("final_") else None, None, *rest]

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 from msgspec.structs import replace
 
-from backends.on_tensorflow import drawing, training
-from backends.on_tensorflow.networks import Network
-from backends.on_tensorflow.operations import Tensors
+from backends.on_tensorflow import decoding, drawing, training
+from backends.on_tensorflow.operations import OPS, Tensors
+from backends.with_keras.networks import Network
+from backends.with_keras.training import Trainer
 from harness.graph import Graph
 from harness.spec import Array, Case, Outcome, Problem
 
@@ -38,8 +39,8 @@ class Program:
 
     def __init__(self, case: Case, compiled: _Compile = eagerly) -> None:
         self._case = case
-        self._network = Network(case)
-        self._trainer = training.Trainer(self._network) if case.trains else None
+        self._network = Network(case, OPS, decoding.in_a_graph)
+        self._trainer = Trainer(self._network) if case.trains else None
         self.function = compiled(self._tensors_to_tensors)
 
     def run(self, problem: Problem) -> Outcome:
@@ -72,13 +73,13 @@ class Program:
     def _tensors_to_tensors(self, tensors: dict[str, Any]) -> Any:
         given = Problem(self._case, tensors)
         if self._trainer:
-            return self._trainer.update(given), None
+            return training.update(self._network, self._trainer, given), None
         if self._case.task == "gradient":
             return training.with_gradients(self._network, given)
         return self._network(given), None
 
     def _trained(
-        self, trainer: training.Trainer, problem: Problem, tensors: dict[str, Any]
+        self, trainer: Trainer, problem: Problem, tensors: dict[str, Any]
     ) -> Outcome:
         """Give an outcome of the first batch, and the weights after each update."""
         trainer.start()

@@ -40,6 +40,9 @@ BUILT_IN = (
     "backends.on_flax:INFO",
     "backends.on_equinox:INFO",
     "backends.on_haiku:INFO",
+    "backends.on_keras:INFO_TORCH",
+    "backends.on_keras:INFO_JAX",
+    "backends.on_openvino:INFO",
 )
 
 

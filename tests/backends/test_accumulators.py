@@ -9,7 +9,7 @@ from harness.arrays import unpack
 from harness.backend import FLOAT32_SUMS
 from harness.run.process import Worker
 from harness.spec import Case, Problem
-from support import BACKENDS, installed
+from support import BACKENDS, KERAS, installed
 
 # What is added to the large number is less than half of its last place; as floats the
 # many small ones come to more than ten of these.
@@ -38,7 +38,7 @@ def summing(variant: str, dtype: str, features: int, batch: int) -> Problem:
 
 @pytest.mark.parametrize("variant", ["basic", "static", "dynamic"])
 @pytest.mark.parametrize("dtype", FLOAT32_SUMS)
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", [*BACKENDS, *KERAS])
 def test_small_products_are_not_lost_beside_large_ones(
     backend: str, dtype: str, variant: str, workers: Callable[[str], Worker]
 ) -> None:

@@ -8,12 +8,18 @@ from itertools import product
 
 import pytest
 
-from harness.accuracy import FUNCTIONS
+from harness.accuracy import FUNCTIONS, ways
 from harness.run.process import Worker
+from harness.run.registry import known_backends
 from harness.spec import DTYPES
-from support import BACKENDS, LAYERS_ON_JAX, assert_as_stated, installed
+from support import BACKENDS, KERAS, LAYERS_ON_JAX, assert_as_stated, installed
 
-CASES = [*product([*BACKENDS, *LAYERS_ON_JAX], DTYPES, FUNCTIONS)]
+NAMES = [*BACKENDS, *LAYERS_ON_JAX, *KERAS, "openvino"]
+CASES = [
+    (name, dtype, function)
+    for name, dtype, function in product(NAMES, DTYPES, FUNCTIONS)
+    if ways(known_backends()[name], function, dtype)
+]
 
 
 @pytest.mark.parametrize(("backend", "dtype", "function"), CASES)

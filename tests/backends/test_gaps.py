@@ -9,9 +9,10 @@ from fixtures import catalogue
 from harness.run.process import Worker
 from harness.run.registry import known_backends
 from harness.spec import Case
-from support import BACKENDS, LAYERS_ON_JAX, installed
+from support import BACKENDS, KERAS, LAYERS_ON_JAX, installed
 
-DECLARING = (*BACKENDS, "onnxruntime", *LAYERS_ON_JAX)  # on request, but quick
+# Those on request that are quick.
+DECLARING = (*BACKENDS, "onnxruntime", "openvino", *LAYERS_ON_JAX, *KERAS)
 
 # A projection as large as what it projects is in no suite.
 FULL = "lstm_projection-dynamic-B3-T7-D4-H5-P5-f32-s1"

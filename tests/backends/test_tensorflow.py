@@ -12,7 +12,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from backends.on_tensorflow import layout
+from backends.on_tensorflow import layout as of_v1
+from backends.with_keras import layout as of_keras
 from fixtures import catalogue
 from harness.arrays import unpack
 from harness.backend import Unsupported
@@ -31,7 +32,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tf_keras.src.layers.rnn import legacy_cells
-from backends.on_tensorflow import layout
+from backends.on_tensorflow import layout as of_v1
+from backends.with_keras import layout as of_keras
 from fixtures import catalogue
 from harness.spec import CELLS
 
@@ -58,18 +60,18 @@ def through_keras(case, weights):
         case.units, use_bias=case.bias, dtype=case.dtype, **options
     )
     layer.build((case.batch, case.steps, case.features))
-    layer.set_weights(layout.to_keras(case.cell, weights))
-    return layout.from_keras(case.cell, layer.get_weights())
+    layer.set_weights(of_keras.to_keras(case.cell, weights))
+    return of_keras.from_keras(case.cell, layer.get_weights())
 
 def through_v1(case, weights):
     name, options = V1[case.cell]
     with tf.Graph().as_default(), v1.Session() as session:
         cell = getattr(legacy_cells, name)(case.units, dtype=case.dtype, **options)
         cell.build((case.batch, case.features))
-        native = layout.to_v1(case.cell, weights)
+        native = of_v1.to_v1(case.cell, weights)
         for variable, array in zip(cell.variables, native, strict=True):
             session.run(v1.assign(variable, array))
-        return layout.from_v1(case.cell, session.run(cell.variables))
+        return of_v1.from_v1(case.cell, session.run(cell.variables))
 
 saved = {}
 for argument in sys.argv[2:]:
@@ -123,7 +125,7 @@ def test_weights_survive_layers_and_cells_to_the_last_bit(tmp_path: Path) -> Non
 @pytest.mark.parametrize("cell", V1_CELLS)
 def test_rows_of_a_legacy_kernel_are_those_of_the_inputs_first(cell: str) -> None:
     problem = one_layer(cell)
-    native = layout.to_v1(cell, problem.weights(0, "forward"))
+    native = of_v1.to_v1(cell, problem.weights(0, "forward"))
     rows = native[0][: problem.case.features, : problem.case.units]
     # The first gate of every legacy cell is our first.
     assert bits_equal(rows, problem["layer0.forward.kernel"][:, : problem.case.units])
@@ -131,17 +133,17 @@ def test_rows_of_a_legacy_kernel_are_those_of_the_inputs_first(cell: str) -> Non
 
 def test_a_legacy_lstm_has_the_candidate_second_and_1_off_its_forget_bias() -> None:
     weights = one_layer("lstm").weights(0, "forward")
-    bias = layout.to_v1("lstm", weights)[1]
+    bias = of_v1.to_v1("lstm", weights)[1]
     assert bits_equal(bias[5:10], weights["bias"][10:15])
     assert bits_equal(bias[10:15], weights["bias"][5:10] - np.float32(1))
 
 
 def test_a_legacy_cell_for_a_case_without_biases_has_zeros() -> None:
     weights = one_layer("lstm", nobias="-nobias").weights(0, "forward")
-    bias = layout.to_v1("lstm", weights)[1]
+    bias = of_v1.to_v1("lstm", weights)[1]
     assert bits_equal(bias, np.repeat(np.array([0, 0, -1, 0], np.float32), 5))
     gru = one_layer("gru_reset_before", nobias="-nobias").weights(0, "forward")
-    assert not any(array.any() for array in layout.to_v1("gru_reset_before", gru)[1::2])
+    assert not any(array.any() for array in of_v1.to_v1("gru_reset_before", gru)[1::2])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
@@ -150,12 +152,12 @@ def test_a_forget_bias_that_adding_1_would_change_is_declined(dtype: str) -> Non
     bias = weights["bias"].astype(ml_dtypes.bfloat16).astype(dtype)
     bias[7] = 1e-5
     with pytest.raises(Unsupported, match="not exact in"):
-        layout.to_v1("lstm", {**weights, "bias": bias})
+        of_v1.to_v1("lstm", {**weights, "bias": bias})
 
 
 def test_a_keras_gru_uses_both_rows_of_biases() -> None:
     weights = one_layer("gru").weights(0, "forward")
-    rows = layout.to_keras("gru", weights)[2]
+    rows = of_keras.to_keras("gru", weights)[2]
     assert rows.shape == (2, 15)
     assert bits_equal(rows[0, :5], weights["bias"][5:10] / 2)  # z comes first
     assert bits_equal(rows[0, :10], rows[1, :10])

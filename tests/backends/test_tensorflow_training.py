@@ -67,7 +67,8 @@ def run_changed(case_id, number, change):
     where, _, new = change.partition(" = ")
     path, _, attribute = where.rpartition(".")
     first, *others = path.split(".")
-    owner = import_module(f"backends.on_tensorflow.{first}")
+    package = "with_keras" if first == "training" else "on_tensorflow"
+    owner = import_module(f"backends.{package}.{first}")
     for part in others:
         owner = getattr(owner, part)
     inner = getattr(owner, attribute)

@@ -29,7 +29,8 @@ WATCHED = """
 import json, sys
 import tensorflow as tf
 from msgspec.structs import replace
-from backends.on_tensorflow import adapter_xla, networks, programs
+from backends.on_tensorflow import adapter_xla, programs
+from backends.with_keras import networks
 from fixtures import catalogue
 from harness.run.registry import known_backends
 

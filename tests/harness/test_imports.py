@@ -8,10 +8,10 @@ from pathlib import Path
 
 HEAVY = (
     *("tensorflow", "torch", "jax", "keras", "tf_keras", "flax", "equinox", "haiku"),
-    *("onnx", "onnxruntime", "igraph", "pandas"),
+    *("onnx", "onnxruntime", "openvino", "igraph", "pandas"),
 )
 
-# Of a backend's package, and of what those on JAX share, the face and the layout import
+# Of a backend's package, and of what several share, the face and the layout import
 # nothing; the rest is the framework's. pandas and igraph are for one view each.
 WALK = f"""
 import importlib, json, pkgutil, sys
@@ -19,7 +19,7 @@ import harness, backends, reports, fixtures
 seen = []
 for package in (harness, backends, reports, fixtures):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        inside = module.name.startswith(("backends.on_", "backends.with_jax"))
+        inside = module.name.startswith(("backends.on_", "backends.with_"))
         exempt = inside and not module.ispkg and not module.name.endswith(".layout")
         extra = module.name in ("reports.table", "reports.layers", "reports.page")
         if not exempt and not extra:
@@ -50,6 +50,8 @@ def test_no_module_but_the_adapters_imports_a_framework_pandas_or_igraph() -> No
         "backends.on_torch.layout",
         "backends.on_jax",
         "backends.on_onnxruntime.layout",
+        "backends.on_openvino.layout",
+        "backends.with_keras.layout",
         "reports.markdown",
         "fixtures.faults",
     } <= set(seen)

@@ -8,13 +8,19 @@ from functools import partial
 from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
+from keras import ops
 
 from backends import by_hand
-from backends.on_tensorflow import decoding, layout
-from backends.on_tensorflow.operations import OPS, Tensors
+from backends.with_keras import DECODED_FROM, layout
 from harness.backend import Unsupported
 from harness.spec import CELLS, Array, Case, Problem
+
+Tensors = Any  # the backend's own, or what Keras makes of them
+Decode = Callable[[dict[str, Tensors], list[by_hand.State]], dict[str, Tensors]]
+"""Arrays that are `DECODED_FROM`, and each layer's initial states, to an outcome."""
+MakeDecode = Callable[[Case, list[by_hand.Step]], Decode]
+"""A case and the step of each of its layers to the loop that feeds itself."""
 
 _At = tuple[int, str]  # layer and direction
 _Held = dict[_At, Any]  # the Keras object of each, or its weights by name
@@ -36,22 +42,26 @@ class Network:
 
     Args:
         case: A case; its seed does not matter.
+        by_hand_ops: Elementwise functions of the cells by hand.
+        make_decode: Makes the loop of `variable_output`.
 
     Raises:
         Unsupported: Keras has neither layer nor cell for it.
 
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(
+        self, case: Case, by_hand_ops: by_hand.Ops, make_decode: MakeDecode
+    ) -> None:
         if case.variant != "basic" and case.cell not in _KERAS:
             raise Unsupported(f"Keras has neither layer nor cell for {case.cell}")
         builders: dict[str, Callable[[Case], tuple[_Held, _Call]]] = {
-            "basic": _by_hand,
+            "basic": partial(_by_hand, elementwise=by_hand_ops),
             "static": _unrolled_cells,
             "static_single": partial(_layers, make=_unrolled),
             "dynamic": partial(_layers, make=_looped),
             "variable_input": partial(_layers, make=_looped),
-            "variable_output": _decoder,
+            "variable_output": partial(_decoder, make_decode=make_decode),
         }
         self.case = case
         held, self._call = builders[case.variant](case)
@@ -68,14 +78,14 @@ class Network:
 
     def load(self, problem: Problem) -> None:
         """Set the weights to those of a problem of arrays."""
-        native = layout.native_weights("keras", problem)
+        native = layout.native_weights(problem)
         for variable, array in zip(self.variables, native, strict=True):
             variable.assign(array)
 
     def weights(self) -> dict[str, Array]:
         """Give copies of the canonical weights as they are now, by full name."""
-        arrays = [variable.numpy().copy() for variable in self.variables]
-        return layout.canonical_weights("keras", self.case, arrays)
+        arrays = [np.array(ops.convert_to_numpy(v)) for v in self.variables]
+        return layout.canonical_weights(self.case, arrays)
 
 
 def _variables(held: Any) -> list[Any]:
@@ -83,10 +93,10 @@ def _variables(held: Any) -> list[Any]:
 
 
 def _outcome(outputs: Tensors, finals: list[by_hand.State]) -> dict[str, Tensors]:
-    return {"outputs": outputs, **by_hand.final_arrays(finals, tf.stack)}
+    return {"outputs": outputs, **by_hand.final_arrays(finals, ops.stack)}
 
 
-def _by_hand(case: Case) -> tuple[_Held, _Call]:
+def _by_hand(case: Case, elementwise: by_hand.Ops) -> tuple[_Held, _Call]:
     """Run the equations of `by_hand` on slices of one tensor of inputs."""
     shapes = case.weight_shapes()
     held: _Held = {
@@ -99,8 +109,8 @@ def _by_hand(case: Case) -> tuple[_Held, _Call]:
     }
 
     def step_of(layer: int, way: str) -> by_hand.Step:
-        read = {n: tf.convert_to_tensor(v) for n, v in held[layer, way].items()}
-        return by_hand.make_step(OPS, case.cell, read)
+        read = {n: ops.convert_to_tensor(v) for n, v in held[layer, way].items()}
+        return by_hand.make_step(elementwise, case.cell, read)
 
     def call(problem: Problem) -> dict[str, Tensors]:
         x = problem["inputs"]
@@ -116,9 +126,13 @@ def _unroll(
 ) -> dict[str, Tensors]:
     """Call one cell for each layer and direction, once for each step."""
     outputs, finals = by_hand.unroll(
-        problem.case, inputs, step_of, problem.initial, OPS.concatenate
+        problem.case, inputs, step_of, problem.initial, _side_by_side
     )
-    return _outcome(tf.stack(outputs, axis=1), finals)
+    return _outcome(ops.stack(outputs, axis=1), finals)
+
+
+def _side_by_side(tensors: list[Tensors]) -> Tensors:
+    return ops.concatenate(tensors, axis=-1)
 
 
 def _cells(case: Case) -> _Held:
@@ -132,9 +146,10 @@ def _cells(case: Case) -> _Held:
 
 def _step(cell: Any) -> by_hand.Step:
     def step(x: Tensors, state: by_hand.State) -> by_hand.State:
-        # Keras' order of states is ours: h, then c.
-        _, states = cell(x, list(state.values()))
-        return dict(zip(state, states, strict=True))
+        # Keras' order of states; JAX hands dictionaries on sorted by their keys.
+        names = [name for name in ("h", "c") if name in state]
+        _, states = cell(x, [state[name] for name in names])
+        return dict(zip(names, states, strict=True))
 
     return step
 
@@ -146,21 +161,14 @@ def _unrolled_cells(case: Case) -> tuple[_Held, _Call]:
     )
 
 
-def _decoder(case: Case) -> tuple[_Held, _Call]:
-    """Loop over the layers' cells in a graph of their own."""
+def _decoder(case: Case, make_decode: MakeDecode) -> tuple[_Held, _Call]:
+    """Loop over the layers' cells."""
     cells = _cells(case)
-    steps = [_step(cell) for cell in cells.values()]
-    looped = tf.function(
-        lambda arrays, initial: decoding.decoded(case, arrays, steps, initial),
-        autograph=False,
-    )
+    decode = make_decode(case, [_step(cell) for cell in cells.values()])
 
     def call(problem: Problem) -> dict[str, Tensors]:
-        arrays = {name: problem[name] for name in decoding.NEEDED}
-        outcome: dict[str, Tensors] = looped(
-            arrays, [problem.initial(*at) for at in case.passes]
-        )
-        return outcome
+        arrays = {name: problem[name] for name in DECODED_FROM}
+        return decode(arrays, [problem.initial(*at) for at in case.passes])
 
     return cells, call
 
@@ -181,10 +189,10 @@ def _stacked(layers: list[Any], problem: Problem) -> dict[str, Tensors]:
     case, x, finals = problem.case, problem["inputs"], []
     if case.time_major:
         # Keras 3's layers have no `time_major` any more.
-        x = tf.transpose(x, perm=[1, 0, 2])
+        x = ops.transpose(x, [1, 0, 2])
     mask = None
     if "lengths" in problem.arrays:
-        mask = tf.sequence_mask(problem["lengths"], maxlen=case.steps)
+        mask = ops.arange(case.steps) < problem["lengths"][:, np.newaxis]
     for number, layer in enumerate(layers):
         initial = [problem.initial(number, way) for way in case.directions]
         x, *states = layer(
@@ -194,10 +202,10 @@ def _stacked(layers: list[Any], problem: Problem) -> dict[str, Tensors]:
         )
         if case.direction == "reverse":
             # The outputs of `go_backwards` come in the order of computing.
-            x = tf.reverse(x, axis=[1])
+            x = ops.flip(x, axis=1)
         if mask is not None:
             # Keras repeats the last output past the end; the contract has zeros.
-            x = tf.where(mask[:, :, tf.newaxis], x, tf.zeros_like(x))
+            x = ops.where(mask[:, :, np.newaxis], x, ops.zeros_like(x))
         finals += [{name: states.pop(0) for name in of} for of in initial]
     return _outcome(x, finals)
 
