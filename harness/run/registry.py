@@ -35,6 +35,8 @@ BUILT_IN = (
     "backends.on_flax:INFO",
     "backends.on_equinox:INFO",
     "backends.on_haiku:INFO",
+    "backends.on_mlx:INFO",
+    "backends.on_tinygrad:INFO",
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 HEAVY = (
     *("tensorflow", "torch", "jax", "keras", "tf_keras", "flax", "equinox", "haiku"),
-    *("onnx", "onnxruntime", "igraph", "pandas"),
+    *("onnx", "onnxruntime", "mlx", "tinygrad", "igraph", "pandas"),
 )
 
 # Of a backend's package, and of what those on JAX share, the face and the layout import
