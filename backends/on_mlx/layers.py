@@ -138,9 +138,7 @@ def _looped(problem: Problem) -> Tensors:
             finals.append(_last(lengths, initial, states))
             h = states["h"]
             ways.append(h if way == "forward" else _turned(lengths, h))
-        x = _OPS.concatenate(ways)
-        if lengths is not None:
-            x = mx.where(mx.arange(case.steps)[:, None] < lengths[:, None, None], x, 0)
+        x = _ended(lengths, _OPS.concatenate(ways))
     return _result(x, finals)
 
 
@@ -159,6 +157,13 @@ def _turned(lengths: Tensor | None, x: Tensor) -> Tensor:
     times, last = mx.arange(x.shape[1]), lengths[:, None] - 1
     order = mx.where(times <= last, last - times, times)
     return mx.take_along_axis(x, order[:, :, None], axis=1)
+
+
+def _ended(lengths: Tensor | None, x: Tensor) -> Tensor:
+    """Zero rows of `[B, T, …]` past their ends, where layers have run on."""
+    if lengths is None:
+        return x
+    return mx.where(mx.arange(x.shape[1])[:, None] < lengths[:, None, None], x, 0)
 
 
 def _last(lengths: Tensor | None, initial: Tensors, states: Tensors) -> Tensors:

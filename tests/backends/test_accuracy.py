@@ -13,7 +13,7 @@ from harness.run.process import Worker
 from harness.spec import DTYPES
 from support import BACKENDS, LAYERS_ON_JAX, assert_as_stated, installed
 
-CASES = [*product([*BACKENDS, *LAYERS_ON_JAX], DTYPES, FUNCTIONS)]
+CASES = [*product([*BACKENDS, *LAYERS_ON_JAX, "mlx"], DTYPES, FUNCTIONS)]
 
 
 @pytest.mark.parametrize(("backend", "dtype", "function"), CASES)

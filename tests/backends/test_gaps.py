@@ -11,7 +11,8 @@ from harness.run.registry import known_backends
 from harness.spec import Case
 from support import BACKENDS, LAYERS_ON_JAX, installed
 
-DECLARING = (*BACKENDS, "onnxruntime", *LAYERS_ON_JAX)  # on request, but quick
+# On request, but quick.
+DECLARING = (*BACKENDS, "onnxruntime", *LAYERS_ON_JAX, "mlx", "tinygrad")
 
 # A projection as large as what it projects is in no suite.
 FULL = "lstm_projection-dynamic-B3-T7-D4-H5-P5-f32-s1"
