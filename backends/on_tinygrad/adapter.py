@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 from tinygrad import Device, Tensor, dtypes, nn
-from tinygrad.helpers import DEV
+from tinygrad.helpers import DEV, PARALLEL
 
 from backends import by_hand
 from backends.on_tinygrad import layout
@@ -53,6 +53,7 @@ class TinygradBackend:
         if clang and not shutil.which(compiler):
             raise Absent(f"tinygrad compiles for the CPU by {compiler}: install clang")
         DEV.value = "CPU" if clang else "PYTHON"
+        PARALLEL.value = 0  # processes of its own would outlive a worker that is killed
 
     def versions(self) -> dict[str, str]:
         """Tinygrad's version."""
