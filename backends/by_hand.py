@@ -150,6 +150,53 @@ def unroll(
     return inputs, finals
 
 
+class SayingOps(Protocol):
+    """What a loop that feeds itself asks of a framework besides."""
+
+    def where(self, condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Take elements of x where the condition holds, else those of y."""
+        ...
+
+    def argmax(self, x: Tensor) -> Tensor:
+        """Give the first of the largest along the last axis, int32."""
+        ...
+
+
+def feed_back(
+    problem: Problem, steps: list[Step], token: Tensor, ops: SayingOps
+) -> tuple[list[Tensor], list[Tensor], list[State]]:
+    """Call cells in a loop, with what they say, until every row has said stop.
+
+    Args:
+        problem: Its arrays are the framework's own.
+        steps: The cell of each layer.
+        token: What each row starts with, `[B]`.
+        ops: The framework's.
+
+    Returns:
+        Tokens `[B]` and outputs `[B, R]` of each step, and each layer's final states.
+
+    """
+    case, stop = problem.case, problem["start_stop"][1]
+    states = [problem.initial(layer, "forward") for layer in range(case.layers)]
+    tokens: list[Tensor] = []
+    outputs: list[Tensor] = []
+    running = token == token  # noqa: PLR0124 - every row
+    for _ in range(case.steps):
+        keep = running[:, None]
+        if running.any().item():
+            x = problem["embedding"][token]
+            for layer, step in enumerate(steps):
+                taken, old = step(x, states[layer]), states[layer]
+                states[layer] = {n: ops.where(keep, taken[n], old[n]) for n in old}
+                x = taken["h"]
+            token = ops.argmax(x @ problem["readout"] + problem["readout_bias"])
+        outputs.append(ops.where(keep, x, 0))
+        tokens.append(ops.where(running, token, stop))
+        running = running & (token != stop)
+    return tokens, outputs, states
+
+
 def final_arrays(
     finals: list[State], stack: Callable[[list[Tensor]], Tensor]
 ) -> dict[str, Tensor]:

@@ -1,5 +1,8 @@
 """Helpers of tests that are no fixtures."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,8 +53,33 @@ def judged(worker: Worker, info: BackendInfo, case: Case, folder: RunFolder) -> 
     return judge_entry(folder, problem, reference(problem), info, entry).result
 
 
+def judged_after(
+    backend: str, script: str, runs: list[str], path: Path
+) -> dict[str, Result]:
+    """Judge what an adapter computes of cases, each after a change of it.
+
+    The script is given the backend, a folder, and the runs, `CASE?change` each; it
+    writes their outcomes to files named by their numbers.
+    """
+    info = installed(backend)
+    subprocess.run([sys.executable, "-c", script, backend, path, *runs], check=True)
+    folder, found = RunFolder(path / "run"), {}
+    for number, run in enumerate(runs):
+        case_id = run.partition("?")[0]
+        problem = catalogue.build(catalogue.case_from_id(case_id))
+        folder.write_outcome(backend, case_id, (path / str(number)).read_bytes())
+        entry = Entry(case_id, backend, "done", seconds=0.0)
+        judged = judge_entry(folder, problem, reference(problem), info, entry)
+        found[run] = judged.result
+    return found
+
+
 def assert_as_stated(
-    info: BackendInfo, worker: Worker, function: str, dtype: str
+    info: BackendInfo,
+    worker: Worker,
+    function: str,
+    dtype: str,
+    arguments: int = ARGUMENTS,
 ) -> None:
     """Measure a function through a worker, and hold it to what the backend states."""
     if not can_measure(dtype):
@@ -63,7 +91,7 @@ def assert_as_stated(
         assert kind == "outcome", data
         return unpack(data, info.name)[0]
 
-    figure = measure(info, function, dtype, ARGUMENTS, compute)
+    figure = measure(info, function, dtype, arguments, compute)
     assert figure, "every way to compute it is a declared gap"
     said = stated(info, function, dtype)
     assert held(figure, said, dtype) == "kept", (figure, said)

@@ -43,6 +43,8 @@ BUILT_IN = (
     "backends.on_keras:INFO_TORCH",
     "backends.on_keras:INFO_JAX",
     "backends.on_openvino:INFO",
+    "backends.on_mlx:INFO",
+    "backends.on_tinygrad:INFO",
 )
 
 

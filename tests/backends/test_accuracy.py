@@ -14,7 +14,7 @@ from harness.run.registry import known_backends
 from harness.spec import DTYPES
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, assert_as_stated, installed
 
-NAMES = [*BACKENDS, *LAYERS_ON_JAX, *KERAS, "openvino"]
+NAMES = [*BACKENDS, *LAYERS_ON_JAX, *KERAS, "openvino", "mlx"]
 CASES = [
     (name, dtype, function)
     for name, dtype, function in product(NAMES, DTYPES, FUNCTIONS)

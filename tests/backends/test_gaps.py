@@ -12,7 +12,10 @@ from harness.spec import Case
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, installed
 
 # Those on request that are quick.
-DECLARING = (*BACKENDS, "onnxruntime", "openvino", *LAYERS_ON_JAX, *KERAS)
+DECLARING = (
+    *(*BACKENDS, "onnxruntime", "openvino", *LAYERS_ON_JAX, *KERAS),
+    *("mlx", "tinygrad"),
+)
 
 # A projection as large as what it projects is in no suite.
 FULL = "lstm_projection-dynamic-B3-T7-D4-H5-P5-f32-s1"

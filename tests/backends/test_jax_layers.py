@@ -16,14 +16,10 @@ from backends.on_flax import layout as of_flax
 from backends.on_haiku import layout as of_haiku
 from fixtures import catalogue
 from harness.arrays import unpack
-from harness.folder import Entry, RunFolder
-from harness.judge.certify import reference
-from harness.judge.verdict import judge_entry
-from harness.results import Result
 from harness.run.process import Worker
 from harness.run.registry import known_backends, select_backends
 from harness.spec import Array, Case, Problem
-from support import LAYERS_ON_JAX, bits_equal, installed, with_arrays
+from support import LAYERS_ON_JAX, bits_equal, installed, judged_after, with_arrays
 
 # Runs cases, each after a change of the adapter: `CASE?reordered(0, 2, 1, 3)`.
 CHANGED = """
@@ -114,28 +110,13 @@ FAULTS = {
 }
 
 
-def judged_after(backend: str, runs: list[str], path: Path) -> dict[str, Result]:
-    """Judge what the adapter computes of cases, each after a change of it."""
-    info = installed(backend)
-    subprocess.run([sys.executable, "-c", CHANGED, backend, path, *runs], check=True)
-    folder, found = RunFolder(path / "run"), {}
-    for number, run in enumerate(runs):
-        case_id = run.partition("?")[0]
-        problem = catalogue.build(catalogue.case_from_id(case_id))
-        folder.write_outcome(backend, case_id, (path / str(number)).read_bytes())
-        entry = Entry(case_id, backend, "done", seconds=0.0)
-        judged = judge_entry(folder, problem, reference(problem), info, entry)
-        found[run] = judged.result
-    return found
-
-
 @pytest.mark.parametrize("backend", LAYERS_ON_JAX)
 def test_a_convention_taken_for_another_is_caught_and_named(
     backend: str, tmp_path: Path
 ) -> None:
     faults = FAULTS[backend]
     healthy = [run.partition("?")[0] for run in faults]
-    results = judged_after(backend, [*healthy, *faults], tmp_path)
+    results = judged_after(backend, CHANGED, [*healthy, *faults], tmp_path)
     wrong = {run: results[run] for run in healthy if results[run].verdict != "pass"}
     assert wrong == {}
     for run, words in faults.items():

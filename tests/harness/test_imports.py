@@ -8,7 +8,7 @@ from pathlib import Path
 
 HEAVY = (
     *("tensorflow", "torch", "jax", "keras", "tf_keras", "flax", "equinox", "haiku"),
-    *("onnx", "onnxruntime", "openvino", "igraph", "pandas"),
+    *("onnx", "onnxruntime", "openvino", "mlx", "tinygrad", "igraph", "pandas"),
 )
 
 # Of a backend's package, and of what several share, the face and the layout import
