@@ -12,16 +12,15 @@ from harness.backend import BackendInfo
 from harness.contract import contract_violations, nonfinite
 from harness.errors import FileError, UsageError
 from harness.folder import RunFolder
-from harness.models import canonical, torch_state
-from harness.models.layer import Recurrent, given_case
-from harness.models.read import read, read_arrays
+from harness.models.layer import Recurrent, difference, given_case
+from harness.models.read import read_arrays, read_whole
+from harness.models.write import WRITERS
 from harness.results import Report
 from harness.run.engine import Engine
 from harness.session import begin, judge_and_write
 from harness.spec import Array, Problem
 from harness.watch import Watch
 
-WRITERS = {"torch": torch_state.write, "canonical": canonical.write}
 _BATCH, _STEPS, _SEED = 4, 16, 1
 
 
@@ -94,20 +93,21 @@ def convert(layer: Recurrent, to: str, out: Path) -> None:
     """Write a layer in another form, once it was read back and is the same.
 
     Raises:
-        UsageError: The file's name does not end in `.safetensors`.
+        UsageError: The file's name does not end as the form's do.
         FileError: The form cannot hold it, or the file cannot be written.
 
     """
-    if out.suffix != ".safetensors":
-        raise UsageError(f"{out}: the name must end in .safetensors")
-    data = WRITERS[to](layer)
+    suffix, write = WRITERS[to]
+    if out.suffix != suffix:
+        raise UsageError(f"{out}: the name must end in {suffix} for --to {to}")
+    data = write(layer)
     with TemporaryDirectory(prefix="rnn-parity-") as path:
-        back = read(RunFolder(Path(path)).write(out.name, data), cell=layer.case.cell)
-    same = back.weights.keys() == layer.weights.keys() and all(
-        np.array_equal(back.weights[n], a) for n, a in layer.weights.items()
-    )
-    if not same or back.case != layer.case:
-        raise FileError(f"{to} does not hold {layer.name} exactly; nothing written")
+        file = RunFolder(Path(path)).write(out.name, data)
+        back = read_whole(file, layer.case.cell)
+    if said := difference(layer, back):
+        raise FileError(
+            f"{to} does not hold {layer.name} exactly: {said}; nothing was written"
+        )
     RunFolder(out.parent).write(out.name, data)
 
 

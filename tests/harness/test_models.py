@@ -111,10 +111,18 @@ def test_a_state_dict_is_the_same_bit_for_bit_after_there_and_back(
     ("words", "arrays", "options"),
     [
         ("bias_hh is missing", without("bias_hh_l0"), []),
-        ("weight_hh [G, R] of layer 0 is missing", without("weight_hh_l0"), []),
+        (
+            "weight_hh of layer 0, its recurrent kernel, is missing",
+            without("weight_hh_l0"),
+            [],
+        ),
         ("elements NaN or infinite", changed("weight_ih_l0", with_nan), []),
         ("expected 1 (RNN)", changed("weight_hh_l0", lambda a: a[:11].copy()), []),
-        ("kernel has shape", changed("weight_ih_l0", lambda a: a[:9].copy()), []),
+        (
+            "weight_ih has shape [9, 4], expected [20, any]",
+            changed("weight_ih_l0", lambda a: a[:9].copy()),
+            [],
+        ),
         (
             "bias_ih has shape [3]",
             changed("bias_ih_l0", lambda a: a[:3].copy()),
@@ -122,7 +130,7 @@ def test_a_state_dict_is_the_same_bit_for_bit_after_there_and_back(
         ),
         ("unknown layer", state(prefix="enc."), ["--layer", "encc"]),
         (
-            "holds several layers, name one by --layer: a (5 recurrent",
+            "holds several layers, name one by --layer: a (20 gate rows",
             {**state(prefix="a."), **state(prefix="b.")},
             [],
         ),
