@@ -19,7 +19,7 @@ _INPUT_GATES = ("ii", "if_", "ig", "io")
 _STATE_GATES = ("hi", "hf", "hg", "ho")
 _MODULES = ("dense_i", "dense_h", *_INPUT_GATES, *_STATE_GATES)
 _NAME = re.compile(
-    r"(?P<prefix>(?:.*?\.)?)(?:(?P<way>forward|backward)_rnn\.)?cell\."
+    r"(?P<prefix>(?:.*?\.)??)(?:(?P<way>forward|backward)_rnn\.)?cell\."
     rf"(?P<name>(?:{'|'.join(_MODULES)})\.(?:kernel|bias))",
     re.DOTALL,
 )
@@ -55,16 +55,16 @@ def write(layer: Recurrent) -> bytes:
     """
     case = layer.case
     if case.cell not in _WRITTEN:
-        raise FileError(f"Flax has no {case.cell}: choose --to onnx or canonical")
+        raise FileError(f"Flax has no {case.cell}: choose --to canonical")
     if case.direction == "reverse":
         raise FileError(
             "Flax' state does not say that a layer is in reverse alone: choose --to "
-            "onnx or canonical"
+            "canonical"
         )
     if not case.bias:
         raise FileError(
             "Flax' cells have a bias always, and this layer has none: choose --to "
-            "torch, keras, onnx or canonical"
+            "canonical"
         )
     kind = _WRITTEN[case.cell]
     state: dict[str, Array] = {}
@@ -73,7 +73,7 @@ def write(layer: Recurrent) -> bytes:
         if weights.pop("recurrent_bias", np.zeros(1)).any():
             raise FileError(
                 f"layer{n}.{way}.recurrent_bias is not zero, and nnx.GRUCell has no "
-                "place for it: choose --to torch, keras, onnx or canonical"
+                "place for it: choose --to torch, keras or onnx"
             )
         outer = f"layers.{n}." if case.layers > 1 else ""
         if case.direction == "bidirectional":

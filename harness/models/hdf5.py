@@ -145,7 +145,7 @@ def _check_stored(dataset: Any, where: str) -> None:
 def _dtype(dataset: Any) -> np.dtype[Any] | None:
     """Give the dtype of ours that an array has; None if it has another."""
     if _text(dataset, "dtype") == "bfloat16" and dataset.dtype.itemsize == len("bf"):
-        return np.dtype(ml_dtypes.bfloat16)
+        return np.dtype("bfloat16")
     plain: np.dtype[Any] = dataset.dtype.newbyteorder("=")
     return plain if plain.name in DTYPES else None
 

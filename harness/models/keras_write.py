@@ -38,7 +38,7 @@ def write(layer: Recurrent) -> bytes:
     if case.direction == "reverse":
         raise FileError(
             "Keras leaves the outputs of a layer in reverse last step first: choose "
-            "--to onnx or canonical"
+            "--to canonical"
         )
     kind = _CLASSES[case.cell][0]
     both = case.direction == "bidirectional"

@@ -32,7 +32,7 @@ _VARIABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 _NAMES = {name for _, names in _VARIABLES.values() for name in names}
 _SCOPES = ("basic_rnn_cell", "basic_lstm_cell", "lstm_cell", "gru_cell")
 _NAME = re.compile(
-    r"(?P<prefix>(?:.*?/)?)"
+    r"(?P<prefix>(?:.*?/)??)"
     r"(?:(?:multi_rnn_cell/)?cell_(?P<layer>[0-9]{1,2})/)?"
     r"(?:bidirectional_rnn/(?P<way>fw|bw)/)?"
     rf"(?P<scope>{'|'.join(_SCOPES)})/(?P<name>{'|'.join(sorted(_NAMES))})",
@@ -76,12 +76,12 @@ def write(layer: Recurrent) -> bytes:
         )
     if case.direction == "reverse":
         raise FileError(
-            "TensorFlow 1 has no layer in reverse alone: choose --to onnx or canonical"
+            "TensorFlow 1 has no layer in reverse alone: choose --to canonical"
         )
     if not case.bias:
         raise FileError(
             "TensorFlow 1's cells have a bias always, and this layer has none: choose "
-            "--to torch, keras, onnx or canonical"
+            "--to canonical"
         )
     scope, names = _VARIABLES[case.cell]
     state: dict[str, Array] = {}
@@ -90,7 +90,7 @@ def write(layer: Recurrent) -> bytes:
             native = to_v1(case.cell, layer.of_pass(n, way))
         except Unsupported as error:
             raise FileError(
-                f"layer{n}.{way}.bias: {error}; choose --to keras or canonical"
+                f"layer{n}.{way}.bias: {error}; choose --to canonical"
             ) from None
         outer = _outer(case.layers, n, case.direction, way)
         state |= {

@@ -47,12 +47,10 @@ def write(layer: Recurrent) -> bytes:
     cell = layer.case.cell
     if cell in {"lstm_peephole", "gru_reset_before"}:
         raise FileError(
-            f"PyTorch has no layer for {cell}: choose --to onnx or canonical"
+            f"PyTorch has no layer for {cell}: choose --to onnx or tensorflow-v1"
         )
     if layer.case.direction == "reverse":
-        raise FileError(
-            "PyTorch has no layer in reverse alone: choose --to onnx or canonical"
-        )
+        raise FileError("PyTorch has no layer in reverse alone: choose --to canonical")
     state: dict[str, Array] = {}
     for n, way in layer.case.passes:
         end = f"_l{n}" + ("_reverse" if way == "reverse" else "")
