@@ -127,10 +127,10 @@ def _shapes(
     cell: str, native: Mapping[str, Array], kind: str
 ) -> dict[str, tuple[int, ...]]:
     if kind == "LSTMCell":
-        units = rows(native, "hi.kernel")
+        size, units = rows(native, "ii.kernel"), rows(native, "hi.kernel")
         shapes: dict[str, tuple[int, ...]] = {}
         for of_input, of_state in zip(_INPUT_GATES, _STATE_GATES, strict=True):
-            shapes[f"{of_input}.kernel"] = (-1, units)
+            shapes[f"{of_input}.kernel"] = (size, units)
             shapes[f"{of_state}.kernel"] = (units, units)
             shapes[f"{of_state}.bias"] = (units,)
         return shapes

@@ -12,7 +12,7 @@ from backends.on_tensorflow.layout import from_v1, to_v1
 from harness.arrays import pack
 from harness.backend import Unsupported
 from harness.errors import FileError
-from harness.models.layer import Recurrent, Saved, expect
+from harness.models.layer import Recurrent, Saved, expect, rows
 from harness.spec import CELLS, Array
 
 _BIASED = ("kernel", "bias")
@@ -149,7 +149,7 @@ def _shapes(cell: str, native: Mapping[str, Array]) -> dict[str, tuple[int, ...]
         return {
             "gates/kernel": (-1, 2 * units),
             "gates/bias": (2 * units,),
-            "candidate/kernel": (-1, units),
+            "candidate/kernel": (rows(native, "gates/kernel"), units),
             "candidate/bias": (units,),
         }
     gates = len(CELLS[cell].gates)

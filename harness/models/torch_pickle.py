@@ -75,8 +75,9 @@ class _Stack:
         for opcode, argument, _ in pickletools.genops(data):
             name = opcode.name
             if name == "STOP":
-                (found,) = self._stack
-                return found
+                if self._marks or len(self._stack) != 1:
+                    raise ValueError("something is left over")
+                return self._stack[0]
             if name in _ARGUMENTS:
                 self._stack.append(argument)
             elif name in _CONSTANTS:

@@ -1,5 +1,7 @@
 """Layers out of files: run, written in another form, or refused in one line."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,6 +157,31 @@ def test_a_truncated_file_is_refused(rnn_parity: Cli) -> None:
     Path("m.safetensors").write_bytes(data[:-9])
     status, _, said = rnn_parity("verify", "m.safetensors")
     assert (status, "is not a whole safetensors file" in said) == (2, True)
+
+
+@pytest.mark.parametrize(("package", "name"), [("h5py", "m.keras"), ("onnx", "m.onnx")])
+def test_a_format_whose_package_is_missing_says_what_to_install(
+    package: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).touch()
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; "
+        f"sys.argv = ['rnn-parity', 'verify', {str(tmp_path / name)!r}]; "
+        "from harness import cli; cli.main()"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"{package} is not installed" in done.stderr
+    assert "pip install 'rnn-parity[models]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("to", ["keras", "onnx", "flax"])
+def test_a_file_has_the_suffix_of_its_form(to: str, rnn_parity: Cli) -> None:
+    save_file(state(), "m.safetensors")
+    status, _, said = rnn_parity("convert", "m.safetensors", "--to", to, "-o", "m.txt")
+    assert (status, f"for --to {to}" in said) == (2, True)
 
 
 def test_inputs_of_another_size_are_refused(rnn_parity: Cli) -> None:

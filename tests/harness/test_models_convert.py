@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from msgspec.structs import replace
 
@@ -179,6 +180,21 @@ def test_every_form_of_an_lstm_runs_in_its_framework_and_comes_back_bit_for_bit(
     convert(rnn_parity, file, "canonical", "b.safetensors")
     assert_same(Path("c.safetensors"), Path("b.safetensors"))
     assert_runs(script, file, "c.safetensors", backend)
+
+
+def test_a_weight_that_a_converted_file_has_wrong_is_seen(
+    saved: Path, rnn_parity: Cli
+) -> None:
+    source = str(saved / "lstm.keras")
+    convert(rnn_parity, source, "onnx", "o.onnx")
+    model = onnx.load("o.onnx")
+    (tensor,) = [t for t in model.graph.initializer if t.name == "R_1"]
+    wrong = onnx.numpy_helper.to_array(tensor).copy()
+    wrong[0, 3, 2] += 1e-4
+    tensor.CopyFrom(onnx.numpy_helper.from_array(wrong, "R_1"))
+    onnx.save(model, "o.onnx")
+    with pytest.raises(AssertionError, match="outside the bound"):
+        assert_runs(frameworks.ONNX_MODEL, "o.onnx", source, "onnxruntime")
 
 
 def test_a_forget_bias_that_no_number_less_1_gives_back_is_refused_by_name(
