@@ -50,7 +50,7 @@ def read(data: bytes, origin: str) -> Contents:
 
     """
     try:
-        with h5py.File(BytesIO(data), "r") as file:
+        with h5py.File(h5py.h5f.open_file_image(data)) as file:
             return _contents(file, len(data), origin)
     # What h5py makes of HDF5's errors depends on where in the file they are.
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:

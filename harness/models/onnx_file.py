@@ -105,7 +105,7 @@ def _told(node: NodeProto) -> tuple[str, tuple[str, ...]]:
     if told.get("input_forget") == 0:
         del told["input_forget"]
     if others := told.keys() - _HARMLESS:
-        said = ", ".join(sorted(others))
+        said = ", ".join(sorted(str(other) for other in others))
         raise FileError(f"it has {said[:120]}, which is not computed here")
     direction = told.get("direction", b"forward").decode(errors="replace")
     if direction not in DIRECTIONS:

@@ -7,11 +7,12 @@ from harness.arrays import unpack
 from harness.errors import FileError, unknown_name
 from harness.models import canonical, flax_state, tf1, torch_file, torch_state
 from harness.models.layer import Recurrent, Saved, settle
+from harness.models.memory import bounded
 from harness.models.stack import by_name, stacked
 from harness.spec import Array
 
 MAX_BYTES = 2**31
-"""Of a file; what a reader takes up beside it is a small multiple of its size."""
+"""Of a file; `memory` has what a reader may take up beside it."""
 
 
 def read(path: Path, layer: str = "", cell: str = "") -> Recurrent:
@@ -68,7 +69,9 @@ def saved_layers(path: Path) -> list[Saved]:
             f"{path}: expected a file that ends in {', '.join(_READERS)}; of PyTorch, "
             "torch.save(model.state_dict(), FILE) writes a .pt"
         )
-    return _READERS[path.suffix](read_bytes(path), str(path))
+    data, origin = read_bytes(path), str(path)
+    with bounded(len(data), origin):
+        return _READERS[path.suffix](data, origin)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:

@@ -1,5 +1,6 @@
 """Layers out of files: run, written in another form, or refused in one line."""
 
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from safetensors.numpy import save_file
 from harness.arrays import unpack
 from harness.errors import FileError
 from harness.folder import RunFolder
+from harness.models.memory import bounded
 from harness.results import read_report_document
 from harness.spec import Array
 from support import bits_equal
@@ -182,6 +184,16 @@ def test_a_file_has_the_suffix_of_its_form(to: str, rnn_parity: Cli) -> None:
     save_file(state(), "m.safetensors")
     status, _, said = rnn_parity("convert", "m.safetensors", "--to", to, "-o", "m.txt")
     assert (status, f"for --to {to}" in said) == (2, True)
+
+
+def test_a_reader_may_take_a_multiple_of_a_file_and_no_more() -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with (
+        pytest.raises(FileError, match="takes over 8 times its 9 bytes"),
+        bounded(9, "m"),
+    ):
+        np.ones(2**28)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
 def test_inputs_of_another_size_are_refused(rnn_parity: Cli) -> None:

@@ -1,5 +1,6 @@
 """Files made to harm: each refused in one line, nothing run, little read."""
 
+import resource
 from collections.abc import Callable
 from io import BytesIO
 
@@ -125,6 +126,24 @@ def test_arrays_that_lie_on_one_another_are_no_more_than_their_file(
     with h5py.File(BytesIO(data)) as file:
         assert file["a"].shape == (many,)
     refused(data, "m.h5", "claims more bytes than the file has")
+
+
+def test_a_string_that_claims_two_gigabytes_is_not_made_room_for(
+    refused: Refused,
+) -> None:
+    def make(file: h5py.File) -> None:
+        file.attrs["model_config"] = "{}" * 500
+
+    data = hdf5(make)
+    heap = data.index(b"GCOL").to_bytes(8, "little")
+    claimed = data.replace(
+        (1000).to_bytes(4, "little") + heap, (2**31 - 9).to_bytes(4, "little") + heap
+    )
+    assert claimed != data
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused(claimed, "m.h5", "memory allocation failed")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 2**20  # KiB
 
 
 @pytest.mark.parametrize("config", [b"{", b"[" * 10**5, b"\xff", b""])
