@@ -10,6 +10,7 @@ from fixtures import seeded
 from harness.cases import parse_id
 from harness.models.layer import Recurrent
 
+LONE = "lstm-dynamic-B1-T1-D4-H5-bidirectional-f32-s1"
 STACK = "lstm-dynamic-B1-T1-D4-H5-L2-bidirectional-f32-s1"
 
 

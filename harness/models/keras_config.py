@@ -18,6 +18,9 @@ class Described(NamedTuple):
     name: str
     order: int
     cell: str
+    bias: bool
+    both: bool
+    """Whether it is a Bidirectional."""
     reverse: bool
     refused: str
     """Why it is none of our cells, where it is none."""
@@ -62,47 +65,46 @@ def _layers(
 
 def _described(path: str, layer: dict[str, Any], order: int) -> Described:
     config = _config(layer)
+    both = layer["class_name"] == "Bidirectional"
     ways = [layer]
-    if layer["class_name"] == "Bidirectional":
+    if both:
         ways = [w for w in (config.get("layer"), config.get("backward_layer")) if w]
-    cells, refused, reverse = [], "", False
-    for way in ways:
-        cell, said = _cell(way)
-        cells.append(cell)
-        refused = refused or said
-    if layer["class_name"] == "Bidirectional":
-        backward = [bool(_config(way).get("go_backwards")) for way in ways]
-        if config.get("merge_mode") != "concat":
-            said = str(config.get("merge_mode"))[:40]
-            refused = refused or f"it has merge_mode {said!r}; only concat is computed"
-        elif len(set(cells)) != 1 or backward not in ([False], [False, True]):
-            refused = refused or "its two directions are not those of one layer"
-    else:
-        reverse = bool(config.get("go_backwards"))
+    cells = [_cell(way) for way in ways]
+    refused = next((said for _, _, said in cells if said), "")
+    backward = [bool(_config(way).get("go_backwards")) for way in ways]
+    if both and config.get("merge_mode") != "concat":
+        said = str(config.get("merge_mode"))[:40]
+        refused = refused or f"it has merge_mode {said!r}; only concat is computed"
+    if both and (len(set(cells)) != 1 or backward not in ([False], [False, True])):
+        refused = refused or "its two directions are not those of one layer"
+    cell, bias, _ = cells[0] if cells else ("", False, "")
     name = str(config.get("name", path))
-    return Described(path, name, order, cells[0] if cells else "", reverse, refused)
+    reverse = not both and backward[0]
+    return Described(path, name, order, cell, bias, both, reverse, refused)
 
 
-def _cell(layer: Any) -> tuple[str, str]:
-    """Give the cell of a layer without directions, and why it is none of ours."""
+def _cell(layer: Any) -> tuple[str, bool, str]:
+    """Give the cell of one direction, whether it has a bias, and why it is not ours."""
     kind = layer.get("class_name") if isinstance(layer, dict) else None
     config = _config(layer)
     if kind == "RNN":
         cell = config.get("cell")
         kind = cell.get("class_name") if isinstance(cell, dict) else None
         kind, config = str(kind).removesuffix("Cell"), _config(cell)
+    bias = bool(config.get("use_bias", True))
     if kind not in _CLASSES or layer.get("registered_name") not in {None, kind}:
-        return "", f"it is a {str(kind)[:80]}, expected {', '.join(_CLASSES)}"
+        return "", bias, f"it is a {str(kind)[:80]}, expected {', '.join(_CLASSES)}"
     active = config.get("activation", "tanh")
     gate = config.get("recurrent_activation", "sigmoid")
     if kind == "SimpleRNN" and active == "relu":
-        return "rnn_relu", ""
+        return "rnn_relu", bias, ""
     if active != "tanh" or gate != "sigmoid":
         said = f"{active!r} and {gate!r}"[:120]
-        return "", f"its activations are {said}; only tanh and sigmoid are computed"
-    if kind == "GRU":
-        return ("gru" if config.get("reset_after") else "gru_reset_before"), ""
-    return {"LSTM": "lstm", "SimpleRNN": "rnn_tanh"}[kind], ""
+        said = f"its activations are {said}; only tanh and sigmoid are computed"
+        return "", bias, said
+    if kind == "GRU" and not config.get("reset_after"):
+        return "gru_reset_before", bias, ""
+    return {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn_tanh"}[kind], bias, ""
 
 
 def _config(layer: Any) -> dict[str, Any]:

@@ -61,9 +61,9 @@ def saved_weights(data: bytes, origin: str) -> list[Saved]:
         FileError: It is broken.
 
     """
-    arrays, names, config = hdf5.read(data, origin)
+    arrays, titles, config = hdf5.read(data, origin)
     if numbered := _numbered(arrays):
-        return _layers(numbered, names, [], origin)
+        return _layers(numbered, titles, [], origin)
     told: list[Described] = []
     if config:
         try:
@@ -71,12 +71,14 @@ def saved_weights(data: bytes, origin: str) -> list[Saved]:
         except (ValueError, RecursionError):
             raise FileError(f"{origin}: its model_config is no JSON") from None
     found = _named(arrays)
-    # These files know layers by their names, wherever they are.
-    by_name = {one.name: one for one in told}
+    # These files know layers by their names, wherever they are; what has the name of
+    # another is not told.
+    paths = {path.rpartition("/")[2]: path for path in found}
+    names = [one.name for one in told]
     told = [
-        by_name[name]._replace(path=path)
-        for path in found
-        if (name := path.rpartition("/")[2]) in by_name
+        one._replace(path=paths.get(one.name, ""))
+        for one in told
+        if names.count(one.name) == 1
     ]
     return _layers(found, {}, told, origin)
 
@@ -146,7 +148,10 @@ def _layer(
     cells, refused = _possible(next(iter(passes.values())))
     if told:
         cells, refused = (told.cell,), told.refused
-    if told and told.reverse:
+        biases = {"bias" in native for native in passes.values()}
+        if biases != {told.bias} or len(passes) != 1 + told.both:
+            refused = refused or "its config and its weights are not of one layer"
+    if told and told.reverse and not refused:
         passes = {(0, "reverse"): passes[0, "forward"]}
         notes = (_BACKWARDS,)
     if "gru" in cells:
@@ -162,7 +167,7 @@ def _layer(
         f"{' or '.join(filter(None, cells)) or 'another'}, {len(passes)} directions",
         notes,
         refused,
-        _BACKWARDS if told and told.reverse else "",
+        _BACKWARDS if (0, "forward") not in passes else "",
     )
 
 

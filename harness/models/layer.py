@@ -135,9 +135,7 @@ def rounded(
             continue
         apart = "recurrent_bias" in CELLS[cell].weights
         added = slice(one.size * 2 // 3 if apart else None)
-        with np.errstate(
-            all="ignore"
-        ):  # infinite and NaN weights are refused elsewhere
+        with np.errstate(all="ignore"):  # what is not finite is refused elsewhere
             exact = one[added].astype(np.float64) + other[added].astype(np.float64)
             off = np.abs(exact - (one[added] + other[added]).astype(np.float64))
         worst = max(worst, float(off.max(initial=0.0)))

@@ -8,6 +8,7 @@ loops and conditions are not looked at.
 from collections.abc import Mapping
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,8 @@ def saved(data: bytes, origin: str) -> list[Saved]:
 
 
 def _layer(node: NodeProto, tensors: Mapping[str, TensorProto], origin: str) -> Saved:
-    name = node.name or (node.output[0] if node.output else node.op_type)
+    # Names that are no UTF-8 come as bytes.
+    name = str(node.name or (node.output[0] if node.output else node.op_type))
     where = f"{origin}, node {name!r}"
     cell, refused = "", ""
     passes: dict[tuple[int, str], dict[str, Array]] = {}
@@ -107,12 +109,12 @@ def _told(node: NodeProto) -> tuple[str, tuple[str, ...]]:
     if others := told.keys() - _HARMLESS:
         said = ", ".join(sorted(str(other) for other in others))
         raise FileError(f"it has {said[:120]}, which is not computed here")
-    direction = told.get("direction", b"forward").decode(errors="replace")
+    direction = ", ".join(_words(told.get("direction", b"forward")))
     if direction not in DIRECTIONS:
         raise FileError(f"its direction is {direction[:40]!r}")
     ways = DIRECTIONS[direction]
     usual = _ACTIVATIONS[node.op_type] * len(ways)
-    names = [a.decode(errors="replace").lower() for a in told.get("activations", ())]
+    names = [name.lower() for name in _words(told.get("activations", []))]
     if node.op_type == "RNN" and names == ["relu"] * len(ways):
         return "rnn_relu", ways
     if names and names != usual:
@@ -154,11 +156,19 @@ def _passes(
             )
         for way, part in zip(ways, array, strict=True):
             passes[0, way][name] = np.asarray(part)
+    units = passes[0, ways[0]].get("R", np.zeros(0)).shape[-1:]
     for attribute in node.attribute:
-        units = rows({"R": passes[0, ways[0]].get("R", np.zeros(0)).T}, "R")
-        if attribute.name == "hidden_size" and attribute.i != units:
-            raise FileError(f"its hidden_size is {attribute.i}, and R is for {units}")
+        if attribute.name == "hidden_size" and (attribute.i,) != units:
+            raise FileError(f"its hidden_size is {attribute.i}, R is for {[*units]}")
     return passes
+
+
+def _words(value: Any) -> list[str]:
+    """Give an attribute's strings, whatever it is."""
+    values = value if isinstance(value, list) else [value]
+    return [
+        v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values
+    ]
 
 
 def _array(tensor: TensorProto, name: str) -> Array:

@@ -1,6 +1,7 @@
 """Files made to harm: each refused in one line, nothing run, little read."""
 
 import resource
+import zipfile
 from collections.abc import Callable
 from io import BytesIO
 
@@ -8,8 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
+from harness.models import keras_write
 from harness.spec import Array
-from hostile import hdf5, layer, zipped
+from hostile import LONE, hdf5, layer, zipped
 
 Cli = Callable[..., tuple[int, str, str]]
 Refused = Callable[[bytes, str, str], str]
@@ -196,3 +198,27 @@ def test_weights_that_are_no_layer_are_refused(
         file["layers/lstm/cell/vars/2"] = weights["bias"]
 
     refused(hdf5(make), "m.weights.h5", words)
+
+
+@pytest.mark.parametrize(
+    ("words", "gone"),
+    [
+        ("its config and its weights are not of one layer", "backward_layer"),
+        (
+            "its config and its weights are not of one layer",
+            "forward_layer/cell/vars/2",
+        ),
+        ("recurrent_kernel is missing", "forward_layer/cell/vars/1"),
+        ("the weights of layer 'bidirectional' are missing", ""),
+    ],
+)
+def test_a_model_without_weights_that_its_config_has_is_refused(
+    words: str, gone: str, refused: Refused
+) -> None:
+    whole = zipfile.ZipFile(BytesIO(keras_write.write(layer(LONE))))
+    members = {name: whole.read(name) for name in whole.namelist()}
+    buffer = BytesIO(members["model.weights.h5"])
+    with h5py.File(buffer, "a") as file:
+        del file[f"layers/bidirectional/{gone}"]
+    members["model.weights.h5"] = buffer.getvalue()
+    refused(zipped(members), "m.keras", words)
