@@ -43,7 +43,8 @@ class Archive:
                     f"{origin}: its member {name!r} is compressed or encrypted, which "
                     "the framework does not do; save it again there"
                 )
-        if len(set(self.names)) < len(self.names):
+        self._known = set(self.names)
+        if len(self._known) < len(self.names):
             raise FileError(f"{origin} has two members of one name")
         sizes = sum(max(m.file_size, m.compress_size) for m in members)
         if sizes > len(data):
@@ -58,7 +59,7 @@ class Archive:
             FileError: It is not there, or not whole.
 
         """
-        if name not in self.names:
+        if name not in self._known:
             raise FileError(f"{self._origin} has no member {name!r}")
         try:
             return self._file.read(name)

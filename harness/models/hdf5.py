@@ -33,7 +33,7 @@ class Contents(NamedTuple):
     arrays: dict[str, Array]
     """Floating-point arrays by path."""
     names: dict[str, str]
-    """Paths of groups → their attribute `name`, which Keras has since 3.6."""
+    """Paths of groups → their attribute `name`, which Keras 3 gives its layers'."""
     config: str
     """The root's attribute `model_config`; `""` without one."""
 

@@ -19,6 +19,7 @@ _LEGACY = (
     "there: torch.save(model.state_dict(), FILE)"
 )
 _MAX_AXES = 8
+_MAX_DEPTH = 32
 _MAX_NUMBER = 2**40
 _SHARED = 8  # how many times a number may count that several tensors share
 
@@ -52,7 +53,7 @@ def read_arrays(data: bytes, origin: str) -> dict[str, Array]:
         )
     storages = _Storages(archive, roots[0], origin, most=len(data))
     pickled = archive.read(f"{roots[0]}data.pkl")
-    return _named(unpickled(pickled, storages.tensor, origin))
+    return _named(unpickled(pickled, storages.tensor, origin), origin)
 
 
 class _Storages:
@@ -101,7 +102,7 @@ class _Storages:
     def _storage(self, key: Any) -> tuple[str, np.dtype[Any], int]:
         match key:
             case ("storage", Global(name=of), str(name), str(), int(count)) if (
-                of in STORAGES and name.isdecimal() and count >= 0
+                of in STORAGES and len(name) < len("10000000") and count >= 0
             ):
                 dtype = np.dtype(STORAGES[of])
             case _:
@@ -124,19 +125,29 @@ def _whole(numbers: Any) -> bool:
     )
 
 
-def _named(found: Any) -> dict[str, Array]:
-    """Name tensors by the keys that lead to them; a dict seen twice counts once."""
+def _named(found: Any, origin: str) -> dict[str, Array]:
+    """Name tensors by the keys that lead to them; a dict seen twice counts once.
+
+    Raises:
+        FileError: Two have one name, or dicts are nested too deep.
+
+    """
     arrays: dict[str, Array] = {}
-    waiting, seen = [("", found)], set()
+    waiting: list[tuple[str, int, Any]] = [("", 0, found)]
+    seen: set[int] = set()
     while waiting:
-        prefix, at = waiting.pop()
+        prefix, depth, at = waiting.pop()
         if not isinstance(at, dict) or id(at) in seen:
             continue
+        if depth > _MAX_DEPTH:
+            raise FileError(f"{origin} has dicts over {_MAX_DEPTH} deep")
         seen.add(id(at))
         for key, value in at.items():
             name = f"{prefix}{key}"
-            if isinstance(value, np.ndarray):
-                arrays[name] = value
+            if not isinstance(value, np.ndarray):
+                waiting.append((f"{name}.", depth + 1, value))
+            elif name in arrays:
+                raise FileError(f"{origin} has two tensors of the name {name[:100]!r}")
             else:
-                waiting.append((f"{name}.", value))
+                arrays[name] = value
     return arrays

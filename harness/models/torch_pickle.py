@@ -15,10 +15,7 @@ from harness.errors import FileError
 MAX_BYTES = 2**23
 """Of a pickle without the tensors' numbers; one tensor takes some 200."""
 
-_TENSOR = "torch._utils _rebuild_tensor_v2"
-_PARAMETER = "torch._utils _rebuild_parameter"
-_DICT = "collections OrderedDict"
-_SIZE = "torch Size"
+_MAX_KEY = 1000  # characters
 STORAGES = {
     "torch DoubleStorage": "float64",
     "torch FloatStorage": "float32",
@@ -31,7 +28,11 @@ STORAGES = {
     "torch ByteStorage": "uint8",
     "torch BoolStorage": "bool",
 }
-_GLOBALS = {_TENSOR, _PARAMETER, _DICT, _SIZE, *STORAGES}
+_GLOBALS = {
+    *("collections OrderedDict", "torch Size"),
+    *("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"),
+    *STORAGES,
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def unpickled(data: bytes, rebuild: Rebuild, origin: str) -> Any:
     try:
         return _Stack(rebuild, origin).run(data)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
-        raise FileError(f"{origin}: its pickle is broken ({error!r})") from None
+        said = f"{type(error).__name__}: {error}"[:200]
+        raise FileError(f"{origin}: its pickle is broken ({said})") from None
 
 
 class _Stack:
@@ -142,8 +144,8 @@ class _Stack:
             raise TypeError("no dict to set items of")
         for key, value in zip(items[::2], items[1::2], strict=True):
             # Other keys could take for ever to hash.
-            if not isinstance(key, str | int):
-                raise self.refused(f"a key that is a {type(key).__name__}")
+            if not isinstance(key, str | int) or len(str(key)) > _MAX_KEY:
+                raise self.refused(f"a long key, or one that is a {type(key).__name__}")
             into[key] = value
 
     def persistent(self, _: Any) -> None:
@@ -152,17 +154,16 @@ class _Stack:
     def reduce(self, _: Any) -> None:
         called, arguments = self.pop(2)
         match called, arguments:
-            case Global(name=str(name)), ():
-                if name != _DICT:
-                    raise TypeError(f"{name} is called with nothing")
+            case Global("collections OrderedDict"), ():
                 made: Any = {}
-            case Global(name="torch._utils _rebuild_tensor_v2"), (
-                _Storage(key=key), offset, size, strides, *_,
-            ):  # fmt: skip
+            case (
+                Global("torch._utils _rebuild_tensor_v2"),
+                (_Storage(key), offset, size, strides, *_),
+            ):
                 made = self._rebuild(key, offset, size, strides)
-            case Global(name="torch._utils _rebuild_parameter"), (data, *_):
+            case Global("torch._utils _rebuild_parameter"), (data, *_):
                 made = data
-            case Global(name="torch Size"), (tuple(size),):
+            case Global("torch Size"), (tuple(size),):
                 made = size
             case _:
                 raise TypeError("a call that makes no tensor")

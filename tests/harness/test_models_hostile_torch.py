@@ -96,7 +96,7 @@ def test_a_pickle_of_other_things_than_tensors_is_not_run(
         ("the opcode INST", b"(ios\nsystem\n."),
         ("the opcode NEWOBJ", b"\x80\x02ccollections\nOrderedDict\n)\x81."),
         ("the opcode EXT1", b"\x80\x02\x82\x01."),
-        ("a key that is a tuple", b"\x80\x02}" + b")" + b"\x85" * 9 + b"Ns."),
+        ("one that is a tuple", b"\x80\x02}" + b")" + b"\x85" * 9 + b"Ns."),
         ("has more than", b"\x80\x02" + b"N0" * 2**22 + b"N."),
     ],
 )  # fmt: skip
@@ -104,6 +104,30 @@ def test_a_tensor_that_its_file_does_not_hold_is_refused(
     words: str, pickled: bytes, refused: Refused
 ) -> None:
     refused(torch_zip(pickled, **{"data/0": bytes(16)}), "m.pt", words)
+
+
+def test_two_tensors_of_one_name_are_refused(refused: Refused) -> None:
+    nested = tensor((1,), (1,))[2:-1]  # {"weight_hh_l0": …}
+    value = nested[1 + len(word("weight_hh_l0")) : -1]
+    pickled = (
+        b"\x80\x02}(" + word("a.weight_hh_l0") + value + word("a") + nested + b"u."
+    )
+    data = torch_zip(pickled, **{"data/0": bytes(16)})
+    refused(data, "m.pt", "two tensors of the name 'a.weight_hh_l0'")
+
+
+@pytest.mark.parametrize(
+    ("words", "pickled"),
+    [
+        ("has dicts over 32 deep", b"}" + (word("a") + b"}") * 10**5 + b"s" * 10**5),
+        ("holds a long key", b"}" + word("a" * 1001) + b"Ns"),
+        ("holds no recurrent layer", b"}q\0" + word("a") + b"h\0s"),  # in itself
+    ],
+)
+def test_dicts_without_end_are_refused(
+    words: str, pickled: bytes, refused: Refused
+) -> None:
+    refused(torch_zip(b"\x80\x02" + pickled + b"."), "m.pt", words)
 
 
 def overlapping() -> bytes:
