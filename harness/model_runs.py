@@ -16,9 +16,9 @@ from harness.contract import contract_violations
 from harness.errors import FileError, UsageError, unknown_name
 from harness.folder import RunFolder
 from harness.given import as_array, given_problem, keep_outcome, least_accurate
-from harness.models import canonical, torch_state
-from harness.models.layer import Recurrent
-from harness.models.read import read
+from harness.models.layer import Recurrent, difference
+from harness.models.read import read, read_whole
+from harness.models.write import WRITERS
 from harness.results import BackendRecord, Report
 from harness.run.engine import check_timeout, default_jobs
 from harness.run.registry import built_in_backends, known_backends, select_backends
@@ -26,8 +26,6 @@ from harness.session import compute_problems, judge_and_write
 from harness.spec import Array, Case, Problem
 from harness.watch import Watch
 from harness.words import in_brief
-
-WRITERS = {"torch": torch_state.write, "canonical": canonical.write}
 
 RUN_BY = {
     "torch": "torch",
@@ -199,18 +197,18 @@ def convert_layer(
     """Write a layer as `convert` does; `say` is told what is being done."""
     if to not in WRITERS:
         raise unknown_name("form", to, WRITERS)
-    if out.suffix != ".safetensors":
-        raise UsageError(f"{out}: the name must end in .safetensors")
-    data = WRITERS[to](layer)
+    suffix, write = WRITERS[to]
+    if out.suffix != suffix:
+        raise UsageError(f"{out}: the name must end in {suffix} for --to {to}")
+    data = write(layer)
     with TemporaryDirectory(prefix="rnn-parity-") as path:
         say("reading it back, bit for bit")
         file = RunFolder(Path(path)).write(out.name, data)
-        back = read(file, cell=layer.case.cell)
-        same = back.weights.keys() == layer.weights.keys() and all(
-            np.array_equal(back.weights[n], a) for n, a in layer.weights.items()
-        )
-        if not same or back.case != layer.case:
-            raise FileError(f"{to} does not hold {layer.name} exactly; nothing written")
+        back = read_whole(file, layer.case.cell)
+        if said := difference(layer, back):
+            raise FileError(
+                f"{to} does not hold {layer.name} exactly: {said}; nothing was written"
+            )
         info = known_backends()[RUN_BY[to]]
         say(f"running {_BATCH} rows of {_STEPS} steps on {info.name}, and judging them")
         planned = Plan(back, _problem(back, None), [info], None, [])

@@ -7,8 +7,11 @@ import typer
 
 from harness.cli.options import Backends, Jobs, finish, interruptible, split
 
-Model = Annotated[Path, typer.Argument(help="A .safetensors file of weights.")]
-Layer = Annotated[str, typer.Option(help="Which recurrent layer, if several.")]
+Model = Annotated[
+    Path, typer.Argument(help=".safetensors, .pt, .keras, .h5 or .onnx with weights.")
+]
+Form = Literal["torch", "keras", "tensorflow-v1", "flax", "onnx", "canonical"]
+Layer = Annotated[str, typer.Option(help="Which layer; several as a stack: a,b.")]
 CellName = Annotated[str, typer.Option(help="Which cell, if the file does not say.")]
 
 
@@ -65,8 +68,8 @@ def verify(
 
 def convert(
     model: Model,
-    to: Annotated[Literal["torch", "canonical"], typer.Option(help="The form.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The new .safetensors.")],
+    to: Annotated[Form, typer.Option(help="The form.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The new file.")],
     layer: Layer = "",
     cell: CellName = "",
 ) -> None:

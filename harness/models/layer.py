@@ -5,9 +5,12 @@ the one that is chosen becomes a `Recurrent`, and only that one must be whole.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from harness.cases import check_case
 from harness.contract import contract_violations, nonfinite
@@ -33,6 +36,10 @@ class Saved:
     """Cell and the framework's arrays of one pass → ours, checked."""
     sizes: str
     notes: tuple[str, ...] = ()
+    refused: str = ""
+    """Why it is none of our cells, where it is none."""
+    alone: str = ""
+    """Why it cannot be one layer of a stack, where it cannot."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +54,90 @@ class Recurrent:
     """Every weight of `Case.weight_shapes` by its full name."""
     notes: tuple[str, ...] = ()
 
+    def of_pass(self, layer: int, way: str) -> dict[str, Array]:
+        """Give the weights of one layer and direction by short name."""
+        prefix = f"layer{layer}.{way}."
+        return {
+            name.removeprefix(prefix): array
+            for name, array in self.weights.items()
+            if name.startswith(prefix)
+        }
 
-def possible_cells(rows: int, columns: int, where: str) -> tuple[str, ...]:
-    """Say what a recurrent kernel of `G` by `R` can belong to.
 
-    Raises:
-        FileError: `G` is not 1, 3 or 4 times `R`.
-
-    """
-    ratio, rest = divmod(rows, columns) if columns else (0, 1)
+def possible_cells(kernel: Array | None, name: str) -> tuple[tuple[str, ...], str]:
+    """Say what a recurrent kernel `[R, G]` can belong to, or why it is none."""
+    if kernel is None or kernel.ndim != len("RG"):
+        return (), f"{name} of layer 0, its recurrent kernel, is missing or no matrix"
+    units, size = kernel.shape
+    ratio, rest = divmod(size, units) if units else (0, 1)
     if rest or ratio not in _RATIOS:
-        raise FileError(
-            f"{where}: the recurrent kernel has {rows} gate rows for {columns} units, "
+        return (), (
+            f"{name}, its recurrent kernel, has {size} gate rows for {units} units, "
             "expected 1 (RNN), 3 (GRU) or 4 (LSTM) times as many"
         )
-    return _RATIOS[ratio]
+    return _RATIOS[ratio], ""
+
+
+def rows(native: Mapping[str, Array], name: str) -> int:
+    """Give the first size of an array; 0 if it is not there."""
+    return (native[name].shape or (0,))[0] if name in native else 0
+
+
+def expect(
+    native: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], where: str
+) -> None:
+    """See that a framework's arrays of one pass can be taken apart.
+
+    Args:
+        native: The arrays by name.
+        shapes: What must be there, and nothing else; -1 stands for any size.
+        where: The file and the layer, for messages.
+
+    Raises:
+        FileError: An array is missing, is not asked for, or has another shape or dtype.
+
+    """
+    if lacking := shapes.keys() - native.keys():
+        raise FileError(f"{where}: {', '.join(sorted(lacking))} is missing")
+    if extra := native.keys() - shapes.keys():
+        raise FileError(f"{where}: {', '.join(sorted(extra))} is not asked for")
+    dtypes = {name: array.dtype.name for name, array in native.items()}
+    for name, shape in shapes.items():
+        got = native[name].shape
+        if len(got) != len(shape) or any(
+            wanted not in {-1, size} for size, wanted in zip(got, shape, strict=True)
+        ):
+            said = ", ".join("any" if size < 0 else str(size) for size in shape)
+            raise FileError(f"{where}: {name} has shape {list(got)}, expected [{said}]")
+    if len(set(dtypes.values())) > 1:
+        said = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+        raise FileError(f"{where}: its weights are of several dtypes: {said}")
+
+
+def natural(name: str) -> list[tuple[str, int]]:
+    """Give a key that sorts numbers in names by size: `lstm_10` after `lstm_2`."""
+    parts = re.split(r"([0-9]{1,9})", name)
+    return [("", int(part)) if at % 2 else (part, 0) for at, part in enumerate(parts)]
+
+
+def rounded(
+    cell: str, pairs: Iterable[tuple[Array, Array]], of: str
+) -> tuple[str, ...]:
+    """Say by how much the one bias is rounded that a framework keeps as two.
+
+    Those of a GRU's candidate, the last gate, are not added up where r stands between.
+    """
+    worst = 0.0
+    for one, other in pairs:
+        if one.shape != other.shape:
+            continue
+        apart = "recurrent_bias" in CELLS[cell].weights
+        added = slice(one.size * 2 // 3 if apart else None)
+        with np.errstate(all="ignore"):  # what is not finite is refused elsewhere
+            exact = one[added].astype(np.float64) + other[added].astype(np.float64)
+            off = np.abs(exact - (one[added] + other[added]).astype(np.float64))
+        worst = max(worst, float(off.max(initial=0.0)))
+    return (f"{of} is rounded, by up to {worst:.2g}",) if worst else ()
 
 
 def settle(saved: Saved, cell: str = "") -> Recurrent:
@@ -72,6 +148,8 @@ def settle(saved: Saved, cell: str = "") -> Recurrent:
         FileError: Weights are missing, misshaped, of mixed dtypes or not finite.
 
     """
+    if saved.refused:
+        raise FileError(f"{saved.origin}: {saved.refused}")
     if cell and cell not in saved.cells:
         raise unknown_name(f"cell of {saved.origin}", cell, saved.cells)
     if not cell and len(saved.cells) > 1:
@@ -87,7 +165,8 @@ def settle(saved: Saved, cell: str = "") -> Recurrent:
         raise FileError(f"{saved.origin}: {said} is missing; the file is not whole")
     weights: dict[str, Array] = {}
     for (n, way), native in sorted(saved.passes.items()):
-        own = saved.canonical(cell, native)
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            own = saved.canonical(cell, native)
         weights |= {f"layer{n}.{way}.{name}": array for name, array in own.items()}
     found = recurrent(saved.name, cell, weights, saved.convention, saved.origin)
     return dataclasses.replace(found, notes=saved.notes)
@@ -141,3 +220,16 @@ def recurrent(
     if wrong:
         raise FileError(f"{origin}: {'; '.join(wrong)}")
     return Recurrent(name, convention, case, weights)
+
+
+def difference(one: Recurrent, other: Recurrent) -> str:
+    """Say where two layers are not the same bit for bit; nothing if they are."""
+    if one.case != other.case:
+        return f"{one.case.id} is read back as {other.case.id}"
+    for name, array in one.weights.items():
+        got = other.weights[name]
+        bits = [np.ascontiguousarray(a).view(f"u{a.itemsize}") for a in (array, got)]
+        if (places := np.argwhere(bits[0] != bits[1])).size:
+            at = tuple(int(k) for k in places[0])
+            return f"{name}{list(at)} {array[at]!s} is read back as {got[at]!s}"
+    return ""

@@ -1,36 +1,62 @@
 """Which reader a file is for, and what may be opened at all."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.arrays import unpack
 from harness.errors import FileError, unknown_name
-from harness.models import canonical, torch_state
+from harness.models import canonical, flax_state, tf1, torch_file, torch_state
 from harness.models.layer import Recurrent, Saved, settle
+from harness.models.memory import bounded
+from harness.models.stack import by_name, stacked
 from harness.spec import Array
 
 MAX_BYTES = 2**31
+"""Of a file; `memory` has what a reader may take up beside it."""
 
 
 def read(path: Path, layer: str = "", cell: str = "") -> Recurrent:
     """Take the recurrent layer that is named out of a file, or the only one.
+
+    Several names, separated by commas, are a stack: each reads the one before.
 
     Raises:
         FileError: The file is broken, of an unknown format, or holds several layers.
         UsageError: There is no such layer, or the file does not say which cell it is.
 
     """
-    found = {saved.name: saved for saved in saved_layers(path)}
+    found = by_name(saved_layers(path))
     if not found:
-        raise FileError(f"{path} holds no recurrent layer; expected weight_ih_l0, …")
-    if layer and layer not in found:
-        raise unknown_name(f"layer of {path}", layer, found)
+        raise FileError(
+            f"{path} holds no recurrent layer; expected names as PyTorch, Keras, "
+            "TensorFlow 1 and Flax give them, weight_ih_l0, …, or ONNX' nodes"
+        )
     if not layer and len(found) > 1:
         listed = "; ".join(
             f"{name} ({' or '.join(of.cells)}, {of.sizes})"
             for name, of in found.items()
         )
-        raise FileError(f"{path} holds several layers, name one by --layer: {listed}")
-    return settle(found[layer or next(iter(found))], cell)
+        raise FileError(
+            f"{path} holds several layers, name one by --layer: {listed}; or some "
+            "that read one another as a stack: --layer FIRST,SECOND"
+        )
+    names = [layer or next(iter(found))]
+    if layer and layer not in found:
+        names = layer.split(",")
+    for name in names:
+        if name not in found:
+            raise unknown_name(f"layer of {path}", name, found)
+    return settle(stacked([found[name] for name in names]), cell)
+
+
+def read_whole(path: Path, cell: str) -> Recurrent:
+    """Take all layers of a file as one stack, as `write` wrote them.
+
+    Raises:
+        FileError: They are none.
+
+    """
+    return settle(stacked(saved_layers(path)), cell)
 
 
 def saved_layers(path: Path) -> list[Saved]:
@@ -38,17 +64,17 @@ def saved_layers(path: Path) -> list[Saved]:
 
     Raises:
         FileError: The file is broken, or of an unknown format.
+        UsageError: What reads the format is not installed.
 
     """
-    if path.suffix != ".safetensors":
+    if path.suffix not in _READERS:
         raise FileError(
-            f"{path}: expected a .safetensors file; save one by "
-            "safetensors.torch.save_file(model.state_dict(), FILE)"
+            f"{path}: expected a file that ends in {', '.join(_READERS)}; of PyTorch, "
+            "torch.save(model.state_dict(), FILE) writes a .pt"
         )
-    arrays, metadata = read_arrays(path)
-    if metadata.get("format") == canonical.FORMAT:
-        return [canonical.saved(arrays, metadata.get("cell", ""), str(path))]
-    return torch_state.saved(arrays, str(path))
+    data, origin = read_bytes(path), str(path)
+    with bounded(len(data), origin):
+        return _READERS[path.suffix](data, origin)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -58,9 +84,60 @@ def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         FileError: It cannot be read, or is too large, or not whole.
 
     """
+    return unpack(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file that is a file, and not too large.
+
+    Raises:
+        FileError: It cannot be read, or is too large.
+
+    """
     try:
+        if path.exists() and not path.is_file():
+            raise FileError(f"{path} is no file")
         if (size := path.stat().st_size) > MAX_BYTES:
             raise FileError(f"{path} has {size} bytes, more than {MAX_BYTES}")
-        return unpack(path.read_bytes(), str(path))
+        return path.read_bytes()
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _safetensors(data: bytes, origin: str) -> list[Saved]:
+    arrays, metadata = unpack(data, origin)
+    if metadata.get("format") == canonical.FORMAT:
+        return [canonical.saved(arrays, metadata.get("cell", ""), origin)]
+    readers = (torch_state, tf1, flax_state)
+    return [layer for reader in readers for layer in reader.saved(arrays, origin)]
+
+
+def _torch(data: bytes, origin: str) -> list[Saved]:
+    return torch_state.saved(torch_file.read_arrays(data, origin), origin)
+
+
+def _keras(data: bytes, origin: str) -> list[Saved]:
+    from harness.models import keras_file  # noqa: PLC0415 - h5py is an extra
+
+    return keras_file.saved_model(data, origin)
+
+
+def _hdf5(data: bytes, origin: str) -> list[Saved]:
+    from harness.models import keras_file  # noqa: PLC0415 - h5py is an extra
+
+    return keras_file.saved_weights(data, origin)
+
+
+def _onnx(data: bytes, origin: str) -> list[Saved]:
+    from harness.models import onnx_file  # noqa: PLC0415 - onnx is an extra
+
+    return onnx_file.saved(data, origin)
+
+
+_READERS: dict[str, Callable[[bytes, str], list[Saved]]] = {
+    ".safetensors": _safetensors,
+    **dict.fromkeys((".pt", ".pth", ".bin"), _torch),
+    ".keras": _keras,
+    ".h5": _hdf5,
+    ".onnx": _onnx,
+}

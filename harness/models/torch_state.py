@@ -3,12 +3,17 @@
 import re
 from collections.abc import Mapping
 
-import numpy as np
-
 from backends.on_torch.layout import to_canonical, to_native
 from harness.arrays import pack
 from harness.errors import FileError
-from harness.models.layer import Recurrent, Saved, possible_cells
+from harness.models.layer import (
+    Recurrent,
+    Saved,
+    expect,
+    possible_cells,
+    rounded,
+    rows,
+)
 from harness.spec import CELLS, Array
 
 _NAME = re.compile(
@@ -16,7 +21,6 @@ _NAME = re.compile(
     r"(?:_l(?P<layer>[0-9]{1,2}))?(?P<reverse>_reverse)?",
     re.DOTALL,
 )
-_MATRIX = 2
 
 
 def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
@@ -42,19 +46,15 @@ def write(layer: Recurrent) -> bytes:
     """
     cell = layer.case.cell
     if cell in {"lstm_peephole", "gru_reset_before"}:
-        raise FileError(f"PyTorch has no layer for {cell}: choose --to canonical")
+        raise FileError(
+            f"PyTorch has no layer for {cell}: choose --to onnx or tensorflow-v1"
+        )
     if layer.case.direction == "reverse":
         raise FileError("PyTorch has no layer in reverse alone: choose --to canonical")
     state: dict[str, Array] = {}
     for n, way in layer.case.passes:
-        prefix = f"layer{n}.{way}."
-        own = {
-            name.removeprefix(prefix): array
-            for name, array in layer.weights.items()
-            if name.startswith(prefix)
-        }
         end = f"_l{n}" + ("_reverse" if way == "reverse" else "")
-        native = to_native(cell, own)
+        native = to_native(cell, layer.of_pass(n, way))
         state |= {f"{name}{end}": array for name, array in native.items()}
     return pack(state, {"format": "pt"})
 
@@ -65,54 +65,43 @@ def _layer(
     where = f"{origin}, layer {name!r}"
     first = passes.get((0, "forward"), {})
     hh = first.get("weight_hh")
-    if hh is None or hh.ndim != _MATRIX:
-        raise FileError(f"{where}: weight_hh [G, R] of layer 0 is missing")
-    if "weight_hr" in first:
-        cells: tuple[str, ...] = ("lstm_projection",)
-    else:
-        cells = possible_cells(hh.shape[0], hh.shape[1], where)
-    layers = len({n for n, _ in passes})
-    ways = len({way for _, way in passes})
-    sizes = f"{hh.shape[1]} recurrent, {layers} layers, {ways} directions"
+    cells, refused = possible_cells(None if hh is None else hh.T, "weight_hh")
+    if "weight_hr" in first and hh is not None:
+        cells, refused = ("lstm_projection",), ""
+    pairs = [
+        (native["bias_ih"], native["bias_hh"])
+        for native in passes.values()
+        if native.keys() >= {"bias_ih", "bias_hh"}
+    ]
 
     def canonical(cell: str, native: dict[str, Array]) -> dict[str, Array]:
-        _check(cell, native, where)
+        expect(native, _shapes(cell, native), where)
         return to_canonical(cell, native)
 
-    return Saved(name, where, "torch", cells, passes, canonical, sizes, _notes(passes))
+    return Saved(
+        name,
+        where,
+        "torch",
+        cells,
+        passes,
+        canonical,
+        f"{rows(first, 'weight_hh')} gate rows, {len({n for n, _ in passes})} layers, "
+        f"{len({way for _, way in passes})} directions",
+        rounded(cells[0], pairs, "bias_ih + bias_hh") if cells else (),
+        refused,
+    )
 
 
-def _check(cell: str, native: dict[str, Array], where: str) -> None:
-    """See that arrays can be taken apart; sizes among layers are for others to judge.
-
-    Raises:
-        FileError: Something is missing, or has an impossible shape.
-
-    """
-    needed = {"weight_ih", "weight_hh"}
-    if "projection" in CELLS[cell].weights:
-        needed.add("weight_hr")
+def _shapes(cell: str, native: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    size = rows(native, "weight_hh")
+    units = size // len(CELLS[cell].gates)
+    projected = "projection" in CELLS[cell].weights
+    shapes: dict[str, tuple[int, ...]] = {
+        "weight_ih": (size, -1),
+        "weight_hh": (size, -1 if projected else units),
+    }
+    if projected:
+        shapes["weight_hr"] = (-1, units)
     if any(name.startswith("bias") for name in native):
-        needed |= {"bias_ih", "bias_hh"}
-    if lacking := needed - native.keys():
-        raise FileError(f"{where}: {', '.join(sorted(lacking))} is missing")
-    rows = native["weight_hh"].shape[:1]
-    for name, array in native.items():
-        vector = name.startswith("bias")
-        if array.ndim != (1 if vector else _MATRIX) or (vector and array.shape != rows):
-            raise FileError(f"{where}: {name} has shape {list(array.shape)}, not [G…]")
-        if array.dtype != native["weight_hh"].dtype:
-            raise FileError(f"{where}: {name} is {array.dtype}, weight_hh is not")
-
-
-def _notes(passes: Mapping[tuple[int, str], Mapping[str, Array]]) -> tuple[str, ...]:
-    """Say by how much the one bias is rounded that PyTorch keeps as two."""
-    worst = 0.0
-    for native in passes.values():
-        one, other = native.get("bias_ih"), native.get("bias_hh")
-        if one is None or other is None or one.shape != other.shape:
-            continue
-        exact = one.astype(np.float64) + other.astype(np.float64)
-        off = np.abs(exact - (one + other).astype(np.float64))
-        worst = max(worst, float(off.max(initial=0.0)))
-    return (f"bias_ih + bias_hh is rounded, by up to {worst:.2g}",) if worst else ()
+        shapes |= {"bias_ih": (size,), "bias_hh": (size,)}
+    return shapes

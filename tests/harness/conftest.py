@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,3 +103,31 @@ def run_pytest(
         )
 
     return run
+
+
+@pytest.fixture
+def refused(
+    rnn_parity: Callable[..., tuple[int, str, str]],
+) -> Callable[[bytes, str, str], str]:
+    """Give a function that has a file refused, and gives what is said.
+
+    Nothing may be printed but one line, nothing written, and little memory taken.
+    """
+
+    def check(data: bytes, name: str, words: str) -> str:
+        Path(name).write_bytes(data)
+        before = set(Path.cwd().rglob("*"))
+        tracemalloc.start()
+        found = rnn_parity("convert", name, "--to", "canonical", "-o", "o.safetensors")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        status, out, said = found
+        assert (status, out) == (2, ""), found
+        assert words in said
+        assert said.count("\n") == 1
+        assert len(said) < 600
+        assert set(Path.cwd().rglob("*")) == before
+        assert peak < 2**25
+        return said
+
+    return check

@@ -8,11 +8,17 @@ from pathlib import Path
 
 HEAVY = (
     *("tensorflow", "torch", "jax", "keras", "tf_keras", "flax", "equinox", "haiku"),
-    *("onnx", "onnxruntime", "openvino", "mlx", "tinygrad", "igraph", "pandas"),
+    *("onnx", "onnxruntime", "openvino", "mlx", "tinygrad", "h5py", "igraph", "pandas"),
+)
+EXTRA = (
+    *("reports.table", "reports.layers", "reports.page", "harness.models.hdf5"),
+    *("harness.models.keras_file", "harness.models.keras_write"),
+    *("harness.models.onnx_file", "harness.models.onnx_write"),
 )
 
 # Of a backend's package, and of what several share, the face and the layout import
-# nothing; the rest is the framework's. pandas and igraph are for one view each.
+# nothing; the rest is the framework's. pandas and igraph are for one view each, h5py
+# and onnx for one format each.
 WALK = f"""
 import importlib, json, pkgutil, sys
 import harness, backends, reports, fixtures
@@ -21,7 +27,7 @@ for package in (harness, backends, reports, fixtures):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         inside = module.name.startswith(("backends.on_", "backends.with_"))
         exempt = inside and not module.ispkg and not module.name.endswith(".layout")
-        extra = module.name in ("reports.table", "reports.layers", "reports.page")
+        extra = module.name in {EXTRA!r}
         if not exempt and not extra:
             importlib.import_module(module.name)
             seen.append(module.name)

@@ -1,5 +1,8 @@
 """Layers out of files: run, written in another form, or refused in one line."""
 
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from safetensors.numpy import save_file
 from harness.arrays import unpack
 from harness.errors import FileError
 from harness.folder import RunFolder
+from harness.models.memory import bounded
 from harness.results import read_report_document
 from harness.spec import Array
 from support import bits_equal
@@ -111,10 +115,18 @@ def test_a_state_dict_is_the_same_bit_for_bit_after_there_and_back(
     ("words", "arrays", "options"),
     [
         ("bias_hh is missing", without("bias_hh_l0"), []),
-        ("weight_hh [G, R] of layer 0 is missing", without("weight_hh_l0"), []),
+        (
+            "weight_hh of layer 0, its recurrent kernel, is missing",
+            without("weight_hh_l0"),
+            [],
+        ),
         ("elements NaN or infinite", changed("weight_ih_l0", with_nan), []),
         ("expected 1 (RNN)", changed("weight_hh_l0", lambda a: a[:11].copy()), []),
-        ("kernel has shape", changed("weight_ih_l0", lambda a: a[:9].copy()), []),
+        (
+            "weight_ih has shape [9, 4], expected [20, any]",
+            changed("weight_ih_l0", lambda a: a[:9].copy()),
+            [],
+        ),
         (
             "bias_ih has shape [3]",
             changed("bias_ih_l0", lambda a: a[:3].copy()),
@@ -122,7 +134,7 @@ def test_a_state_dict_is_the_same_bit_for_bit_after_there_and_back(
         ),
         ("unknown layer", state(prefix="enc."), ["--layer", "encc"]),
         (
-            "holds several layers, name one by --layer: a (lstm, 5 recurrent",
+            "holds several layers, name one by --layer: a (lstm, 20 gate rows",
             {**state(prefix="a."), **state(prefix="b.")},
             [],
         ),
@@ -147,6 +159,41 @@ def test_a_truncated_file_is_refused(rnn_parity: Cli) -> None:
     Path("m.safetensors").write_bytes(data[:-9])
     status, _, said = rnn_parity("verify", "m.safetensors")
     assert (status, "is not a whole safetensors file" in said) == (2, True)
+
+
+@pytest.mark.parametrize(("package", "name"), [("h5py", "m.keras"), ("onnx", "m.onnx")])
+def test_a_format_whose_package_is_missing_says_what_to_install(
+    package: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).touch()
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; "
+        f"sys.argv = ['rnn-parity', 'verify', {str(tmp_path / name)!r}]; "
+        "from harness import cli; cli.main()"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"{package} is not installed" in done.stderr
+    assert "pip install 'rnn-parity[models]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("to", ["keras", "onnx", "flax"])
+def test_a_file_has_the_suffix_of_its_form(to: str, rnn_parity: Cli) -> None:
+    save_file(state(), "m.safetensors")
+    status, _, said = rnn_parity("convert", "m.safetensors", "--to", to, "-o", "m.txt")
+    assert (status, f"for --to {to}" in said) == (2, True)
+
+
+def test_a_reader_may_take_a_multiple_of_a_file_and_no_more() -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with (
+        pytest.raises(FileError, match="takes over 8 times its 9 bytes"),
+        bounded(9, "m"),
+    ):
+        np.ones(2**28)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
 def test_inputs_of_another_size_are_refused(rnn_parity: Cli) -> None:

@@ -1,0 +1,144 @@
+"""Flax NNX' state in safetensors: `layers.0.forward_rnn.cell.dense_i.kernel`, ….
+
+The names are the paths of `nnx.to_flat_state(nnx.state(model, nnx.Param))`, with dots.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from backends.on_flax.layout import to_canonical, to_native
+from harness.arrays import pack
+from harness.errors import FileError
+from harness.models.layer import Recurrent, Saved, expect, natural, possible_cells, rows
+from harness.spec import CELLS, Array
+
+_INPUT_GATES = ("ii", "if_", "ig", "io")
+_STATE_GATES = ("hi", "hf", "hg", "ho")
+_MODULES = ("dense_i", "dense_h", *_INPUT_GATES, *_STATE_GATES)
+_NAME = re.compile(
+    r"(?P<prefix>(?:.*?\.)??)(?:(?P<way>forward|backward)_rnn\.)?cell\."
+    rf"(?P<name>(?:{'|'.join(_MODULES)})\.(?:kernel|bias))",
+    re.DOTALL,
+)
+_WRITTEN = {
+    "rnn_tanh": "SimpleCell",
+    "rnn_relu": "SimpleCell",
+    "lstm": "OptimizedLSTMCell",
+    "gru": "GRUCell",
+}
+
+
+def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
+    """Find every recurrent layer: an `nnx.RNN`, or two in `nnx.Bidirectional`."""
+    found: dict[str, dict[tuple[int, str], dict[str, Array]]] = {}
+    for name, array in arrays.items():
+        if match := _NAME.fullmatch(name):
+            way = "reverse" if match["way"] == "backward" else "forward"
+            passes = found.setdefault(match["prefix"].rstrip("."), {})
+            passes.setdefault((0, way), {})[match["name"]] = array
+    ordered = sorted(found, key=natural)
+    return [_layer(name or ".", found[name], origin) for name in ordered]
+
+
+def write(layer: Recurrent) -> bytes:
+    """Give the state of `nnx.RNN` or `nnx.Bidirectional`, or an `nnx.Sequential` of it.
+
+    An LSTM is an `OptimizedLSTMCell`. Each backward `nnx.RNN` is one with
+    `reverse=True, keep_order=True`, as `nnx.Bidirectional` has it.
+
+    Raises:
+        FileError: Flax has no such layer.
+
+    """
+    case = layer.case
+    if case.cell not in _WRITTEN:
+        raise FileError(f"Flax has no {case.cell}: choose --to canonical")
+    if case.direction == "reverse":
+        raise FileError(
+            "Flax' state does not say that a layer is in reverse alone: choose --to "
+            "canonical"
+        )
+    if not case.bias:
+        raise FileError(
+            "Flax' cells have a bias always, and this layer has none: choose --to "
+            "canonical"
+        )
+    kind = _WRITTEN[case.cell]
+    state: dict[str, Array] = {}
+    for n, way in case.passes:
+        weights = layer.of_pass(n, way)
+        if weights.pop("recurrent_bias", np.zeros(1)).any():
+            raise FileError(
+                f"layer{n}.{way}.recurrent_bias is not zero, and nnx.GRUCell has no "
+                "place for it: choose --to torch, keras or onnx"
+            )
+        outer = f"layers.{n}." if case.layers > 1 else ""
+        if case.direction == "bidirectional":
+            outer += "backward_rnn." if way == "reverse" else "forward_rnn."
+        state |= {
+            f"{outer}cell.{module}.{name}": array
+            for module, arrays in to_native(kind, weights).items()
+            for name, array in arrays.items()
+        }
+    return pack(state, {"format": "flax"})
+
+
+def _layer(
+    name: str, passes: Mapping[tuple[int, str], Mapping[str, Array]], origin: str
+) -> Saved:
+    where = f"{origin}, layer {name!r}"
+    native = next(iter(passes.values()))
+    cells, refused = possible_cells(native.get("dense_h.kernel"), "dense_h.kernel")
+    kind = _WRITTEN[cells[0]] if cells else "RNN"
+    if "hi.kernel" in native:
+        kind, cells, refused = "LSTMCell", ("lstm",), ""
+    return Saved(
+        name,
+        where,
+        "flax",
+        cells,
+        passes,
+        partial(_canonical, kind=kind, where=where),
+        f"nnx.{kind}, {len(passes)} directions",
+        refused=refused,
+    )
+
+
+def _canonical(
+    cell: str, native: Mapping[str, Array], kind: str, where: str
+) -> dict[str, Array]:
+    expect(native, _shapes(cell, native, kind), where)
+    modules: dict[str, dict[str, Array]] = {}
+    for name, array in native.items():
+        module, _, leaf = name.partition(".")
+        modules.setdefault(module, {})[leaf] = array
+    weights = to_canonical(kind, modules)
+    if "recurrent_bias" in CELLS[cell].weights:
+        # An nnx.GRUCell has none, which is the same as zeros.
+        bias = weights["bias"]
+        weights["recurrent_bias"] = np.zeros(bias.size // 3, bias.dtype)
+    return weights
+
+
+def _shapes(
+    cell: str, native: Mapping[str, Array], kind: str
+) -> dict[str, tuple[int, ...]]:
+    if kind == "LSTMCell":
+        size, units = rows(native, "ii.kernel"), rows(native, "hi.kernel")
+        shapes: dict[str, tuple[int, ...]] = {}
+        for of_input, of_state in zip(_INPUT_GATES, _STATE_GATES, strict=True):
+            shapes[f"{of_input}.kernel"] = (size, units)
+            shapes[f"{of_state}.kernel"] = (units, units)
+            shapes[f"{of_state}.bias"] = (units,)
+        return shapes
+    units = rows(native, "dense_h.kernel")
+    size = units * len(CELLS[cell].gates)
+    biased = "dense_h" if kind == "OptimizedLSTMCell" else "dense_i"
+    return {
+        "dense_h.kernel": (units, size),
+        "dense_i.kernel": (-1, size),
+        f"{biased}.bias": (size,),
+    }

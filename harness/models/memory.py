@@ -1,0 +1,53 @@
+"""How much memory a reader may take for a file that anyone may have made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import FileError
+
+try:
+    import resource
+except ModuleNotFoundError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+TIMES, BESIDE = 8, 2**29
+"""A reader's limit: so many times the file's size, and so many bytes beside."""
+
+
+@contextmanager
+def bounded(size: int, origin: str) -> Iterator[None]:
+    """Let what is done here take a multiple of a file's size, and no more.
+
+    Libraries that read a format allocate some sizes that a file claims before they see
+    that it does not have them: HDF5 those of strings. The limit is the process's; where
+    it cannot be set, off Linux, it is not.
+
+    Raises:
+        FileError: More memory was asked for.
+
+    """
+    before = _limit(TIMES * size + BESIDE)
+    try:
+        yield
+    except MemoryError:
+        raise FileError(
+            f"{origin} takes over {TIMES} times its {size} bytes to read, and was left"
+        ) from None
+    finally:
+        if before:
+            resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _limit(more: int) -> tuple[int, int] | None:
+    """Set a limit above what the process has now, and give that of before."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except OSError:
+        return None
+    before = soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = pages * resource.getpagesize() + more
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        return None
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    return before

@@ -1,0 +1,208 @@
+"""ONNX' models: their RNN, LSTM and GRU nodes.
+
+The operators are those of https://onnx.ai/onnx/operators/. Weights must stand in the
+file as initializers or Constant nodes; external data is not opened. Nodes inside of
+loops and conditions are not looked at.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from backends.on_onnxruntime.layout import to_canonical
+from harness.errors import FileError, UsageError
+from harness.models.layer import Saved, expect, rounded, rows
+from harness.spec import CELLS, DIRECTIONS, DTYPES, Array
+
+try:
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+except ModuleNotFoundError:
+    raise UsageError(
+        "onnx is not installed, which reads models; install it with: pip install "
+        "'rnn-parity[models]'"
+    ) from None
+
+INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
+_ACTIVATIONS = {
+    "RNN": ["tanh"],
+    "LSTM": ["sigmoid", "tanh", "tanh"],
+    "GRU": ["sigmoid", "tanh"],
+}
+_HARMLESS = {"hidden_size", "layout", "direction", "activations", "linear_before_reset"}
+_STORED = {
+    TensorProto.FLOAT,
+    TensorProto.DOUBLE,
+    TensorProto.FLOAT16,
+    TensorProto.BFLOAT16,
+}
+
+
+def saved(data: bytes, origin: str) -> list[Saved]:
+    """Find every recurrent node of a model's graph.
+
+    Raises:
+        FileError: It is broken.
+
+    """
+    try:
+        graph = ModelProto.FromString(data).graph
+    except DecodeError:
+        raise FileError(
+            f"{origin} is not a whole ONNX model; it was truncated, or written by "
+            "something else"
+        ) from None
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        for attribute in node.attribute if node.op_type == "Constant" else ():
+            if attribute.name == "value":
+                tensors |= dict.fromkeys(node.output, attribute.t)
+    return [
+        _layer(node, tensors, origin)
+        for node in graph.node
+        if node.op_type in _ACTIVATIONS and node.domain in {"", "ai.onnx"}
+    ]
+
+
+def _layer(node: NodeProto, tensors: Mapping[str, TensorProto], origin: str) -> Saved:
+    # Names that are no UTF-8 come as bytes.
+    name = str(node.name or (node.output[0] if node.output else node.op_type))
+    where = f"{origin}, node {name!r}"
+    cell, refused = "", ""
+    passes: dict[tuple[int, str], dict[str, Array]] = {}
+    try:
+        cell, ways = _told(node)
+        passes = _passes(node, tensors, ways)
+    except (FileError, ValueError) as error:
+        refused = " ".join(str(error).split())
+    halves = [
+        (native["B"][: native["B"].size // 2], native["B"][native["B"].size // 2 :])
+        for native in passes.values()
+        if "B" in native and native["B"].ndim == 1
+    ]
+    return Saved(
+        name,
+        where,
+        "onnx",
+        (cell,),
+        passes,
+        partial(_canonical, where=where),
+        f"{node.op_type}, {len(passes)} directions",
+        rounded(cell, halves, "Wb + Rb") if cell else (),
+        refused,
+    )
+
+
+def _told(node: NodeProto) -> tuple[str, tuple[str, ...]]:
+    """Tell the cell and the directions of a node by its attributes.
+
+    Raises:
+        FileError: It is none of our cells.
+
+    """
+    told = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if told.get("input_forget") == 0:
+        del told["input_forget"]
+    if others := told.keys() - _HARMLESS:
+        said = ", ".join(sorted(str(other) for other in others))
+        raise FileError(f"it has {said[:120]}, which is not computed here")
+    direction = ", ".join(_words(told.get("direction", b"forward")))
+    if direction not in DIRECTIONS:
+        raise FileError(f"its direction is {direction[:40]!r}")
+    ways = DIRECTIONS[direction]
+    usual = _ACTIVATIONS[node.op_type] * len(ways)
+    names = [name.lower() for name in _words(told.get("activations", []))]
+    if node.op_type == "RNN" and names == ["relu"] * len(ways):
+        return "rnn_relu", ways
+    if names and names != usual:
+        raise FileError(
+            f"its activations are {', '.join(names)[:120]}; only "
+            f"{', '.join(_ACTIVATIONS[node.op_type])} are computed"
+        )
+    if node.op_type == "GRU":
+        after = told.get("linear_before_reset")
+        return ("gru" if after else "gru_reset_before"), ways
+    if node.op_type == "LSTM":
+        peeps = len(node.input) == len(INPUTS) and node.input[-1]
+        return ("lstm_peephole" if peeps else "lstm"), ways
+    return "rnn_tanh", ways
+
+
+def _passes(
+    node: NodeProto, tensors: Mapping[str, TensorProto], ways: tuple[str, ...]
+) -> dict[tuple[int, str], dict[str, Array]]:
+    """Give the arrays of each direction, by their names in ONNX.
+
+    Raises:
+        FileError: One is computed, kept elsewhere, or misshaped.
+
+    """
+    passes: dict[tuple[int, str], dict[str, Array]] = {(0, way): {} for way in ways}
+    for name, tensor in zip(INPUTS, node.input, strict=False):
+        if name not in {"W", "R", "B", "P"} or not tensor:
+            continue
+        if tensor not in tensors:
+            raise FileError(
+                f"its {name} is no constant of the model; export it with constants "
+                "folded"
+            )
+        array = _array(tensors[tensor], name)
+        if array.ndim == 0 or array.shape[0] != len(ways):
+            raise FileError(
+                f"its {name} has shape {list(array.shape)} for {len(ways)} directions"
+            )
+        for way, part in zip(ways, array, strict=True):
+            passes[0, way][name] = np.asarray(part)
+    units = passes[0, ways[0]].get("R", np.zeros(0)).shape[-1:]
+    for attribute in node.attribute:
+        if attribute.name == "hidden_size" and (attribute.i,) != units:
+            raise FileError(f"its hidden_size is {attribute.i}, R is for {[*units]}")
+    return passes
+
+
+def _words(value: Any) -> list[str]:
+    """Give an attribute's strings, whatever it is."""
+    values = value if isinstance(value, list) else [value]
+    return [
+        v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values
+    ]
+
+
+def _array(tensor: TensorProto, name: str) -> Array:
+    """Read a tensor whose numbers are all in the file.
+
+    Raises:
+        FileError: They are not, or are not as many as its dimensions say.
+
+    """
+    if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
+        raise FileError(
+            f"its {name} is kept in another file, which was not opened; save the model "
+            "with all data in it: onnx.save(onnx.load(FILE), NEW)"
+        )
+    if tensor.data_type not in _STORED:
+        raise FileError(f"its {name} is none of {', '.join(DTYPES)}")
+    dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    dims = list(tensor.dims)
+    held = len(tensor.raw_data) / dtype.itemsize
+    if not tensor.raw_data:
+        held = len(tensor.float_data) or len(tensor.double_data)
+        held = held or len(tensor.int32_data)
+    if len(dims) > len("dGI") or min(dims, default=0) < 0 or prod(dims) != held:
+        raise FileError(f"its {name} has {held:g} numbers for shape {dims[:8]}")
+    return numpy_helper.to_array(tensor)
+
+
+def _canonical(cell: str, native: Mapping[str, Array], where: str) -> dict[str, Array]:
+    size = rows(native, "R")
+    units = size // len(CELLS[cell].gates)
+    shapes: dict[str, tuple[int, ...]] = {"W": (size, -1), "R": (size, units)}
+    if "B" in native:
+        shapes["B"] = (2 * size,)
+    if "peephole" in CELLS[cell].weights:
+        shapes["P"] = (3 * units,)
+    expect(native, shapes, where)
+    return to_canonical(cell, native)

@@ -1,0 +1,165 @@
+"""TensorFlow 1's variables in safetensors: `rnn/basic_lstm_cell/kernel`, ….
+
+The names are those that `compat.v1.nn`'s loops give to the legacy cells' variables
+(`Variable.op.name`), so that a session's program takes them as they are.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import partial
+
+from backends.on_tensorflow.layout import from_v1, to_v1
+from harness.arrays import pack
+from harness.backend import Unsupported
+from harness.errors import FileError
+from harness.models.layer import Recurrent, Saved, expect, rows
+from harness.spec import CELLS, Array
+
+_BIASED = ("kernel", "bias")
+_PEEPHOLES = ("w_f_diag", "w_i_diag", "w_o_diag")
+# Cell → the scope of its variables and their names there, in the layout's order.
+_VARIABLES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "rnn_tanh": ("basic_rnn_cell", _BIASED),
+    "rnn_relu": ("basic_rnn_cell", _BIASED),
+    "lstm": ("lstm_cell", _BIASED),
+    "lstm_peephole": ("lstm_cell", (*_BIASED, *_PEEPHOLES)),
+    "lstm_projection": ("lstm_cell", (*_BIASED, "projection/kernel")),
+    "gru_reset_before": (
+        "gru_cell",
+        ("gates/kernel", "gates/bias", "candidate/kernel", "candidate/bias"),
+    ),
+}
+_NAMES = {name for _, names in _VARIABLES.values() for name in names}
+_SCOPES = ("basic_rnn_cell", "basic_lstm_cell", "lstm_cell", "gru_cell")
+_NAME = re.compile(
+    r"(?P<prefix>(?:.*?/)??)"
+    r"(?:(?:multi_rnn_cell/)?cell_(?P<layer>[0-9]{1,2})/)?"
+    r"(?:bidirectional_rnn/(?P<way>fw|bw)/)?"
+    rf"(?P<scope>{'|'.join(_SCOPES)})/(?P<name>{'|'.join(sorted(_NAMES))})",
+    re.DOTALL,
+)
+_BACKWARD = "bidirectional_rnn/bw/"
+_FORGET = "forget_bias=1, which TensorFlow 1 adds when it runs, was added to the bias"
+
+
+def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
+    """Find every recurrent layer, by the scopes of its variables."""
+    found: dict[tuple[str, str], dict[tuple[int, str], dict[str, Array]]] = {}
+    for name, array in arrays.items():
+        if match := _NAME.fullmatch(name):
+            # A MultiRNNCell in one of two directions is a stack of its own.
+            back = match["way"] == "bw" or match["prefix"].endswith(_BACKWARD)
+            way = "reverse" if back else "forward"
+            layer = match["prefix"], match["scope"]
+            passes = found.setdefault(layer, {})
+            native = passes.setdefault((int(match["layer"] or 0), way), {})
+            if match["name"] in native:
+                raise FileError(f"{origin}: {name!r} is there under two names")
+            native[match["name"]] = array
+    return [_layer(*at, passes, origin) for at, passes in found.items()]
+
+
+def write(layer: Recurrent) -> bytes:
+    """Give the variables of legacy cells in TensorFlow 1's own loops.
+
+    One layer is in `dynamic_rnn`, several are in `MultiRNNCell`, both directions in
+    `bidirectional_dynamic_rnn` and several such in `stack_bidirectional_dynamic_rnn`.
+
+    Raises:
+        FileError: TensorFlow 1 has no such layer.
+
+    """
+    case = layer.case
+    if case.cell not in _VARIABLES:
+        raise FileError(
+            f"TensorFlow 1 has no cell for {case.cell}: choose --to keras or onnx"
+        )
+    if case.direction == "reverse":
+        raise FileError(
+            "TensorFlow 1 has no layer in reverse alone: choose --to canonical"
+        )
+    if not case.bias:
+        raise FileError(
+            "TensorFlow 1's cells have a bias always, and this layer has none: choose "
+            "--to canonical"
+        )
+    scope, names = _VARIABLES[case.cell]
+    state: dict[str, Array] = {}
+    for n, way in case.passes:
+        try:
+            native = to_v1(case.cell, layer.of_pass(n, way))
+        except Unsupported as error:
+            raise FileError(
+                f"layer{n}.{way}.bias: {error}; choose --to canonical"
+            ) from None
+        outer = _outer(case.layers, n, case.direction, way)
+        state |= {
+            f"{outer}{scope}/{name}": array
+            for name, array in zip(names, native, strict=True)
+        }
+    return pack(state, {"format": "tensorflow-v1"})
+
+
+def _outer(layers: int, n: int, direction: str, way: str) -> str:
+    """Name the scopes around a cell."""
+    if direction == "bidirectional":
+        outer = f"stack_bidirectional_rnn/cell_{n}/" if layers > 1 else ""
+        return f"{outer}bidirectional_rnn/{'bw' if way == 'reverse' else 'fw'}/"
+    return f"rnn/multi_rnn_cell/cell_{n}/" if layers > 1 else "rnn/"
+
+
+def _layer(
+    prefix: str,
+    scope: str,
+    passes: Mapping[tuple[int, str], Mapping[str, Array]],
+    origin: str,
+) -> Saved:
+    name = prefix.strip("/") or scope
+    where = f"{origin}, layer {name!r}"
+    names = {variable for native in passes.values() for variable in native}
+    sort = "lstm_cell" if scope == "basic_lstm_cell" else scope
+    cells = tuple(
+        cell
+        for cell, (of, its) in _VARIABLES.items()
+        if (of, set(its)) == (sort, names)
+    )
+    return Saved(
+        name,
+        where,
+        "tensorflow-v1",
+        cells,
+        passes,
+        partial(_canonical, where=where),
+        f"{scope}, {len(passes)} passes",
+        (_FORGET,) if sort == "lstm_cell" else (),
+        refused="" if cells else f"{', '.join(sorted(names))} is no cell's variables",
+    )
+
+
+def _canonical(cell: str, native: Mapping[str, Array], where: str) -> dict[str, Array]:
+    _, names = _VARIABLES[cell]
+    expect(native, _shapes(cell, native), where)
+    return from_v1(cell, [native[name] for name in names])
+
+
+def _shapes(cell: str, native: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    """Tell the shapes by the size of one bias."""
+    if cell == "gru_reset_before":
+        units = native["candidate/bias"].size if "candidate/bias" in native else 0
+        return {
+            "gates/kernel": (-1, 2 * units),
+            "gates/bias": (2 * units,),
+            "candidate/kernel": (rows(native, "gates/kernel"), units),
+            "candidate/bias": (units,),
+        }
+    gates = len(CELLS[cell].gates)
+    units = native["bias"].size // gates if "bias" in native else 0
+    shapes: dict[str, tuple[int, ...]] = {
+        "kernel": (-1, gates * units),
+        "bias": (gates * units,),
+    }
+    if cell == "lstm_peephole":
+        shapes |= dict.fromkeys(_PEEPHOLES, (units,))
+    if cell == "lstm_projection":
+        shapes["projection/kernel"] = (units, -1)
+    return shapes

@@ -1,0 +1,226 @@
+"""Layers that frameworks saved, in the form of others, and back; and run there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from msgspec.structs import replace
+
+import frameworks
+from harness.arrays import pack, unpack
+from harness.equivalence import Parity
+from harness.models import hdf5, torch_file
+from harness.models.archive import Archive
+from harness.models.read import read, saved_layers
+from harness.run.registry import known_backends
+from harness.spec import Array, Problem
+from support import bits_equal
+
+Cli = Callable[..., tuple[int, str, str]]
+
+FEATURES, UNITS, LAYERS = 4, 5, 2
+SIZES = {"FEATURES": FEATURES, "UNITS": UNITS, "LAYERS": LAYERS}
+
+TORCH = """
+import torch
+torch.manual_seed(3)
+layer = torch.nn.GRU(FEATURES, UNITS, num_layers=LAYERS, bidirectional=True)
+torch.save(layer.state_dict(), f"{files[0]}/as_is.pt")
+with torch.no_grad():
+    for name, bias in layer.named_parameters():
+        if name.startswith("bias_hh"):
+            bias[: 2 * UNITS] = layer.get_parameter(
+                name.replace("hh", "ih")
+            )[: 2 * UNITS]
+torch.save(layer.state_dict(), f"{files[0]}/halves.pt")
+"""
+KERAS = """
+import keras
+keras.utils.set_random_seed(3)
+def layer(kind):
+    return keras.layers.Bidirectional(kind(UNITS, return_sequences=True))
+for name, kind in (("lstm", keras.layers.LSTM), ("gru", keras.layers.GRU)):
+    shape = keras.Input((None, FEATURES))
+    model = keras.Sequential([shape, *(layer(kind) for _ in range(LAYERS))])
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(5).normal(size=weight.shape) / 2)
+    model.save(f"{files[0]}/{name}.keras")
+"""
+
+
+def arrays_of(path: Path) -> dict[str, Array]:
+    """Give a file's own arrays."""
+    data = path.read_bytes()
+    if path.suffix == ".pt":
+        return torch_file.read_arrays(data, "t")
+    if path.suffix == ".keras":
+        return hdf5.read(Archive(data, "k").read("model.weights.h5"), "k").arrays
+    return unpack(data, "s")[0]
+
+
+def assert_same(one: Path, other: Path) -> None:
+    first, second = arrays_of(one), arrays_of(other)
+    assert first.keys() == second.keys()
+    assert all(bits_equal(array, second[name]) for name, array in first.items())
+
+
+def convert(rnn_parity: Cli, source: str, to: str, out: str) -> None:
+    chosen = ["--layer", layers_of(source)]
+    done = rnn_parity("convert", source, "--to", to, "-o", out, *chosen)
+    assert done[0] == 0, done
+
+
+def assert_runs(script: str, file: str, source: str, backend: str) -> None:
+    """Hold what a framework makes of a file to the certificate, for its source."""
+    found = read(Path(source), layers_of(source))
+    case = replace(found.case, batch=3, steps=6, seed=2)
+
+    def converted(problem: Problem) -> dict[str, Array]:
+        made = frameworks.run(script, Path(file), given=problem.arrays, **SIZES)
+        return {name: made[name] for name in problem.case.output_shapes()}
+
+    info = known_backends()[backend]
+    ulp = {name: of["float32"] for name, of in info.elementwise_ulp.items()}
+    # What ONNX Runtime errs by on top of ulps comes with the backend alone.
+    reference = backend if info.elementwise_absolute else None
+    with Parity() as parity:
+        parity.assert_equivalent(
+            converted, case=case, weights=found.weights, ulp=ulp, reference=reference
+        )
+
+
+def layers_of(file: str) -> str:
+    """Name all layers of a file, as a stack."""
+    return ",".join(layer.name for layer in saved_layers(Path(file)))
+
+
+def put_on_grid(file: str) -> None:
+    """Round a file's biases so that 1 can be taken off and added again."""
+    arrays, metadata = unpack(Path(file).read_bytes(), file)
+    for name, array in arrays.items():
+        if name.endswith("bias"):
+            arrays[name] = np.round(array * 1024) / np.float32(1024)
+    Path(file).write_bytes(pack(arrays, metadata))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of files that Keras and PyTorch saved."""
+    folder = tmp_path_factory.mktemp("saved")
+    frameworks.run(KERAS, folder, **SIZES)
+    frameworks.run(TORCH, folder, **SIZES)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_a_stack_of_keras_is_pytorchs_and_back_bit_for_bit(
+    kind: str, saved: Path, rnn_parity: Cli
+) -> None:
+    source = str(saved / f"{kind}.keras")
+    convert(rnn_parity, source, "torch", "t.safetensors")
+    convert(rnn_parity, "t.safetensors", "keras", "k.keras")
+    convert(rnn_parity, "k.keras", "torch", "again.safetensors")
+    assert_same(Path("t.safetensors"), Path("again.safetensors"))
+    if kind == "lstm":  # a GRU's two biases of r and z come back as halves of their sum
+        assert_same(Path(source), Path("k.keras"))
+    assert_runs(frameworks.TORCH_LAYER, "t.safetensors", source, "torch")
+
+
+def test_a_stack_of_pytorch_is_keras_and_back_bit_for_bit(
+    saved: Path, rnn_parity: Cli
+) -> None:
+    source = str(saved / "halves.pt")
+    convert(rnn_parity, source, "keras", "k.keras")
+    convert(rnn_parity, "k.keras", "torch", "t.safetensors")
+    assert_same(Path(source), Path("t.safetensors"))
+    assert_runs(frameworks.KERAS_MODEL, "k.keras", source, "tensorflow")
+
+
+def test_of_two_biases_that_are_added_their_sum_comes_back_bit_for_bit(
+    saved: Path, rnn_parity: Cli
+) -> None:
+    source = str(saved / "as_is.pt")
+    convert(rnn_parity, source, "keras", "k.keras")
+    convert(rnn_parity, "k.keras", "torch", "t.safetensors")
+    before, after = arrays_of(Path(source)), arrays_of(Path("t.safetensors"))
+    assert before.keys() == after.keys()
+    for name, array in before.items():
+        if name.startswith("weight"):
+            assert bits_equal(array, after[name])
+    added = slice(2 * UNITS)  # those of r and z; n's stand apart
+    for name in (n for n in before if n.startswith("bias_ih")):
+        other = name.replace("ih", "hh")
+        assert not bits_equal(before[name], after[name])
+        first, second = (a[name][added] + a[other][added] for a in (before, after))
+        assert bits_equal(first, second)
+        assert bits_equal(before[name][2 * UNITS :], after[name][2 * UNITS :])
+        assert bits_equal(before[other][2 * UNITS :], after[other][2 * UNITS :])
+    assert "bias_ih + bias_hh is rounded" in rnn_parity(
+        "convert", source, "--to", "torch", "-o", "t.safetensors"
+    )[1]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("to", "file", "script", "backend"),
+    [
+        ("keras", "o.keras", frameworks.KERAS_MODEL, "tensorflow"),
+        ("onnx", "o.onnx", frameworks.ONNX_MODEL, "onnxruntime"),
+        ("flax", "o.safetensors", frameworks.FLAX_STATE, "flax"),
+        ("tensorflow-v1", "o.safetensors", frameworks.V1_VARIABLES, "tensorflow:v1"),
+    ],
+)
+def test_every_form_of_an_lstm_runs_in_its_framework_and_comes_back_bit_for_bit(
+    to: str, file: str, script: str, backend: str, saved: Path, rnn_parity: Cli
+) -> None:
+    convert(rnn_parity, str(saved / "lstm.keras"), "canonical", "c.safetensors")
+    put_on_grid("c.safetensors")
+    convert(rnn_parity, "c.safetensors", to, file)
+    convert(rnn_parity, file, "canonical", "b.safetensors")
+    assert_same(Path("c.safetensors"), Path("b.safetensors"))
+    assert_runs(script, file, "c.safetensors", backend)
+
+
+def test_a_weight_that_a_converted_file_has_wrong_is_seen(
+    saved: Path, rnn_parity: Cli
+) -> None:
+    source = str(saved / "lstm.keras")
+    convert(rnn_parity, source, "onnx", "o.onnx")
+    model = onnx.load("o.onnx")
+    (tensor,) = [t for t in model.graph.initializer if t.name == "R_1"]
+    wrong = onnx.numpy_helper.to_array(tensor).copy()
+    wrong[0, 3, 2] += 1e-4
+    tensor.CopyFrom(onnx.numpy_helper.from_array(wrong, "R_1"))
+    onnx.save(model, "o.onnx")
+    with pytest.raises(AssertionError, match="outside the bound"):
+        assert_runs(frameworks.ONNX_MODEL, "o.onnx", source, "onnxruntime")
+
+
+def test_a_forget_bias_that_no_number_less_1_gives_back_is_refused_by_name(
+    saved: Path, rnn_parity: Cli
+) -> None:
+    status, _, said = rnn_parity(
+        *("convert", str(saved / "lstm.keras"), "--to", "tensorflow-v1"),
+        *("-o", "v.safetensors", "--layer", layers_of(str(saved / "lstm.keras"))),
+    )
+    assert status == 2
+    assert "layer0.forward.bias" in said
+    assert not Path("v.safetensors").exists()
+
+
+def test_a_weight_that_no_halves_give_back_is_refused_by_name(
+    saved: Path, rnn_parity: Cli
+) -> None:
+    convert(rnn_parity, str(saved / "lstm.keras"), "canonical", "c.safetensors")
+    arrays, metadata = unpack(Path("c.safetensors").read_bytes(), "c")
+    bias = arrays["layer1.reverse.bias"].copy()
+    bias[7] = np.float32(1e-45)  # the smallest that there is
+    changed = {**arrays, "layer1.reverse.bias": bias}
+    Path("c.safetensors").write_bytes(pack(changed, metadata))
+    status, _, said = rnn_parity(
+        "convert", "c.safetensors", "--to", "torch", "-o", "t.safetensors"
+    )
+    assert status == 2
+    assert "layer1.reverse.bias[7] 1e-45 is read back as 0.0" in said
+    assert not Path("t.safetensors").exists()
