@@ -24,7 +24,7 @@ from backends.on_openvino.tensors import (
     where,
 )
 from harness.backend import Unsupported
-from harness.spec import Case, Problem
+from harness.spec import CELLS, Case, Problem
 
 _GRU = ops.gru_cell, ops.gru_sequence
 OPERATORS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
@@ -227,7 +227,7 @@ def _decoded(problem: Problem, _: _Inputs, states: Named) -> Named:
 def _said(problem: Problem, stop: int, time: Tensor, before: Named) -> Named:
     """Give what is carried as it is after a step."""
     case, running = problem.case, before["running"]
-    states = [name for name in before if len(name) == 1]
+    states = CELLS[case.cell].states
     keep = running.reshaped(case.batch, 1)
     x = Tensor(
         ops.gather(

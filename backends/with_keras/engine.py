@@ -4,7 +4,7 @@ import keras
 
 
 def check(wanted: str) -> None:
-    """See that Keras computes with a backend of its own that an adapter speaks of.
+    """See that Keras computes with the backend that an adapter speaks of.
 
     Raises:
         RuntimeError: Keras was imported already, and computes with another.
