@@ -9,7 +9,8 @@ anybody can see it:
 - Keras casts the learning rate and Adam's betas by way of float32, which shows in
   float64. It is given them as tensors of the case's dtype.
 - A GRU that resets after the product has the biases of z and r twice, and an optimiser
-  would move their sum twice as far. `one_of_two` holds the second ones still.
+  would move their sum twice as far. `one_of_two` holds the second ones still; at zero,
+  as a sum of two could be far smaller than what is rounded to get it.
 """
 
 import keras
@@ -27,7 +28,7 @@ def one_of_two(case: Case, gradients: list[Tensors]) -> list[Tensors]:
     Of `[2, G]` biases of a GRU, gates z, r, n, these are z and r of the second row: a
     gradient of zero moves nothing, in either optimiser.
     """
-    if case.cell != "gru" or case.variant == "basic" or not case.bias:
+    if not _has_two(case):
         return gradients
     free = np.ones((2, 3 * case.units), bool)
     free[1, : 2 * case.units] = False
@@ -35,6 +36,10 @@ def one_of_two(case: Case, gradients: list[Tensors]) -> list[Tensors]:
     # For each layer and direction: kernel, recurrent kernel, biases.
     found[2::3] = [ops.where(free, of, ops.zeros_like(of)) for of in gradients[2::3]]
     return found
+
+
+def _has_two(case: Case) -> bool:
+    return case.cell == "gru" and case.variant != "basic" and case.bias
 
 
 class Trainer:
@@ -51,11 +56,22 @@ class Trainer:
         else:
             self._optimizer = keras.optimizers.SGD(lambda: rate)
         self._optimizer.build(network.variables)
+        # For each layer and direction: kernel, recurrent kernel, biases.
+        self._biases = network.variables[2::3] if _has_two(case) else []
 
     def start(self) -> None:
-        """Forget all updates: every variable of either optimiser starts at zero."""
+        """Forget all updates: every variable of either optimiser starts at zero.
+
+        Of biases that stand twice all goes to where the optimiser moves it.
+        """
         for variable in self._optimizer.variables:
             variable.assign(ops.zeros_like(variable.value))
+        gates = 2 * self._network.case.units
+        for variable in self._biases:
+            rows = np.array(ops.convert_to_numpy(variable))
+            rows[0, :gates] += rows[1, :gates]
+            rows[1, :gates] = 0
+            variable.assign(rows)
 
     def prepare(self, number: int) -> None:
         """Get ready for an update, from 1."""
