@@ -90,6 +90,10 @@ EPSILON = "epsilon_hat = lambda number: ADAM_EPSILON"
 PYTHON_S_BETAS = "lambda rate, first, second, eps: inner(rate, 0.9, 0.999, eps)"
 PYTHON_S_RATE = "lambda rate, *others: inner(0.01, *others)"
 BOTH_HALVES = "training.one_of_two = lambda case, gradients: gradients"
+FROM_HALVES = (
+    "training.Trainer.start = lambda self: "
+    "[v.assign(0 * v) for v in self._optimizer.variables]"
+)
 KEPT_BY_V1 = (
     "adapter_v1._Program.run = lambda self, problem: [setattr(self, '_start', "
     "[v.initializer for v in self._ends.variables]), inner(self, problem)][1]"
@@ -107,8 +111,7 @@ UNDONE = {
         "gru-dynamic-B3-T7-D4-H5-sgd-f64-s1": (BOTH_HALVES,),
         "gru-dynamic-B3-T7-D4-H5-adam-f32-s1": (BOTH_HALVES, f"training.{EPSILON}"),
         "gru-dynamic-B1-T1-D2-H7-G0.5-bidirectional-sgd-f64-s1201810000": (
-            "training.Trainer.start = lambda self: "
-            "[v.assign(0 * v) for v in self._optimizer.variables]",
+            FROM_HALVES,
         ),
     },
     "tensorflow:xla": {ADAM: ("training.Trainer.start = lambda self: None",)},
