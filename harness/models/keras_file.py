@@ -164,7 +164,8 @@ def _layer(
         cells,
         passes,
         partial(_canonical, where=where),
-        f"{' or '.join(filter(None, cells)) or 'another'}, {len(passes)} directions",
+        f"{rows(next(iter(passes.values())), 'recurrent_kernel')} units, "
+        f"{len(passes)} directions",
         notes,
         refused,
         _BACKWARDS if (0, "forward") not in passes else "",

@@ -168,8 +168,29 @@ def settle(saved: Saved, cell: str = "") -> Recurrent:
         with np.errstate(all="ignore"):  # what is not finite is refused below
             own = saved.canonical(cell, native)
         weights |= {f"layer{n}.{way}.{name}": array for name, array in own.items()}
+    _see_one_size(weights, saved.origin)
     found = recurrent(saved.name, cell, weights, saved.convention, saved.origin)
     return dataclasses.replace(found, notes=saved.notes)
+
+
+def _see_one_size(weights: Mapping[str, Array], origin: str) -> None:
+    """See that all layers have as many units.
+
+    Raises:
+        FileError: They have not.
+
+    """
+    shapes = {
+        tuple(array.shape): name.partition(".")[0]
+        for name, array in weights.items()
+        if name.endswith(".recurrent_kernel")
+    }
+    if len(shapes) > 1:
+        said = ", ".join(f"{name} {list(shape)}" for shape, name in shapes.items())
+        raise FileError(
+            f"{origin}: recurrent kernels are {said}; layers of one stack have equal "
+            "sizes here: take each by itself"
+        )
 
 
 def recurrent(

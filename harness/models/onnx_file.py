@@ -90,10 +90,16 @@ def _layer(node: NodeProto, tensors: Mapping[str, TensorProto], origin: str) -> 
         (cell,),
         passes,
         partial(_canonical, where=where),
-        f"{node.op_type}, {len(passes)} directions",
+        f"{_units(passes)} units, {len(passes)} directions",
         rounded(cell, halves, "Wb + Rb") if cell else (),
         refused,
     )
+
+
+def _units(passes: Mapping[tuple[int, str], Mapping[str, Array]]) -> int:
+    """Give the units of a node's first direction; 0 if it has no R `[G, R]`."""
+    first: Mapping[str, Array] = next(iter(passes.values()), {})
+    return int(first["R"].shape[-1]) if "R" in first and first["R"].ndim else 0
 
 
 def _told(node: NodeProto) -> tuple[str, tuple[str, ...]]:

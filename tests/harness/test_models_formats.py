@@ -68,6 +68,7 @@ def saved(keras, name):
         seq("SimpleRNN", 5, name="elu", activation="elu"),
         seq("LSTM", 5, name="back", go_backwards=True),
         L.Dropout(0.5),
+        seq("LSTM", 3, name="narrow"),
         L.RNN(L.LSTMCell(5), name="cell"),
         L.Dense(2),
     ])
@@ -207,8 +208,9 @@ def test_weights_alone_ask_for_what_they_do_not_say(keras_saved: Path) -> None:
         ("after,before", "are gru, gru_reset_before, and no one stack"),
         ("cell,both", "go in different directions"),
         ("back,back", "last step first"),
+        ("narrow,cell", r"layer0 \[3, 12\], layer1 \[5, 20\]; layers of one stack"),
         ("cell,nonesuch", "unknown layer"),
-        ("", "name one by --layer: both"),
+        ("", r"name one by --layer: both \(lstm, 5 units, 2 directions\)"),
     ],
 )
 def test_layers_that_are_no_stack_are_refused(
