@@ -47,8 +47,7 @@ def to_native(cell: str, weights: Mapping[str, Array]) -> dict[str, Array]:
             candidate = slice(-weights["recurrent_bias"].size, None)
             first[candidate] = weights["bias"][candidate]
             second[candidate] = weights["recurrent_bias"]
-        halves = [_moved(half, ours, theirs) for half in (first, second)]
-        native["B"] = np.concatenate(halves)
+        native["B"] = biases_to_native(cell, np.stack([first, second]))
     if "peephole" in weights:
         flat = weights["peephole"].reshape(-1)
         native["P"] = _moved(flat, _PEEPHOLES, _THEIR_PEEPHOLES)
@@ -62,8 +61,7 @@ def to_canonical(cell: str, native: Mapping[str, Array]) -> dict[str, Array]:
         name: _moved(native[of].T, theirs, ours) for name, of in _KERNELS.items()
     }
     if "B" in native:
-        halves = np.split(native["B"], 2)
-        first, second = (_moved(half, theirs, ours) for half in halves)
+        first, second = biases_to_canonical(cell, native["B"])
         weights["bias"] = first + second
         if "recurrent_bias" in CELLS[cell].weights:
             candidate = slice(-(first.size // len(ours)), None)
@@ -73,6 +71,18 @@ def to_canonical(cell: str, native: Mapping[str, Array]) -> dict[str, Array]:
         flat = _moved(native["P"], _THEIR_PEEPHOLES, _PEEPHOLES)
         weights["peephole"] = flat.reshape(3, -1)
     return weights
+
+
+def biases_to_native(cell: str, biases: Array) -> Array:
+    """Give `B` of both biases `[2, G]`."""
+    ours, theirs = _orders(cell)
+    return _moved(biases, ours, theirs).reshape(-1)
+
+
+def biases_to_canonical(cell: str, native: Array) -> Array:
+    """Give both biases of `B`, `[2, G]`."""
+    ours, theirs = _orders(cell)
+    return _moved(native.reshape(2, -1), theirs, ours)
 
 
 def _orders(cell: str) -> tuple[Sequence[str], Sequence[str]]:

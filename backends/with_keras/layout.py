@@ -56,6 +56,16 @@ def from_keras(cell: str, native: list[Array]) -> dict[str, Array]:
     }
 
 
+def biases_to_keras(biases: Array) -> Array:
+    """Give the two biases `[2, G]` of a GRU that resets after the product."""
+    return to_order("gru", _GRU, biases)
+
+
+def biases_from_keras(biases: Array) -> Array:
+    """Give them back, gates in canonical order."""
+    return to_canonical_order("gru", _GRU, biases)
+
+
 def gradients_to_canonical(cell: str, native: list[Array]) -> dict[str, Array]:
     """Give the gradients by our weights of those by what `to_keras` made.
 

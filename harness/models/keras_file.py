@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from backends.with_keras.layout import from_keras
+from backends.with_keras.layout import biases_from_keras, from_keras
 from harness.errors import FileError
 from harness.models import hdf5
 from harness.models.archive import Archive
@@ -201,4 +201,7 @@ def _canonical(cell: str, native: Mapping[str, Array], where: str) -> dict[str, 
         two = "recurrent_bias" in CELLS[cell].weights
         shapes["bias"] = (2, size) if two else (size,)
     expect(native, shapes, where)
-    return from_keras(cell, [native[name] for name in shapes])
+    own = from_keras(cell, [native[name] for name in shapes])
+    if "recurrent_bias" in own:
+        own["biases"] = biases_from_keras(native["bias"])
+    return own

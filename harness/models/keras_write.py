@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 from zipfile import ZipFile, ZipInfo
 
-from backends.with_keras.layout import to_keras
+from backends.with_keras.layout import biases_to_keras, to_keras
 from harness.errors import FileError
 from harness.models import hdf5
 from harness.models.keras_config import snake
@@ -51,7 +51,10 @@ def write(layer: Recurrent) -> bytes:
         layers.append(_both(own, name) if both else own)
         for way in case.directions:
             inner = _INNER[way] if both else ""
-            for at, array in enumerate(to_keras(case.cell, layer.of_pass(n, way))):
+            native = to_keras(case.cell, layer.of_pass(n, way))
+            if case.cell == "gru" and (n, way) in layer.biases:
+                native[2] = biases_to_keras(layer.biases[n, way])
+            for at, array in enumerate(native):
                 arrays[f"layers/{name}{inner}/cell/vars/{at}"] = array
     model = _object("Sequential", {"name": "rnn_parity", "layers": layers}, "keras")
     return _zipped(

@@ -7,7 +7,7 @@ the one that is chosen becomes a `Recurrent`, and only that one must be whole.
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,10 @@ class Saved:
     passes: Mapping[tuple[int, str], Any]
     """Layer and direction → the framework's own arrays."""
     canonical: Callable[[str, Any], dict[str, Array]]
-    """Cell and the framework's arrays of one pass → ours, checked."""
+    """Cell and the framework's arrays of one pass → ours, checked.
+
+    Where the framework adds two biases up, `biases` `[2, G]` has them as they are.
+    """
     sizes: str
     notes: tuple[str, ...] = ()
     refused: str = ""
@@ -53,6 +56,9 @@ class Recurrent:
     weights: Mapping[str, Array]
     """Every weight of `Case.weight_shapes` by its full name."""
     notes: tuple[str, ...] = ()
+    biases: Mapping[tuple[int, str], Array] = field(default_factory=dict)
+    """Layer and direction → the two biases `[2, G]` of which `weights` has the sum,
+    for forms that keep two as well; gates in canonical order."""
 
     def of_pass(self, layer: int, way: str) -> dict[str, Array]:
         """Give the weights of one layer and direction by short name."""
@@ -164,13 +170,16 @@ def settle(saved: Saved, cell: str = "") -> Recurrent:
         said = ", ".join(f"layer {n} {way}" for n, way in sorted(lacking))
         raise FileError(f"{saved.origin}: {said} is missing; the file is not whole")
     weights: dict[str, Array] = {}
+    biases: dict[tuple[int, str], Array] = {}
     for (n, way), native in sorted(saved.passes.items()):
         with np.errstate(all="ignore"):  # what is not finite is refused below
             own = saved.canonical(cell, native)
+        if "biases" in own:
+            biases[n, way] = own.pop("biases")
         weights |= {f"layer{n}.{way}.{name}": array for name, array in own.items()}
     _see_one_size(weights, saved.origin)
     found = recurrent(saved.name, cell, weights, saved.convention, saved.origin)
-    return dataclasses.replace(found, notes=saved.notes)
+    return dataclasses.replace(found, notes=saved.notes, biases=biases)
 
 
 def _see_one_size(weights: Mapping[str, Array], origin: str) -> None:
@@ -247,8 +256,11 @@ def difference(one: Recurrent, other: Recurrent) -> str:
     """Say where two layers are not the same bit for bit; nothing if they are."""
     if one.case != other.case:
         return f"{one.case.id} is read back as {other.case.id}"
-    for name, array in one.weights.items():
-        got = other.weights[name]
+    pairs = {name: (array, other.weights[name]) for name, array in one.weights.items()}
+    for n, way in one.biases.keys() & other.biases.keys():
+        both = one.biases[n, way], other.biases[n, way]
+        pairs[f"layer{n}.{way}, both biases"] = both
+    for name, (array, got) in pairs.items():
         bits = [np.ascontiguousarray(a).view(f"u{a.itemsize}") for a in (array, got)]
         if (places := np.argwhere(bits[0] != bits[1])).size:
             at = tuple(int(k) for k in places[0])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.on_onnxruntime.layout import to_canonical
+from backends.on_onnxruntime.layout import biases_to_canonical, to_canonical
 from harness.errors import FileError, UsageError
 from harness.models.layer import Saved, expect, rounded, rows
 from harness.spec import CELLS, DIRECTIONS, DTYPES, Array
@@ -211,4 +211,7 @@ def _canonical(cell: str, native: Mapping[str, Array], where: str) -> dict[str, 
     if "peephole" in CELLS[cell].weights:
         shapes["P"] = (3 * units,)
     expect(native, shapes, where)
-    return to_canonical(cell, native)
+    own = to_canonical(cell, native)
+    if "B" in native:
+        own["biases"] = biases_to_canonical(cell, native["B"])
+    return own

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from backends.on_onnxruntime.layout import to_native
+from backends.on_onnxruntime.layout import biases_to_native, to_native
 from harness.errors import FileError
 from harness.models.layer import Recurrent
 from harness.models.onnx_file import INPUTS
-from harness.spec import CELLS
+from harness.spec import CELLS, Array
 
 _OPSET, _IR_VERSION = 22, 10  # the latest in which RNN, LSTM and GRU have changed
 # Cell → ONNX' operator, and what it is told to be that cell, in one direction.
@@ -63,6 +63,14 @@ def write(layer: Recurrent) -> bytes:
     return data
 
 
+def _native(layer: Recurrent, n: int, way: str) -> dict[str, Array]:
+    """Give ONNX' arrays of one layer and direction, two biases as they were."""
+    native = to_native(layer.case.cell, layer.of_pass(n, way))
+    if (n, way) in layer.biases:
+        native["B"] = biases_to_native(layer.case.cell, layer.biases[n, way])
+    return native
+
+
 def _graph(layer: Recurrent) -> tuple[list[NodeProto], list[TensorProto]]:
     """Give the nodes of a layer's layers, one after the other, and their weights."""
     case, make = layer.case, helper.make_node
@@ -81,7 +89,7 @@ def _graph(layer: Recurrent) -> tuple[list[NodeProto], list[TensorProto]]:
         each = [f"initial_{s}_{n}" for n in range(case.layers)]
         nodes.append(make("Split", [f"initial_{s}", "cuts"], each, axis=0))
     for n in range(case.layers):
-        native = [to_native(case.cell, layer.of_pass(n, way)) for way in ways]
+        native = [_native(layer, n, way) for way in ways]
         for name in native[0]:
             array = np.stack([of[name] for of in native])
             tensors.append(numpy_helper.from_array(array, f"{name}_{n}"))

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+import numpy as np
+
 from backends.on_torch.layout import to_canonical, to_native
 from harness.arrays import pack
 from harness.errors import FileError
@@ -55,6 +57,8 @@ def write(layer: Recurrent) -> bytes:
     for n, way in layer.case.passes:
         end = f"_l{n}" + ("_reverse" if way == "reverse" else "")
         native = to_native(cell, layer.of_pass(n, way))
+        if (both := layer.biases.get((n, way))) is not None:
+            native |= {"bias_ih": both[0], "bias_hh": both[1]}
         state |= {f"{name}{end}": array for name, array in native.items()}
     return pack(state, {"format": "pt"})
 
@@ -76,7 +80,10 @@ def _layer(
 
     def canonical(cell: str, native: dict[str, Array]) -> dict[str, Array]:
         expect(native, _shapes(cell, native), where)
-        return to_canonical(cell, native)
+        own = to_canonical(cell, native)
+        if "bias_ih" in native:
+            own["biases"] = np.stack([native["bias_ih"], native["bias_hh"]])
+        return own
 
     return Saved(
         name,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 import frameworks
 from harness.arrays import pack, unpack
 from harness.equivalence import Parity
-from harness.models import hdf5, torch_file
+from harness.models import hdf5, keras_write, torch_file
 from harness.models.archive import Archive
 from harness.models.read import read, saved_layers
 from harness.run.registry import known_backends
@@ -26,15 +26,9 @@ SIZES = {"FEATURES": FEATURES, "UNITS": UNITS, "LAYERS": LAYERS}
 TORCH = """
 import torch
 torch.manual_seed(3)
-layer = torch.nn.GRU(FEATURES, UNITS, num_layers=LAYERS, bidirectional=True)
-torch.save(layer.state_dict(), f"{files[0]}/as_is.pt")
-with torch.no_grad():
-    for name, bias in layer.named_parameters():
-        if name.startswith("bias_hh"):
-            bias[: 2 * UNITS] = layer.get_parameter(
-                name.replace("hh", "ih")
-            )[: 2 * UNITS]
-torch.save(layer.state_dict(), f"{files[0]}/halves.pt")
+for name, kind in (("gru", torch.nn.GRU), ("lstm", torch.nn.LSTM)):
+    layer = kind(FEATURES, UNITS, num_layers=LAYERS, bidirectional=True)
+    torch.save(layer.state_dict(), f"{files[0]}/{name}.pt")
 """
 KERAS = """
 import keras
@@ -123,25 +117,33 @@ def test_a_stack_of_keras_is_pytorchs_and_back_bit_for_bit(
     convert(rnn_parity, "t.safetensors", "keras", "k.keras")
     convert(rnn_parity, "k.keras", "torch", "again.safetensors")
     assert_same(Path("t.safetensors"), Path("again.safetensors"))
-    if kind == "lstm":  # a GRU's two biases of r and z come back as halves of their sum
-        assert_same(Path(source), Path("k.keras"))
+    assert_same(Path(source), Path("k.keras"))
     assert_runs(frameworks.TORCH_LAYER, "t.safetensors", source, "torch")
 
 
-def test_a_stack_of_pytorch_is_keras_and_back_bit_for_bit(
-    saved: Path, rnn_parity: Cli
+FORMS = {
+    "keras": ("k.keras", frameworks.KERAS_MODEL, "tensorflow"),
+    "onnx": ("o.onnx", frameworks.ONNX_MODEL, "onnxruntime"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "to"), [("gru", "keras"), ("gru", "onnx"), ("lstm", "onnx")]
+)
+def test_a_stack_of_pytorch_is_anothers_and_back_bit_for_bit(
+    kind: str, to: str, saved: Path, rnn_parity: Cli
 ) -> None:
-    source = str(saved / "halves.pt")
-    convert(rnn_parity, source, "keras", "k.keras")
-    convert(rnn_parity, "k.keras", "torch", "t.safetensors")
+    source, (file, script, backend) = str(saved / f"{kind}.pt"), FORMS[to]
+    convert(rnn_parity, source, to, file)
+    convert(rnn_parity, file, "torch", "t.safetensors")
     assert_same(Path(source), Path("t.safetensors"))
-    assert_runs(frameworks.KERAS_MODEL, "k.keras", source, "tensorflow")
+    assert_runs(script, file, source, backend)
 
 
-def test_of_two_biases_that_are_added_their_sum_comes_back_bit_for_bit(
+def test_where_a_form_has_one_bias_the_sum_of_two_comes_back_bit_for_bit(
     saved: Path, rnn_parity: Cli
 ) -> None:
-    source = str(saved / "as_is.pt")
+    source = str(saved / "lstm.pt")
     convert(rnn_parity, source, "keras", "k.keras")
     convert(rnn_parity, "k.keras", "torch", "t.safetensors")
     before, after = arrays_of(Path(source)), arrays_of(Path("t.safetensors"))
@@ -149,17 +151,25 @@ def test_of_two_biases_that_are_added_their_sum_comes_back_bit_for_bit(
     for name, array in before.items():
         if name.startswith("weight"):
             assert bits_equal(array, after[name])
-    added = slice(2 * UNITS)  # those of r and z; n's stand apart
     for name in (n for n in before if n.startswith("bias_ih")):
         other = name.replace("ih", "hh")
         assert not bits_equal(before[name], after[name])
-        first, second = (a[name][added] + a[other][added] for a in (before, after))
-        assert bits_equal(first, second)
-        assert bits_equal(before[name][2 * UNITS :], after[name][2 * UNITS :])
-        assert bits_equal(before[other][2 * UNITS :], after[other][2 * UNITS :])
+        assert bits_equal(before[name] + before[other], after[name] + after[other])
     assert "bias_ih + bias_hh is rounded" in rnn_parity(
         "convert", source, "--to", "torch", "-o", "t.safetensors"
     )[1]  # fmt: skip
+
+
+def test_biases_that_are_written_other_than_they_were_are_refused(
+    saved: Path, rnn_parity: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_write, "biases_to_keras", lambda both: both[::-1])
+    out = ["convert", str(saved / "gru.pt"), "--to", "keras", "-o", "k.keras"]
+    status, _, said = rnn_parity(*out)
+    assert status == 2
+    assert "does not hold" in said
+    assert "is read back as" in said
+    assert not Path("k.keras").exists()
 
 
 @pytest.mark.parametrize(
