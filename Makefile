@@ -4,6 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
+# The backends on request that need no device and little time.
+ENGINES := onnxruntime,flax,equinox,haiku,keras:torch,keras:jax,openvino,mlx,tinygrad
+
 .PHONY: compare test slow bench lint types imports pytest format schema page clean
 
 compare: $(INSTALLED)
@@ -35,6 +38,7 @@ pytest: $(INSTALLED)
 slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/rnn-parity run --cases standard --out parity-standard
+	$(BIN)/rnn-parity run --cases standard --backends $(ENGINES) --out parity-standard
 	$(BIN)/rnn-parity audit --each 2
 
 # The figures of the README: which small faults are caught, and what certificates cost.
