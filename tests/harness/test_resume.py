@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -21,6 +22,7 @@ import harness
 from backends.on_numpy import INFO
 from fixtures import catalogue
 from fixtures.faults import plant
+from harness.arrays import pack
 from harness.backend import BackendInfo
 from harness.errors import FileError, UsageError
 from harness.folder import Line, RunFolder
@@ -33,6 +35,7 @@ from harness.session import (
     pending,
     resume,
 )
+from harness.spec import Problem
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -331,3 +334,34 @@ def test_a_line_that_has_no_room_leaves_those_before_it(tmp_path: Path) -> None:
 def test_a_lock_is_the_systems_and_no_file_that_outlives_it(tmp_path: Path) -> None:
     with alone(tmp_path / "run"), pytest.raises(filelock.Timeout):
         filelock.FileLock(tmp_path / "run" / LOCK, timeout=0).acquire()
+
+
+def test_a_verified_layer_goes_on_with_what_is_expected_of_it(
+    rnn_parity: Cli, tmp_path: Path, problem: Problem
+) -> None:
+    weights = problem.weights(0, "forward")
+    stored = {
+        "weight_ih_l0": weights["kernel"].T,
+        "weight_hh_l0": weights["recurrent_kernel"].T,
+        "bias_ih_l0": weights["bias"],
+        "bias_hh_l0": np.zeros_like(weights["bias"]),
+    }
+    (tmp_path / "m.safetensors").write_bytes(pack(stored, {}))
+    np.save(tmp_path / "x.npy", problem["inputs"])
+    outputs = np.zeros(problem.case.output_shapes()["outputs"], "float32")
+    np.save(tmp_path / "y.npy", outputs)
+    files = ("--inputs", "x.npy", "--expected", "y.npy", "--cell", "rnn_tanh")
+    only = ("--backends", "numpy", "--memory", "2G", "--out", "run")
+    status, _, err = rnn_parity("verify", "m.safetensors", *files, *only)
+    assert status == 1, err
+    whole, folder = report(tmp_path / "run"), RunFolder(tmp_path / "run")
+    record = folder.record()
+    expected = [e for e in record.entries if e.backend == "expected"]
+    folder.write_record(replace(record, entries=expected))
+    assert rnn_parity("run", "--resume", "run")[0] == 1
+    assert report(folder.path) == whole
+    folder.write_record(replace(record, entries=expected))
+    next((folder.path / "problems").iterdir()).unlink()
+    status, _, err = rnn_parity("run", "--resume", "run")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "cannot read run/problems/" in err
