@@ -221,16 +221,17 @@ def judge_and_write(
         FileError: The run is broken, or its folder cannot be written.
 
     """
+    record = folder.record()
     with alone(folder.path):
-        _write_what_was_not_reached(folder)
+        _write_what_was_not_reached(folder, record)
         report = judge(folder, jobs, watch)
         write_views(report, folder)
     return report
 
 
-def _write_what_was_not_reached(folder: RunFolder) -> None:
+def _write_what_was_not_reached(folder: RunFolder, record: RunRecord) -> None:
     """Write the problems that a run which was cut short had not begun with."""
-    record, problem_of = folder.record(), _Problems(folder)
+    problem_of = _Problems(folder)
     computed = {entry.case for entry in record.entries if entry.status == "done"}
     for case in record.cases:
         if case.id not in computed and not folder.has_problem(case):

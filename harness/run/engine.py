@@ -132,6 +132,8 @@ class Engine:
     ) -> None:
         self._folder = folder
         self._begun = folder.record()
+        absent = [e.backend for e in self._begun.entries if e.status == "absent"]
+        self._were_absent = frozenset(absent)
         self._jobs = jobs
         self._watch = watch
         self._problem = problem
@@ -167,11 +169,7 @@ class Engine:
                 raise
 
     def _backend(self, info: BackendInfo, cases: list[Case]) -> None:
-        begun = self._begun.backends.get(info.name)
-        was_absent = any(
-            entry.backend == info.name and entry.status == "absent"
-            for entry in self._begun.entries
-        )
+        noted = info.name in self._begun.backends
         memory = self._begun.memory
         with Runner(info, self._folder, self._begun.timeout, memory) as runner:
             self._runners.append(runner)
@@ -183,35 +181,26 @@ class Engine:
                 entry = runner.entry(self._problem(case))
                 if self._stopping.is_set():  # it was ended by us, perhaps
                     break
-                check_same(info.name, begun, runner.record, entry, was_absent)
+                self._check_same(entry, runner.record)
                 with self._lock:
-                    if runner.record and not begun:
-                        begun = runner.record
-                        self._folder.journal.append(Line(said=(info.name, begun)))
+                    if runner.record and not noted:
+                        said = (info.name, runner.record)
+                        self._folder.journal.append(Line(said=said))
+                        noted = True
                     self._folder.journal.append(Line(entry=entry))
                     self._watch.entry(entry)
 
-
-def check_same(
-    name: str,
-    begun: BackendRecord | None,
-    now: BackendRecord | None,
-    entry: Entry,
-    was_absent: bool,
-) -> None:
-    """See that a backend which goes on is the one that began.
-
-    Raises:
-        UsageError: It is another one.
-
-    """
-    found = differences(begun, now) if begun and now else []
-    if begun and entry.status == "absent":
-        found = [f"it is absent now: {entry.detail}"]
-    if now and was_absent:
-        found = ["it was absent"]
-    if found:
-        raise another_environment(name, found)
+    def _check_same(self, entry: Entry, now: BackendRecord | None) -> None:
+        """See that a backend which goes on with a run is the one that began."""
+        begun, found = self._begun.backends.get(entry.backend), list[str]()
+        if begun and entry.status == "absent":
+            found = [f"it is absent now: {entry.detail}"]
+        elif now and entry.backend in self._were_absent:
+            found = ["it was absent"]
+        elif begun and now:
+            found = differences(begun, now)
+        if found:
+            raise another_environment(entry.backend, found)
 
 
 def check_timeout(seconds: float) -> None:

@@ -40,6 +40,7 @@ _SIGNALLED = 128  # and the signal's number: what the keeper says of its worker
 _LONGEST = 500  # characters of what a worker says
 _TAIL = 2**16  # bytes of a log that are read for its last lines
 
+_GARBLED = "what comes from the worker process is no message; killed"
 _MOST_PARTS = 5  # of an answer that is none
 _MOST_BITS = 64
 
@@ -251,25 +252,30 @@ class Worker:
 
     def _death(self) -> str:
         assert self._process  # noqa: S101 - who asks has started it
-        # Execnet keeps the end of a pipe as an error, and nothing of other reasons.
-        if any(not getattr(gateway, "_error", None) for gateway in self._group):
-            self.kill()
-            return "what comes from the worker process is no message; killed"
         try:
             status = self._process.popen.wait(_GRACE)
         except subprocess.TimeoutExpired:
             self.kill()
-            return "the worker process closed its connection and went on; killed"
+            went_on = "the worker process closed its connection and went on; killed"
+            return _GARBLED if self._is_garbled() else went_on
+        if status == 0 and self._is_garbled():
+            return _GARBLED
         there = f" on {self._host}" if self._host else ""
-        if there and status < 0:
-            return f"the ssh program was killed by {_signal_name(-status)}"
-        if there and status == LOST:
-            return f"the connection to {self._host} was lost"
+        if there and (status < 0 or status == LOST):
+            killed = f"the ssh program was killed by {_signal_name(-status)}"
+            return killed if status < 0 else f"the connection to {self._host} was lost"
         if there and status > _SIGNALLED:
             status = _SIGNALLED - status
         if status < 0:
             return f"the worker process{there} was killed by {_signal_name(-status)}"
         return f"the worker process{there} ended with status {status}"
+
+    def _is_garbled(self) -> bool:
+        """Whether execnet closed the connection, and not the process.
+
+        It keeps the end of a pipe as an error, and nothing of other reasons.
+        """
+        return any(not getattr(gateway, "_error", None) for gateway in self._group)
 
     def _last_words(self) -> str:
         try:

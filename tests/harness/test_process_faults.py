@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from backends.on_numpy import INFO
 from fixtures import catalogue
-from harness.backend import BackendInfo
+from harness.backend import BackendInfo, Scalar
 from harness.errors import UsageError
 from harness.results import Report, Result, read_report_document
 from harness.run.guard import MARK, read_memory
@@ -21,8 +21,8 @@ from harness.session import compute, judge_and_write
 
 CASES = catalogue.select(["notebook"], [], ["float32"])
 AT = 1  # the case that goes wrong: those before and after it are right
-TIMEOUT = 3
-MEMORY = 400 * 2**20
+TIMEOUT = 6
+MEMORY = 300 * 2**20
 OURS = "RNN_PARITY_TEST"  # environment variable that workers of these tests inherit
 
 # Whatever goes wrong does so in one case. `pipes` are the descriptors that the process
@@ -32,6 +32,7 @@ import ctypes, os, signal, stat, subprocess, sys, threading, time
 import numpy as np
 import harness.run.worker as worker
 from backends.on_numpy.adapter import NumpyBackend
+from harness.backend import Absent
 
 def pipes():
     return [n for n in range(3, 64) if is_pipe(n)]
@@ -61,8 +62,8 @@ def hidden(seconds):
 def fill():
     held = []
     while True:
-        held.append(np.ones(2**22))
-        time.sleep(0.02)
+        held.append(np.ones(2**23))
+        time.sleep(0.01)
 
 def channel():
     frame = sys._getframe()
@@ -89,6 +90,19 @@ class Wrong(NumpyBackend):
             return super().run(problem)
         return FAULTS[self.fault](super().run(problem)) or super().run(problem)
 
+class Vanishes(NumpyBackend):
+    def __init__(self, sign):
+        if os.path.exists(sign):
+            raise Absent("the device is gone")
+        super().__init__()
+        self.sign = sign
+
+    def run(self, problem):
+        if problem.case.id == {CASES[AT].id!r}:
+            open(self.sign, "w")
+            os._exit(9)
+        return super().run(problem)
+
 FAULTS = dict(
     killed=lambda _: os.kill(os.getpid(), signal.SIGKILL),
     segfault=lambda _: ctypes.string_at(0),
@@ -112,7 +126,7 @@ FAULTS = dict(
                           time.sleep(3600)),
     unasked=lambda _: channel().send((0, ("outcome", b"", 0.5))),
     no_tuple=lambda _: channel().send({{"a": [1]}}),
-    huge_text=lambda _: channel().send("x" * 2**26),
+    huge_text=lambda _: channel().send("x" * 2**24),
     huge_number=lambda _: channel().send(2**200),
     closes=lambda _: channel().close(),
     closed=lambda _: (os.closerange(3, 64), time.sleep(3600)),
@@ -129,7 +143,7 @@ FAULTS = dict(
 DIED = "the worker process was killed by "
 ENDED = "the worker process ended with status "
 HUNG = f"hung: no answer within {TIMEOUT} s; killed"
-FULL = "used more than 400 MiB; killed"
+FULL = "used more than 300 MiB; killed"
 WENT_ON = "the worker process closed its connection and went on; killed"
 GARBLED = "what comes from the worker process is no message; killed"
 NONSENSE = "the worker answers what is no answer to 'run': "
@@ -154,7 +168,7 @@ EXPECTED = {
     "half_hangs": ("error", HUNG),
     "unasked": ("error", f"{NONSENSE}(0, ('outcome', b'', 0.5))"),
     "no_tuple": ("error", f"{NONSENSE}dict"),
-    "huge_text": ("error", f"{NONSENSE}str of 67108864"),
+    "huge_text": ("error", f"{NONSENSE}str of 16777216"),
     "huge_number": ("error", f"{NONSENSE}int"),
     "closes": ("error", "OSError: "),
     "closed": ("error", WENT_ON),
@@ -270,6 +284,16 @@ def test_a_healthy_backend_among_all_faults_is_as_it_is_alone(
 def test_a_fault_alone_costs_one_result(fault: str, place: Path, healthy: Path) -> None:
     ran([faulty(fault)], place / "alone")
     check(place / "alone", fault, healthy)
+
+
+def test_a_device_that_is_gone_with_its_worker_ends_no_run(place: Path) -> None:
+    options: dict[str, Scalar] = {"sign": str(place / "sign")}
+    adapter = "faulty_rnn:Vanishes"
+    infos = [replace(INFO, name="gone", adapter=adapter, options=options), INFO]
+    report = ran(infos, place / "vanished")
+    said = [r.verdict for r in report.results if r.backend == "gone"]
+    assert said == ["pass", "error", "absent", "absent"]
+    assert {r.verdict for r in report.results if r.backend == "numpy"} == {"pass"}
 
 
 @pytest.mark.parametrize("words", ["4", "4GB", "-1G", "0G", "1.5G", "G", "9999999K"])
