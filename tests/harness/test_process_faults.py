@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from backends.on_numpy import INFO
 from fixtures import catalogue
 from harness.backend import BackendInfo, Scalar
 from harness.errors import UsageError
+from harness.journal import alone
 from harness.results import Report, Result, read_report_document
 from harness.run.guard import MARK, read_memory
 from harness.session import compute, judge_and_write
@@ -314,3 +315,36 @@ def test_the_memory_of_another_machine_is_not_promised(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not seen from here"):
         compute(CASES, [far], tmp_path / "run", jobs=1, timeout=9, memory=2**30)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("run",), ("graph", CASES[0].id, "--format", "json")],
+)
+def test_a_limit_of_memory_is_kept_by_every_command_that_has_one(
+    command: tuple[str, ...], rnn_parity: Callable[..., tuple[int, str, str]]
+) -> None:
+    given = (*command, "--backends", "numpy", "--memory")
+    status, out, _ = rnn_parity(*given, "1M")
+    assert (status, "used more than 1 MiB; killed" in out) == (3, True)
+    status, _, err = rnn_parity(*given, "1")
+    assert (status, "memory of '1' is none" in err) == (2, True)
+
+
+def test_a_limit_of_memory_is_kept_in_pytest(
+    run_pytest: Callable[..., pytest.RunResult],
+) -> None:
+    given = ("--parity-backends", "numpy", "--parity-memory")
+    done = run_pytest(*given, "1M")
+    done.assert_outcomes(failed=4)
+    done.stdout.fnmatch_lines(["*used more than 1 MiB*"])
+    run_pytest(*given, "1").stderr.fnmatch_lines(["*memory of '1' is none*"])
+
+
+def test_pytest_runs_in_no_folder_that_is_at_work(
+    run_pytest: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    with alone(pytester.path / "parity-report"):
+        done = run_pytest("--parity-backends", "numpy")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["*another run is at work in*"])
