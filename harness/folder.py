@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -27,6 +27,7 @@ from harness.errors import FileError, UsageError
 from harness.journal import LOCK, Journal
 from harness.results import (
     BackendRecord,
+    Count,
     Environment,
     Measure,
     encode,
@@ -73,9 +74,9 @@ class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cases and backends that were not to be computed together, though others were."""
     verify: list[str] = []
     """Arguments of `rnn-parity verify`, where weights came from a file."""
-    timeout: float = 300.0
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 300.0
     """Seconds that one problem may take on one backend."""
-    memory: int = 0
+    memory: Count = 0
     """Bytes that a worker may hold; 0: any number."""
 
 

@@ -86,8 +86,16 @@ class Journal(Generic[Line]):
             raise FileError(f"cannot write {self._path}: {error.strerror}") from None
 
     def remove(self) -> None:
-        """Take the file away, if there is one."""
-        self._path.unlink(missing_ok=True)
+        """Take the file away, if there is one.
+
+        Raises:
+            FileError: It cannot be.
+
+        """
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise FileError(f"cannot remove {self._path}: {error.strerror}") from None
 
     def _whole(self) -> list[bytes]:
         if not self._path.exists():
