@@ -14,7 +14,12 @@ from harness.spec import Problem
 
 
 def graphs(
-    problem: Problem, infos: list[BackendInfo], *, jobs: int, timeout: float
+    problem: Problem,
+    infos: list[BackendInfo],
+    *,
+    jobs: int,
+    timeout: float,
+    memory: int = 0,
 ) -> list[Drawn]:
     """Ask backends for the graph of what they run; `jobs` of them at a time."""
     with (
@@ -22,16 +27,23 @@ def graphs(
         ThreadPoolExecutor(max_workers=jobs) as pool,
     ):
         asked = [
-            pool.submit(_drawn, info, problem, Path(path) / f"{number}.log", timeout)
+            pool.submit(
+                _drawn,
+                info,
+                problem,
+                Worker(Path(path) / f"{number}.log", memory=memory),
+                timeout,
+            )
             for number, info in enumerate(infos)
         ]
         return [answer.result() for answer in asked]
 
 
-def _drawn(info: BackendInfo, problem: Problem, log: Path, timeout: float) -> Drawn:
+def _drawn(
+    info: BackendInfo, problem: Problem, worker: Worker, timeout: float
+) -> Drawn:
     if reason := absence(info):
         return Drawn(info.name, "absent", reason)
-    worker = Worker(log)
     try:
         worker.load(info)
         graph = worker.graph(info.name, problem, timeout)

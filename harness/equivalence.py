@@ -35,6 +35,7 @@ from harness.given import as_array, given_problem, keep_outcome
 from harness.judge.saved import VACUOUS, judge
 from harness.results import Report, Result
 from harness.run.engine import Runner, check_timeout
+from harness.run.guard import read_memory
 from harness.run.registry import select_backends
 from harness.session import describe_environment
 from harness.spec import CELLS, Array, Case, Problem
@@ -60,14 +61,16 @@ class Parity:
 
     Args:
         timeout: Seconds that a reference may take for one case.
+        memory: What its worker may hold: `4G`; any number of bytes without.
 
     Raises:
-        UsageError: The timeout is none.
+        UsageError: The timeout, or the memory, is none.
 
     """
 
-    def __init__(self, *, timeout: float = 300.0) -> None:
+    def __init__(self, *, timeout: float = 300.0, memory: str = "") -> None:
         check_timeout(timeout)
+        self._memory = read_memory(memory)
         self._timeout = timeout
         self._temporary = TemporaryDirectory(prefix="rnn-parity-")
         self._folder = RunFolder(Path(self._temporary.name))
@@ -153,7 +156,9 @@ class Parity:
 
     def _computed(self, info: BackendInfo, problem: Problem) -> Entry:
         if info.name not in self._runners:
-            self._runners[info.name] = Runner(info, self._folder, self._timeout)
+            self._runners[info.name] = Runner(
+                info, self._folder, self._timeout, self._memory
+            )
         entry = self._runners[info.name].entry(problem)
         if entry.status == "absent":
             raise UsageError(f"reference {info.name} cannot run here: {entry.detail}")

@@ -1,28 +1,33 @@
 """A run on disk: what joins the stages, so that each can be done again by itself.
 
 run.json                          what was asked, what came of it, where and when
+journal.jsonl                     what came of it so far, while the run is at work
 problems/CASE.safetensors         weights, batch, states
 outcomes/BACKEND/CASE.safetensors what the backend returned
 logs/BACKEND.log                  what the worker printed
 report.json, report.md, …         what was made of it all
 """
 
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from harness.arrays import digest, pack, unpack
 from harness.backend import BackendInfo
 from harness.cases import check_case
 from harness.contract import contract_violations, nonfinite, out_of_range
 from harness.errors import FileError, UsageError
+from harness.journal import LOCK, Journal
 from harness.results import (
     BackendRecord,
+    Count,
     Environment,
     Measure,
     encode,
@@ -34,6 +39,9 @@ VIEWS = ("report.json", "report.html", "report.md", "results.csv", "junit.xml")
 """What a judged run leaves for readers."""
 
 _PUBLISHED = "published."
+_FOLDERS = ("problems", "outcomes", "logs")
+_WRITING = ".writing-"
+"""What begins the name of a file until it is whole."""
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,6 +74,17 @@ class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cases and backends that were not to be computed together, though others were."""
     verify: list[str] = []
     """Arguments of `rnn-parity verify`, where weights came from a file."""
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 300.0
+    """Seconds that one problem may take on one backend."""
+    memory: Count = 0
+    """Bytes that a worker may hold; 0: any number."""
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of the journal: what came of a case, or what a backend said of itself."""
+
+    entry: Entry | None = None
+    said: tuple[str, BackendRecord] | None = None
 
 
 class RunFolder:
@@ -73,6 +92,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.journal = Journal(path / "journal.jsonl", Line)
 
     def prepare(self) -> None:
         """Make the folder ready for a new run, in place of an earlier run.
@@ -84,9 +104,11 @@ class RunFolder:
         self.check()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for name in ("problems", "outcomes", "logs"):
+            self.journal.remove()  # first: it is of the run.json that is still there
+            for name in _FOLDERS:
                 shutil.rmtree(self.path / name, ignore_errors=True)
                 (self.path / name).mkdir()
+            self.sweep()
             for name in VIEWS:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
@@ -100,7 +122,7 @@ class RunFolder:
 
         """
         try:
-            used = self.path.exists() and any(self.path.iterdir())
+            used = self.path.exists() and any(map(_counts, self.path.iterdir()))
         except OSError as error:
             raise FileError(f"cannot write to {self.path}: {error.strerror}") from None
         if used and not self._holds_run():
@@ -108,6 +130,11 @@ class RunFolder:
                 f"{self.path} is not empty and holds no run of rnn-parity; "
                 "nothing was written: choose another folder"
             )
+
+    def sweep(self) -> None:
+        """Remove what a process that was killed had not written to its end."""
+        for path in self.path.rglob(f"{_WRITING}*"):
+            path.unlink(missing_ok=True)
 
     def _holds_run(self) -> bool:
         """Whether what is here was written by us, whole or cut short."""
@@ -126,8 +153,13 @@ class RunFolder:
         """Write run.json."""
         self.write("run.json", encode(record))
 
+    def finish(self, record: RunRecord) -> None:
+        """Write run.json with all that is done, and end the journal."""
+        self.write_record(record)
+        self.journal.remove()
+
     def record(self) -> RunRecord:
-        """Read run.json and check that it hangs together.
+        """Read run.json and the journal, and check that they hang together.
 
         Raises:
             FileError: There is none, or it is broken.
@@ -136,7 +168,7 @@ class RunFolder:
         path = self.path / "run.json"
         if not path.is_file():
             raise FileError(f"{self.path} holds no run of rnn-parity (no run.json)")
-        record = read_record(path, RunRecord)
+        record = _merged(read_record(path, RunRecord), self.journal.lines())
         _check_record(record, path)
         return record
 
@@ -147,6 +179,10 @@ class RunFolder:
         data = pack({**problem.arrays, **published}, {"case": case.id})
         self.write(f"problems/{case.id}.safetensors", data)
 
+    def has_problem(self, case: Case) -> bool:
+        """Whether a problem was written."""
+        return self._problem_path(case).is_file()
+
     def problem(self, case: Case) -> Problem:
         """Read a problem back.
 
@@ -154,7 +190,7 @@ class RunFolder:
             FileError: The file is broken, or does not hold the case's arrays.
 
         """
-        path = self.path / "problems" / f"{case.id}.safetensors"
+        path = self._problem_path(case)
         arrays = self._arrays(path, case.id)
         published = {
             name.removeprefix(_PUBLISHED): array
@@ -185,6 +221,9 @@ class RunFolder:
         """Where a backend's worker prints to."""
         return self.path / "logs" / f"{_file_name(backend)}.log"
 
+    def _problem_path(self, case: Case) -> Path:
+        return self.path / "problems" / f"{case.id}.safetensors"
+
     def _arrays(self, path: Path, case: str) -> dict[str, Array]:
         try:
             data = path.read_bytes()
@@ -198,6 +237,12 @@ class RunFolder:
         return arrays
 
 
+def most_bytes(case: Case) -> int:
+    """Bytes that an outcome may have: of other shapes and dtypes, but not of any."""
+    asked = sum(math.prod(shape) for shape in case.output_shapes().values())
+    return 2**20 + 128 * asked
+
+
 def write_file(target: Path, data: bytes) -> Path:
     """Write a file, replacing it in one step.
 
@@ -208,7 +253,9 @@ def write_file(target: Path, data: bytes) -> Path:
     temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=target.parent, prefix=_WRITING, delete=False
+        ) as file:
             temporary = Path(file.name)
             file.write(data)
         temporary.chmod(0o644)
@@ -218,6 +265,31 @@ def write_file(target: Path, data: bytes) -> Path:
             temporary.unlink(missing_ok=True)
         raise FileError(f"cannot write {target}: {error.strerror}") from None
     return target
+
+
+def _counts(path: Path) -> bool:
+    """Whether a file or folder is more than what a run leaves that never began."""
+    if path.name in _FOLDERS and path.is_dir():
+        return any(path.iterdir())
+    return path.name != LOCK and not path.name.startswith(_WRITING)
+
+
+def _merged(record: RunRecord, lines: list[Line]) -> RunRecord:
+    """Put what the journal says into a record, each backend's in the cases' order."""
+    if not lines:
+        return record
+    said = record.backends | dict(line.said for line in lines if line.said)
+    done = [*record.entries, *(line.entry for line in lines if line.entry)]
+    found = {(entry.backend, entry.case): entry for entry in done}
+    names = [info.name for info in record.infos]
+    asked = [(name, case.id) for name in names for case in record.cases]
+    # What nobody asked for is for the check to say.
+    keys = [key for key in asked if key in found] + sorted(found.keys() - set(asked))
+    return replace(
+        record,
+        backends={name: said[name] for name in (*names, *said) if name in said},
+        entries=[found[key] for key in keys],
+    )
 
 
 def _check_record(record: RunRecord, path: Path) -> None:

@@ -16,13 +16,15 @@ from harness.contract import contract_violations
 from harness.errors import FileError, UsageError, unknown_name
 from harness.folder import RunFolder
 from harness.given import as_array, given_problem, keep_outcome, least_accurate
+from harness.journal import alone
 from harness.models.layer import Recurrent, difference
 from harness.models.read import read, read_whole
 from harness.models.write import WRITERS
 from harness.results import BackendRecord, Report
 from harness.run.engine import check_timeout, default_jobs
+from harness.run.guard import read_memory
 from harness.run.registry import built_in_backends, known_backends, select_backends
-from harness.session import compute_problems, judge_and_write
+from harness.session import begin, complete, judge_and_write, new_record
 from harness.spec import Array, Case, Problem
 from harness.watch import Watch
 from harness.words import in_brief
@@ -55,22 +57,27 @@ class Plan:
     """Arguments of `rnn-parity verify` that do this; none where arrays were given."""
 
     def run(
-        self, out: Path, *, jobs: int, timeout: float, watch: Watch | None = None
+        self,
+        out: Path,
+        *,
+        jobs: int,
+        timeout: float,
+        memory: int = 0,
+        watch: Watch | None = None,
     ) -> Report:
         """Compute it, judge everything and write the report; as `verify` says."""
         check_timeout(timeout)
-        problem, jobs = self.problem, jobs or default_jobs()
-        folder = compute_problems(
-            [problem],
-            self.infos,
-            out,
-            jobs=jobs,
-            timeout=timeout,
-            watch=watch,
-            verify=self.again,
+        case, jobs, folder = self.problem.case, jobs or default_jobs(), RunFolder(out)
+        record = new_record(
+            [case], self.infos, timeout=timeout, memory=memory, verify=self.again
         )
-        if self.expected is not None:
-            _add_expected(folder, problem.case, self.expected)
+        folder.check()
+        with alone(out):
+            begin(folder, record)
+            folder.write_problem(self.problem)
+            if self.expected is not None:
+                _add_expected(folder, case, self.expected)
+            complete(folder, self.infos, jobs=jobs, watch=watch)
         return judge_and_write(folder, jobs, watch)
 
 
@@ -85,6 +92,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
     out: str | Path | None = None,
     jobs: int = 0,
     timeout: float = 300.0,
+    memory: str = "",
     watch: Watch | None = None,
 ) -> Report:
     """Compute a recurrent layer of a file on backends, and judge what they return.
@@ -104,6 +112,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
         out: Folder for the results; they are not kept without it.
         jobs: Workers at a time; 0: one a processor.
         timeout: Seconds for one backend.
+        memory: What one backend's worker may hold: `4G`; any number of bytes without.
         watch: Told of what begins and ends.
 
     Returns:
@@ -122,9 +131,10 @@ def verify(  # noqa: PLR0913 - as many as a run has
         expected=expected,
         backends=backends,
     )
+    most = read_memory(memory)
     with TemporaryDirectory(prefix="rnn-parity-") as path:
         place = Path(path if out is None else out)
-        return planned.run(place, jobs=jobs, timeout=timeout, watch=watch)
+        return planned.run(place, jobs=jobs, timeout=timeout, memory=most, watch=watch)
 
 
 def plan(

@@ -20,6 +20,7 @@ from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
 from harness.results import BackendRecord, Result
 from harness.run.engine import Runner, check_timeout
+from harness.run.guard import read_memory
 from harness.run.registry import known_backends, with_settings
 from harness.spec import Case
 from harness.words import in_brief, in_full, table
@@ -53,6 +54,7 @@ class Asked:
     named: bool
     """Whether backends were named one by one, so that an absent one is a failure."""
     timeout: float
+    memory: int
 
     @classmethod
     def by(cls, config: pytest.Config) -> "Asked":
@@ -68,13 +70,14 @@ class Asked:
             cases = catalogue.select(_split(config.getoption("--parity-cases")), [], [])
             infos = _backends(names)
             check_timeout(timeout)
+            memory = read_memory(config.getoption("--parity-memory"))
         except ParityError as error:
             raise pytest.UsageError(clean(str(error))) from None
         if not infos:
             raise pytest.UsageError(
                 f"--parity-backends names nothing; for example: {ALL}"
             )
-        return cls(cases, infos, ALL not in names, timeout)
+        return cls(cases, infos, ALL not in names, timeout, memory)
 
     def nodes(self) -> dict[str, tuple[Case, BackendInfo]]:
         """Give every item's node ID, in the order in which they run."""
@@ -146,7 +149,9 @@ class Items:
     def compute(self, case: Case, info: BackendInfo) -> tuple[CameOf, Result]:
         """Compute and judge a case; the backend's worker stays for the next one."""
         if info.name not in self._runners:
-            self._runners[info.name] = Runner(info, self._folder, self.asked.timeout)
+            self._runners[info.name] = Runner(
+                info, self._folder, self.asked.timeout, self.asked.memory
+            )
         runner = self._runners[info.name]
         problem = catalogue.build(case)
         entry = runner.entry(problem)

@@ -36,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="seconds for one case on one backend (default: 300)",
     )
     group.addoption(
+        "--parity-memory",
+        metavar="SIZE",
+        default="",
+        help="what one backend's worker may hold: 4G (default: any number of bytes)",
+    )
+    group.addoption(
         "--parity-out",
         metavar="DIR",
         default="parity-report",
@@ -57,5 +63,7 @@ def parity(pytestconfig: pytest.Config) -> "Iterator[Parity]":
     """Give `parity.assert_equivalent`, which holds a layer of yours to the cases."""
     from harness.equivalence import Parity  # noqa: PLC0415 - see above
 
-    with Parity(timeout=pytestconfig.getoption("--parity-timeout")) as made:
+    option = pytestconfig.getoption
+    timeout, memory = option("--parity-timeout"), option("--parity-memory")
+    with Parity(timeout=timeout, memory=memory) as made:
         yield made

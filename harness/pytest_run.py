@@ -6,6 +6,7 @@ what came of each item reaches it with pytest's report. So the run on disk is th
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from msgspec.structs import replace
 from fixtures import catalogue
 from harness.errors import ParityError, clean
 from harness.folder import Entry, RunFolder, RunRecord
+from harness.journal import alone
 from harness.pytest_items import Asked, CameOf, Items
 from harness.results import BackendRecord, Report
-from harness.session import begin, judge_and_write
+from harness.session import begin, judge_and_write, new_record
 from harness.words import counts
 
 _OUT = "parity_out"  # among what a worker of pytest-xdist is given
@@ -72,6 +74,7 @@ class Gathering:
         self._report: Report | None = None
         self._unreached = 0
         self._trouble = ""
+        self._alone = ExitStack()
         try:
             folder.check()
         except ParityError as error:
@@ -112,10 +115,19 @@ class Gathering:
             return
         self._selected = {(case.id, info.name) for case, info in chosen}
         cases, infos, left_out = self._what_is_selected()
+        asked = self._asked
         try:
-            self._run = begin(
-                self._folder, [catalogue.build(c) for c in cases], infos, left_out
+            self._alone.enter_context(alone(self._folder.path))
+            self._run = new_record(
+                cases,
+                infos,
+                timeout=asked.timeout,
+                memory=asked.memory,
+                left_out=left_out,
             )
+            begin(self._folder, self._run)
+            for case in cases:
+                self._folder.write_problem(catalogue.build(case))
         except ParityError as error:
             raise _usage(error) from None
 
@@ -175,6 +187,7 @@ class Gathering:
         )
         try:
             self._folder.write_record(record)
+            self._alone.close()
             jobs = self._config.getoption("numprocesses", None) or 1
             self._report = judge_and_write(self._folder, jobs)
         except ParityError as error:

@@ -4,86 +4,154 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 from msgspec.structs import replace
 
 import harness
 from fixtures import catalogue
 from harness.backend import BackendInfo
-from harness.folder import RunFolder, RunRecord
+from harness.errors import FileError, UsageError
+from harness.folder import Entry, RunFolder, RunRecord
+from harness.journal import alone
 from harness.judge.saved import judge
 from harness.results import Environment, Report
+from harness.run.again import another_environment, differences
 from harness.run.engine import Engine
 from harness.spec import Case, Problem
 from harness.watch import Watch
 from reports.write import write_views
 
 
-def compute(
+def compute(  # noqa: PLR0913 - as many as a run has
     cases: list[Case],
     infos: list[BackendInfo],
     out: Path,
     *,
     jobs: int,
     timeout: float,
+    memory: int = 0,
     watch: Watch | None = None,
 ) -> RunFolder:
     """Compute cases on backends into a folder, without judging them.
 
-    Raises:
-        FileError: The folder cannot be used.
-
-    """
-    problems = [catalogue.build(case) for case in cases]
-    return compute_problems(
-        problems, infos, out, jobs=jobs, timeout=timeout, watch=watch
-    )
-
-
-def compute_problems(  # noqa: PLR0913 - as many as a run has
-    problems: list[Problem],
-    infos: list[BackendInfo],
-    out: Path,
-    *,
-    jobs: int,
-    timeout: float,
-    watch: Watch | None = None,
-    verify: Sequence[str] = (),
-) -> RunFolder:
-    """Compute problems, as `compute` does cases.
-
     Args:
-        problems: Whatever built them.
+        cases: What is computed.
         infos: The backends.
         out: Folder for the results.
         jobs: Workers at a time.
         timeout: Seconds for one problem on one backend.
+        memory: Bytes that a worker and what it starts may hold; 0: any number.
         watch: Told of what begins and ends.
-        verify: Arguments of `rnn-parity verify` that do this again.
 
     Raises:
-        FileError: The folder cannot be used.
+        UsageError: Memory of another machine is to be watched.
+        FileError: The folder cannot be used; what was done before is kept.
 
     """
     folder = RunFolder(out)
-    record = begin(folder, problems, infos, verify=verify)
-    engine = Engine(folder, jobs=jobs, timeout=timeout, watch=watch or Watch())
-    entries = engine.run(infos, problems)
-    said = {i.name: engine.records[i.name] for i in infos if i.name in engine.records}
-    folder.write_record(replace(record, backends=said, entries=entries))
+    if memory and any(info.host for info in infos):
+        raise UsageError(
+            "the memory of a worker on another machine is not seen from here; leave "
+            "out --memory or --host"
+        )
+    folder.check()
+    with alone(out):
+        begin(folder, new_record(cases, infos, timeout=timeout, memory=memory))
+        complete(folder, infos, jobs=jobs, watch=watch)
     return folder
 
 
-def begin(
-    folder: RunFolder,
-    problems: list[Problem],
+def resume(
+    out: Path, infos: list[BackendInfo], *, jobs: int, watch: Watch | None = None
+) -> RunFolder:
+    """Compute what is left of a run that was cut short, as `compute` would have.
+
+    Args:
+        out: The run's folder.
+        infos: The backends that `pending` names, as they are here.
+        jobs: Workers at a time.
+        watch: Told of what begins and ends.
+
+    Raises:
+        UsageError: It would not go on in the environment in which it began.
+        FileError: The folder holds no run, or cannot be used.
+
+    """
+    folder = RunFolder(out)
+    begun = folder.record()
+    recorded = {info.name: info for info in begun.infos}
+    for info in infos:
+        if found := differences(recorded[info.name], info):
+            raise another_environment(info.name, found)
+    here = replace(describe_environment(), started=begun.environment.started)
+    if found := differences(begun.environment, here):
+        raise another_environment("this environment", found)
+    with alone(out):
+        folder.journal.mend()
+        folder.sweep()
+        complete(folder, infos, jobs=jobs, watch=watch)
+    return folder
+
+
+def pending(folder: RunFolder) -> dict[str, list[Case]]:
+    """Give the cases that are still to be computed, for each backend with any.
+
+    One whose outcome is gone or broken is computed again.
+
+    Raises:
+        FileError: The folder holds no run.
+
+    """
+    record = folder.record()
+    done = {(e.case, e.backend) for e in record.entries if _is_kept(folder, e)}
+    done |= set(record.left_out)
+    found = {
+        info.name: [case for case in record.cases if (case.id, info.name) not in done]
+        for info in record.infos
+    }
+    return {name: cases for name, cases in found.items() if cases}
+
+
+def _is_kept(folder: RunFolder, entry: Entry) -> bool:
+    if entry.status != "done":
+        return True
+    try:
+        folder.outcome(entry.backend, entry.case)
+    except FileError:
+        return False
+    return True
+
+
+def new_record(
+    cases: list[Case],
     infos: list[BackendInfo],
+    *,
+    timeout: float,
+    memory: int,
     left_out: Sequence[tuple[str, str]] = (),
     verify: Sequence[str] = (),
 ) -> RunRecord:
+    """Give the record of a run that begins now."""
+    return RunRecord(
+        "rnn-parity.run/1",
+        describe_environment(),
+        cases,
+        infos,
+        backends={},
+        entries=[],
+        left_out=list(left_out),
+        verify=list(verify),
+        timeout=timeout,
+        memory=memory,
+    )
+
+
+def begin(folder: RunFolder, record: RunRecord) -> None:
     """Make a folder ready for a run, and write what is to be computed.
 
     Raises:
@@ -91,21 +159,52 @@ def begin(
 
     """
     folder.prepare()
-    record = RunRecord(
-        "rnn-parity.run/1",
-        describe_environment(),
-        [problem.case for problem in problems],
-        infos,
-        backends={},
-        entries=[],
-        left_out=list(left_out),
-        verify=list(verify),
-    )
     # Written first too, so that a run which is cut short is known for one.
     folder.write_record(record)
-    for problem in problems:
-        folder.write_problem(problem)
-    return record
+
+
+def complete(
+    folder: RunFolder, infos: list[BackendInfo], *, jobs: int, watch: Watch | None
+) -> None:
+    """Compute what is pending of a run on backends, and write what came of it.
+
+    Raises:
+        UsageError: A backend is another one than that which began.
+        FileError: The folder cannot be written; what was done before is kept.
+
+    """
+    rest = pending(folder)
+    engine = Engine(
+        folder, jobs=jobs, watch=watch or Watch(), problem=_Problems(folder)
+    )
+    try:
+        engine.run([info for info in infos if info.name in rest], rest)
+        folder.finish(folder.record())
+    except FileError as error:
+        again = f"rnn-parity run --resume {quote(str(folder.path))}"
+        raise FileError(f"{error}; what is done is kept, go on with: {again}") from None
+
+
+class _Problems:
+    """Gives a case's problem out of a run's folder, where it is written once.
+
+    None is kept in memory: there may be tens of thousands.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def __call__(self, case: Case) -> Problem:
+        with self._lock:
+            try:
+                return self._folder.problem(case)
+            except FileError:
+                if case.given:  # nothing else has its arrays
+                    raise
+            problem = catalogue.build(case)
+            self._folder.write_problem(problem)
+            return problem
 
 
 def judge_and_write(
@@ -122,9 +221,21 @@ def judge_and_write(
         FileError: The run is broken, or its folder cannot be written.
 
     """
-    report = judge(folder, jobs, watch)
-    write_views(report, folder)
+    record = folder.record()
+    with alone(folder.path):
+        _write_what_was_not_reached(folder, record)
+        report = judge(folder, jobs, watch)
+        write_views(report, folder)
     return report
+
+
+def _write_what_was_not_reached(folder: RunFolder, record: RunRecord) -> None:
+    """Write the problems that a run which was cut short had not begun with."""
+    problem_of = _Problems(folder)
+    computed = {entry.case for entry in record.entries if entry.status == "done"}
+    for case in record.cases:
+        if case.id not in computed and not folder.has_problem(case):
+            problem_of(case)
 
 
 def describe_environment() -> Environment:

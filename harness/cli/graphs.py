@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Backends, Jobs, split
+from harness.cli.options import Backends, Jobs, Memory, split
 
 
 def graph(
@@ -23,6 +23,7 @@ def graph(
     timeout: Annotated[
         float, typer.Option(help="Seconds for the graph of one backend.")
     ] = 300.0,
+    memory: Memory = "",
 ) -> None:
     """Show the graph of what each backend runs for a case, side by side.
 
@@ -33,6 +34,7 @@ def graph(
     from harness.drawn import as_json, exit_status, graphs
     from harness.folder import write_file
     from harness.run.engine import check_timeout, default_jobs
+    from harness.run.guard import read_memory
     from harness.run.registry import select_backends
     from harness.screen.common import console
     from harness.screen.graphs import show_graphs
@@ -42,8 +44,9 @@ def graph(
     problem = catalogue.build(catalogue.case_from_id(case))
     infos = select_backends(split(backends))
     check_timeout(timeout)
+    most, jobs = read_memory(memory), jobs or default_jobs()
     with console(stderr=True).status("tracing", spinner="dots"):
-        found = graphs(problem, infos, jobs=jobs or default_jobs(), timeout=timeout)
+        found = graphs(problem, infos, jobs=jobs, timeout=timeout, memory=most)
     if form == "json":
         sys.stdout.write(as_json(case, found))
         raise typer.Exit(exit_status(found))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Backends, Jobs, finish, interruptible, split
+from harness.cli.options import Backends, Jobs, Memory, finish, interruptible, split
 
 Model = Annotated[
     Path, typer.Argument(help=".safetensors, .pt, .keras, .h5 or .onnx with weights.")
@@ -39,16 +39,19 @@ def verify(
     ),
     jobs: Jobs = 0,
     timeout: Annotated[float, typer.Option(help="Seconds for one backend.")] = 300.0,
+    memory: Memory = "",
 ) -> None:
     """Run a recurrent layer of a file on backends, and judge what they return.
 
     Exit status: that of a run.
     """
     from harness.model_runs import plan
+    from harness.run.guard import read_memory
     from harness.screen.common import console
     from harness.screen.models import show_layer, show_problem
     from harness.screen.progress import RunProgress
 
+    most = read_memory(memory)
     planned = plan(
         model,
         layer=layer,
@@ -62,7 +65,9 @@ def verify(
     totals = {info.name: 1 for info in planned.infos}
     progress = RunProgress(console(stderr=True), totals)
     with interruptible(out), progress:
-        report = planned.run(out, jobs=jobs, timeout=timeout, watch=progress)
+        report = planned.run(
+            out, jobs=jobs, timeout=timeout, memory=most, watch=progress
+        )
     finish(report, out)
 
 

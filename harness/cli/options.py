@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -21,6 +22,13 @@ Cases = Annotated[str, typer.Option(metavar="A,B,…", help="Suites or case IDs.
 Backends = Annotated[str, typer.Option(metavar="A,B,…", help=f"Backends; {NONE_NAMED}")]
 Jobs = Annotated[
     int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
+]
+Memory = Annotated[
+    str,
+    typer.Option(
+        metavar="SIZE",
+        help="What a worker and all it starts may hold, as in 4G; no limit without it.",
+    ),
 ]
 
 
@@ -65,7 +73,7 @@ def write_out(data: bytes, out: Path | None) -> None:
         raise FileError(f"cannot write {out}: {error.strerror}") from None
 
 
-def finish(document: "Report", out: Path) -> None:
+def finish(document: "Report", out: Path) -> NoReturn:
     """Show a report and exit with its status."""
     from harness.screen.common import console
     from harness.screen.report import show_report
@@ -82,5 +90,9 @@ def interruptible(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        sys.stderr.write(f"rnn-parity: interrupted; outcomes so far are in {out}\n")
+        again = f"rnn-parity run --resume {quote(str(out))}"
+        sys.stderr.write(
+            f"rnn-parity: interrupted; outcomes so far are in {out}; "
+            f"go on with: {again}\n"
+        )
         raise typer.Exit(INTERRUPTED) from None

@@ -1,5 +1,6 @@
 """Commands about runs: run, compare, report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -9,6 +10,7 @@ from harness.cli.options import (
     NONE_NAMED,
     Cases,
     Jobs,
+    Memory,
     finish,
     interruptible,
     no_file,
@@ -16,8 +18,12 @@ from harness.cli.options import (
     write_out,
 )
 
+_WITH_RESUME = ("resume", "python", "host", "jobs")
+"""Options that do not define a run, or that are given again to be held to it."""
+
 
 def run(
+    context: typer.Context,
     cases: Cases = "notebook",
     backends: Annotated[
         str,
@@ -57,6 +63,14 @@ def run(
     timeout: Annotated[
         float, typer.Option(help="Seconds for one case on one backend.")
     ] = 300.0,
+    memory: Memory = "",
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Go on with a run that was cut short; its folder says what it is.",
+        ),
+    ] = None,
 ) -> None:
     """Run cases on backends, judge what they return, and write the report.
 
@@ -65,23 +79,67 @@ def run(
     """
     from fixtures import catalogue
     from harness.run.engine import check_timeout, default_jobs
+    from harness.run.guard import read_memory
     from harness.run.registry import select_backends
     from harness.screen.common import console
     from harness.screen.progress import RunProgress
     from harness.session import compute, judge_and_write
 
+    if resume:
+        _go_on(context, resume, python or (), host or (), jobs)
     selected = catalogue.select(
         split(cases, "--cases", "notebook"), split(variants), split(dtypes)
     )
     infos = select_backends(split(backends), python or (), host or ())
     check_timeout(timeout)
-    jobs = jobs or default_jobs()
+    jobs, most = jobs or default_jobs(), read_memory(memory)
     totals = {info.name: len(selected) for info in infos}
     progress = RunProgress(console(stderr=True), totals)
     with interruptible(out), progress:
         folder = compute(
-            selected, infos, out, jobs=jobs, timeout=timeout, watch=progress
+            *(selected, infos, out),
+            jobs=jobs,
+            timeout=timeout,
+            memory=most,
+            watch=progress,
         )
+        document = judge_and_write(folder, jobs, progress)
+    finish(document, out)
+
+
+def _go_on(
+    context: typer.Context,
+    out: Path,
+    python: Sequence[str],
+    host: Sequence[str],
+    jobs: int,
+) -> NoReturn:
+    """Compute what is left of a run, and judge it.
+
+    What a folder says is run by no program that it names: --python and --host are
+    given again, and must be what they were.
+    """
+    from harness.errors import UsageError
+    from harness.folder import RunFolder
+    from harness.run.engine import default_jobs
+    from harness.run.registry import named_backends
+    from harness.screen.common import console
+    from harness.screen.progress import RunProgress
+    from harness.session import judge_and_write, pending, resume
+
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in _WITH_RESUME and source and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"--{name} is said by the folder of the run that goes on; "
+                "leave it out, or leave out --resume"
+            )
+    rest, jobs = pending(RunFolder(out)), jobs or default_jobs()
+    infos = named_backends(rest, python, host)
+    totals = {name: len(cases) for name, cases in rest.items()}
+    progress = RunProgress(console(stderr=True), totals)
+    with interruptible(out), progress:
+        folder = resume(out, infos, jobs=jobs, watch=progress)
         document = judge_and_write(folder, jobs, progress)
     finish(document, out)
 

@@ -2,18 +2,22 @@
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from harness.backend import Absent, BackendInfo
 from harness.errors import UsageError
-from harness.folder import Entry, RunFolder
+from harness.folder import Entry, Line, RunFolder, most_bytes
 from harness.results import BackendRecord
+from harness.run.again import another_environment, differences
 from harness.run.process import Worker, WorkerError
 from harness.run.registry import absence
-from harness.spec import Problem
+from harness.spec import Case, Problem
 from harness.watch import Watch
 
 MAX_TIMEOUT = 1e6  # seconds: eleven days
+_INTERRUPTS = 0.2  # seconds between two: a worker may just be about to start
 
 
 class Runner:
@@ -25,13 +29,17 @@ class Runner:
         info: The backend.
         folder: Where outcomes and logs go; prepared already.
         timeout: Seconds that one problem may take.
+        memory: Bytes that the worker may hold; 0: any number.
 
     """
 
-    def __init__(self, info: BackendInfo, folder: RunFolder, timeout: float) -> None:
+    def __init__(
+        self, info: BackendInfo, folder: RunFolder, timeout: float, memory: int = 0
+    ) -> None:
         self._info = info
         self._folder = folder
         self._timeout = timeout
+        self._memory = memory
         self._worker: Worker | None = None
         self._absent: str | None = None
         self._never_started = ""
@@ -66,23 +74,31 @@ class Runner:
             return Entry(case, name, "absent", self._absent)
         if not worker:
             return Entry(case, name, "error", f"did not start: {self._never_started}")
+        begun = time.perf_counter()
         try:
             kind, *rest = worker.run(name, problem, self._timeout)
         except WorkerError as death:
             self.close()
-            return Entry(case, name, "error", str(death))
-        if kind == "outcome":
-            data, seconds = rest
-            self._folder.write_outcome(name, case, data)
-            return Entry(case, name, "done", seconds=seconds)
-        return Entry(case, name, kind, str(rest[0]))
+            seconds = time.perf_counter() - begun
+            return Entry(case, name, "error", str(death), seconds)
+        if kind != "outcome":
+            return Entry(case, name, kind, str(rest[0]))
+        data, seconds = rest
+        if len(data) > (most := most_bytes(problem.case)):
+            said = f"its outcome has {len(data)} bytes, expected at most {most}"
+            return Entry(case, name, "error", said, seconds)
+        self._folder.write_outcome(name, case, data)
+        return Entry(case, name, "done", seconds=seconds)
 
     def _started(self) -> Worker | None:
         """Give a worker with the backend loaded; None once it failed to load."""
         if self._worker or self._never_started:
             return self._worker
         self._worker = Worker(
-            self._folder.log(self._info.name), self._info.interpreter, self._info.host
+            self._folder.log(self._info.name),
+            self._info.interpreter,
+            self._info.host,
+            self._memory,
         )
         try:
             self.record = self._worker.load(self._info)
@@ -96,62 +112,95 @@ class Runner:
 
 
 class Engine:
-    """Computes problems on several backends side by side.
+    """Computes problems on several backends side by side, and keeps a journal of it.
 
     Args:
-        folder: Where outcomes and logs go; prepared already.
+        folder: The run's; outcomes, logs and the journal go there.
         jobs: Workers at work at the same time.
-        timeout: Seconds that one problem may take on one backend.
         watch: Told of each case as it begins and ends.
+        problem: Gives a case's problem, to any thread.
 
     """
 
     def __init__(
-        self, folder: RunFolder, *, jobs: int, timeout: float, watch: Watch
+        self,
+        folder: RunFolder,
+        *,
+        jobs: int,
+        watch: Watch,
+        problem: Callable[[Case], Problem],
     ) -> None:
         self._folder = folder
+        self._begun = folder.record()
+        absent = [e.backend for e in self._begun.entries if e.status == "absent"]
+        self._were_absent = frozenset(absent)
         self._jobs = jobs
-        self._timeout = timeout
         self._watch = watch
+        self._problem = problem
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._runners: list[Runner] = []
-        self.records: dict[str, BackendRecord] = {}
 
-    def run(self, infos: list[BackendInfo], problems: list[Problem]) -> list[Entry]:
-        """Compute every problem on every backend; one entry for each of them."""
+    def run(self, infos: list[BackendInfo], pending: Mapping[str, list[Case]]) -> None:
+        """Compute on every backend the cases that are pending by its name.
+
+        Raises:
+            UsageError: A backend is another one than that which began.
+            FileError: The folder cannot be written.
+
+        """
         with ThreadPoolExecutor(max_workers=self._jobs) as pool:
             # Known backends go from NumPy to those that compile each case: these start
             # first, so that none is left alone at the end.
             futures = [
-                pool.submit(self._backend, info, problems) for info in reversed(infos)
+                pool.submit(self._backend, info, pending[info.name])
+                for info in reversed(infos)
             ]
             try:
-                done = [future.result() for future in futures]
-                return [entry for entries in reversed(done) for entry in entries]
+                for future in as_completed(futures):
+                    future.result()
             except BaseException:
                 self._stopping.set()
-                for runner in self._runners:
-                    runner.interrupt()
-                pool.shutdown(wait=True, cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
+                while not all(future.done() for future in futures):
+                    for runner in self._runners:
+                        runner.interrupt()
+                    time.sleep(_INTERRUPTS)
                 raise
 
-    def _backend(self, info: BackendInfo, problems: list[Problem]) -> list[Entry]:
-        done = []
-        with Runner(info, self._folder, self._timeout) as runner:
+    def _backend(self, info: BackendInfo, cases: list[Case]) -> None:
+        noted = info.name in self._begun.backends
+        memory = self._begun.memory
+        with Runner(info, self._folder, self._begun.timeout, memory) as runner:
             self._runners.append(runner)
-            for problem in problems:
+            for case in cases:
                 if self._stopping.is_set():
                     break
                 with self._lock:
-                    self._watch.starting(info.name, problem.case.id)
-                entry = runner.entry(problem)
+                    self._watch.starting(info.name, case.id)
+                entry = runner.entry(self._problem(case))
+                if self._stopping.is_set():  # it was ended by us, perhaps
+                    break
+                self._check_same(entry, runner.record)
                 with self._lock:
+                    if runner.record and not noted:
+                        said = (info.name, runner.record)
+                        self._folder.journal.append(Line(said=said))
+                        noted = True
+                    self._folder.journal.append(Line(entry=entry))
                     self._watch.entry(entry)
-                done.append(entry)
-            if runner.record:
-                self.records[info.name] = runner.record
-        return done
+
+    def _check_same(self, entry: Entry, now: BackendRecord | None) -> None:
+        """See that a backend which goes on with a run is the one that began."""
+        begun, found = self._begun.backends.get(entry.backend), list[str]()
+        if begun and entry.status == "absent":
+            found = [f"it is absent now: {entry.detail}"]
+        elif now and entry.backend in self._were_absent:
+            found = ["it was absent"]
+        elif begun and now:
+            found = differences(begun, now)
+        if found:
+            raise another_environment(entry.backend, found)
 
 
 def check_timeout(seconds: float) -> None:

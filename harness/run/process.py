@@ -2,12 +2,13 @@
 
 import contextlib
 import math
+import os
 import signal
+import struct
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from harness.backend import Absent, BackendInfo, Unsupported
 from harness.errors import clean
 from harness.graph import Graph
 from harness.results import BackendRecord
+from harness.run.guard import MARK, Guard, bury, new_mark
 from harness.run.host import LOST, keeper_program, python_command
 from harness.run.worker import BOOTSTRAP
 from harness.spec import Problem
@@ -36,6 +38,11 @@ _GRACE = 2.0  # seconds a worker has to end by itself
 _LOG_LINES = 3
 _SIGNALLED = 128  # and the signal's number: what the keeper says of its worker
 _LONGEST = 500  # characters of what a worker says
+_TAIL = 2**16  # bytes of a log that are read for its last lines
+
+_GARBLED = "what comes from the worker process is no message; killed"
+_MOST_PARTS = 5  # of an answer that is none
+_MOST_BITS = 64
 
 # What is asked → what the answer to it carries; any may be a reason why there is none.
 # Another machine answers what it likes to.
@@ -54,14 +61,16 @@ class WorkerError(Exception):
 class _Process(Popen2IOMaster):  # type: ignore[misc] # execnet's, of which no types are read
     """A process that execnet talks to, and that prints into a file."""
 
-    def __init__(self, command: list[str], log: Path, *, alone: bool) -> None:
+    def __init__(self, command: list[str], log: Path, mark: str) -> None:
         with log.open("ab") as printed:
             self.popen = subprocess.Popen(  # noqa: S603 - it is the user who names it
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=printed,
-                start_new_session=alone,
+                # Whom Ctrl-C is not for, and who is killed with all that it started.
+                start_new_session=True,
+                env={**os.environ, MARK: mark},
             )
         model = get_execmodel("thread")
         Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel=model)
@@ -74,13 +83,19 @@ class Worker:
         log: File that takes everything the process prints.
         interpreter: Path of another Python; nothing stands for this one.
         host: Another machine that it runs on: `ssh:[USER@]HOST[:PORT]`.
+        memory: Bytes that it and what it starts may hold; 0: any number.
 
     """
 
-    def __init__(self, log: Path, interpreter: str = "", host: str = "") -> None:
+    def __init__(
+        self, log: Path, interpreter: str = "", host: str = "", memory: int = 0
+    ) -> None:
         self._log = log
         self._interpreter = interpreter
         self._host = host
+        self._memory = memory
+        self._mark = new_mark()
+        self._numbers = count()
         self._group = execnet.Group()
         self._printed_before = 0  # by another worker
         self._process: _Process | None = None
@@ -92,18 +107,23 @@ class Worker:
         On another machine it ends because its connection does.
         """
         if self._process:
-            self._process.kill()
+            bury(self._process.popen, self._mark)
 
     def close(self) -> None:
-        """End the process, by force if it does not end by itself."""
-        self._group.terminate(timeout=_GRACE)
+        """End the process, by force if it does not end by itself, and its children."""
+        for gateway in list(self._group):
+            gateway.exit()
         if self._process:
-            self._process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.popen.wait(_GRACE if self._channel else 0)
+            self.kill()
             self._process.wait()
-            if not self._channel:  # otherwise execnet closes what it talked through
-                with contextlib.suppress(BrokenPipeError):
-                    self._process.close_write()
-                self._process.close_read()
+        self._group.terminate(timeout=_GRACE)
+        # Otherwise execnet closes what it talked through.
+        if self._process and not self._channel:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.close_write()
+            self._process.close_read()
 
     def _connect(self) -> Any:
         """Start the process, and give the channel to what answers in it."""
@@ -115,8 +135,7 @@ class Worker:
         try:
             if self._log.exists():
                 self._printed_before = self._log.stat().st_size
-            # Ctrl-C is for the main process alone: it would end ssh, too.
-            process = _Process(command, self._log, alone=bool(self._host))
+            process = _Process(command, self._log, self._mark)
         except OSError as error:
             raise WorkerError(f"cannot start {command[0]}: {error.strerror}") from None
         self._process = process
@@ -129,22 +148,21 @@ class Worker:
             raise WorkerError("what was started answers, but as no worker") from None
 
     @contextlib.contextmanager
-    def _within(self, seconds: float) -> Iterator[None]:
-        """Kill the process after so many seconds of talking to it, and say its death.
+    def _within(self, seconds: float) -> Iterator[Guard]:
+        """Talk to the process for so many seconds at most, and say its death.
 
         To write can take forever, too, where nobody reads.
         """
-        begun, deadline = time.monotonic(), threading.Timer(seconds, self.kill)
-        deadline.start()
+        assert self._process  # noqa: S101 - who asks has started it
+        guard = Guard(self._process.popen, self._mark, seconds, self._memory)
         try:
-            yield
+            with guard:
+                yield guard
         except (EOFError, OSError):
-            death = self._death()
-            if time.monotonic() - begun >= seconds:
-                death = f"hung: no answer within {seconds:g} s; killed"
+            death = guard.reason or self._death()
             raise WorkerError(f"{death}{self._last_words()}") from None
-        finally:
-            deadline.cancel()
+        if guard.reason:
+            raise WorkerError(f"{guard.reason}{self._last_words()}")
 
     def _gateway(self, process: _Process) -> Any:
         """Let execnet talk to a process; one of its own would print anywhere."""
@@ -171,7 +189,7 @@ class Worker:
             raise WorkerError(str(answer[1]))
         try:
             said = msgspec.json.decode(answer[1], type=BackendRecord)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise WorkerError(f"what it says of itself is broken: {error}") from None
         return replace(said, host=self._host)
 
@@ -200,17 +218,37 @@ class Worker:
             raise WorkerError(str(found))
         try:
             return msgspec.json.decode(found, type=Graph)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise WorkerError(f"what it gives is no graph: {error}") from None
 
     def _ask(self, timeout: float, *message: str | bytes) -> tuple[Any, ...]:
+        number = next(self._numbers)
         try:
-            with self._within(timeout):
-                self._channel.send(message)
-                return _checked(str(message[0]), self._channel.receive())
+            with self._within(timeout) as guard:
+                self._channel.send((number, *message))
+                answer = self._receive(guard)
         except self._channel.RemoteError as error:
-            last = str(error).strip().splitlines()[-1]
-            raise WorkerError(f"the worker failed: {last}") from None
+            last = [*str(error).strip().splitlines(), ""][-1]
+            raise WorkerError(f"the worker failed: {clean(last[:_LONGEST])}") from None
+        except struct.error:  # execnet's messages have 32 bits for their length
+            raise WorkerError("more than the 2 GiB that a worker can be sent") from None
+        match answer:
+            case (int(said), found) if said == number:
+                return _checked(str(message[0]), found)
+        raise _no_answer(str(message[0]), answer)
+
+    def _receive(self, guard: Guard) -> Any:
+        """Wait for an answer, but for none of the dead.
+
+        What hides from its burial may hold the pipe open.
+        """
+        while True:
+            ended = guard.ended.is_set()
+            try:
+                return self._channel.receive(_GRACE)
+            except self._channel.TimeoutError:
+                if ended:
+                    raise EOFError from None
 
     def _death(self) -> str:
         assert self._process  # noqa: S101 - who asks has started it
@@ -218,21 +256,33 @@ class Worker:
             status = self._process.popen.wait(_GRACE)
         except subprocess.TimeoutExpired:
             self.kill()
-            return "the worker process closed its connection and went on; killed"
+            went_on = "the worker process closed its connection and went on; killed"
+            return _GARBLED if self._is_garbled() else went_on
+        if status == 0 and self._is_garbled():
+            return _GARBLED
         there = f" on {self._host}" if self._host else ""
-        if there and status < 0:
-            return f"the ssh program was killed by {_signal_name(-status)}"
-        if there and status == LOST:
-            return f"the connection to {self._host} was lost"
+        if there and (status < 0 or status == LOST):
+            killed = f"the ssh program was killed by {_signal_name(-status)}"
+            return killed if status < 0 else f"the connection to {self._host} was lost"
         if there and status > _SIGNALLED:
             status = _SIGNALLED - status
         if status < 0:
             return f"the worker process{there} was killed by {_signal_name(-status)}"
         return f"the worker process{there} ended with status {status}"
 
+    def _is_garbled(self) -> bool:
+        """Whether execnet closed the connection, and not the process.
+
+        It keeps the end of a pipe as an error, and nothing of other reasons.
+        """
+        return any(not getattr(gateway, "_error", None) for gateway in self._group)
+
     def _last_words(self) -> str:
         try:
-            printed = self._log.read_bytes()[self._printed_before :]
+            with self._log.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(self._printed_before, size - _TAIL))
+                printed = log.read(_TAIL)
         except OSError:
             return ""
         last = printed.decode(errors="replace").splitlines()[-_LOG_LINES:]
@@ -248,8 +298,27 @@ def _checked(asked: str, answer: object) -> tuple[Any, ...]:
         return kind, clean(" ".join(rest[0].split()))[:_LONGEST]
     if (kind, types) == _ANSWERS[asked] and 0 <= (*rest, 0.0)[1] < math.inf:
         return kind, *rest
-    said = clean(repr(answer)[:_LONGEST])
-    raise WorkerError(f"the worker answers what is no answer to {asked!r}: {said}")
+    raise _no_answer(asked, answer)
+
+
+def _no_answer(asked: str, answer: object) -> WorkerError:
+    said = clean(_repr(answer))[:_LONGEST]
+    return WorkerError(f"the worker answers what is no answer to {asked!r}: {said}")
+
+
+def _repr(value: object, depth: int = 2) -> str:
+    """Write a value that may be huge, as little of it as is read."""
+    if value == () or isinstance(value, float | bool | None):
+        return repr(value)
+    if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
+        return repr(value)
+    if isinstance(value, str | bytes) and len(value) <= _LONGEST:
+        return repr(value)
+    if isinstance(value, tuple) and depth:
+        parts = ", ".join(_repr(part, depth - 1) for part in value[:_MOST_PARTS])
+        return f"({parts}{',' if len(value) == 1 else ''})"
+    size = f" of {len(value)}" if isinstance(value, str | bytes) else ""
+    return f"{type(value).__name__}{size}"
 
 
 def _signal_name(number: int) -> str:

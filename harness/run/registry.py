@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import (
     PackageNotFoundError,
     entry_points,
@@ -153,16 +153,23 @@ def select_backends(
             installed, or a host cannot be reached.
 
     """
-    known = known_backends()
     if not names:
-        usual = (info for info in known.values() if not info.on_request)
+        usual = (i for i in known_backends().values() if not i.on_request)
         return with_interpreters(usual, interpreters, hosts)
-    named = {name: with_settings(known, name) for name in names}
-    found = with_interpreters(named.values(), interpreters, hosts)
+    found = named_backends(names, interpreters, hosts)
     for info in found:
         if reason := absence(info):
             raise UsageError(f"backend {info.name} cannot run here: {reason}")
     return found
+
+
+def named_backends(
+    names: Iterable[str], interpreters: Sequence[str] = (), hosts: Sequence[str] = ()
+) -> list[BackendInfo]:
+    """Give backends as `select_backends` does, installed or not."""
+    known = known_backends()
+    named = {name: with_settings(known, name) for name in names}
+    return with_interpreters(named.values(), interpreters, hosts)
 
 
 def with_settings(known: dict[str, BackendInfo], name: str) -> BackendInfo:

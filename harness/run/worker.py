@@ -1,7 +1,8 @@
 """Inside a worker process: load adapters, answer problems, until the channel closes.
 
-Messages are tuples of what execnet carries (text, bytes, numbers). To each one there is
-one answer, whose first item says what it is.
+Messages are tuples of what execnet carries (text, bytes, numbers): a number, what is
+asked, and what that needs. To each one there is one answer: the same number, and a
+tuple whose first item says what it is.
 """
 
 import importlib
@@ -49,25 +50,31 @@ def serve(channel: Any) -> None:
     os.dup2(2, 1)  # what frameworks' C++ prints, too
     sys.stdout = sys.stderr
     adapters: dict[str, _Adapter] = {}
-    for message in channel:
-        kind, *arguments = message
-        try:
-            if kind == "load":
-                info = msgspec.json.decode(arguments[0], type=BackendInfo)
-                adapters[info.name] = _Adapter(info)
-                channel.send(("loaded", adapters[info.name].record()))
-            else:
-                name, *problem = arguments
-                adapter = adapters[name]
-                answer = adapter.graph if kind == "graph" else adapter.answer
-                channel.send(answer(*problem))
-        except Absent as reason:
-            channel.send(("absent", _one_line(reason) or "no reason given"))
-        except Unsupported as reason:
-            channel.send(("unsupported", _one_line(reason) or "no reason given"))
-        except BaseException as error:  # noqa: BLE001 - an adapter may raise anything
-            traceback.print_exc()
-            channel.send(("error", f"{type(error).__name__}: {_one_line(error)}"))
+    process = os.getpid()
+    for number, *question in channel:
+        answer = _answer(adapters, *question)
+        if os.getpid() != process:
+            os._exit(1)  # an adapter's fork came back: one answer is enough
+        channel.send((number, answer))
+
+
+def _answer(adapters: dict[str, "_Adapter"], kind: str, *arguments: Any) -> Any:
+    """Give the answer to one question, whatever an adapter raises."""
+    try:
+        if kind == "load":
+            info = msgspec.json.decode(arguments[0], type=BackendInfo)
+            adapters[info.name] = _Adapter(info)
+            return ("loaded", adapters[info.name].record())
+        name, *problem = arguments
+        adapter = adapters[name]
+        return (adapter.graph if kind == "graph" else adapter.answer)(*problem)
+    except Absent as reason:
+        return ("absent", _one_line(reason) or "no reason given")
+    except Unsupported as reason:
+        return ("unsupported", _one_line(reason) or "no reason given")
+    except BaseException as error:  # noqa: BLE001 - an adapter may raise anything
+        traceback.print_exc()
+        return ("error", f"{type(error).__name__}: {_one_line(error)}")
 
 
 def _one_line(error: BaseException) -> str:

@@ -126,6 +126,9 @@ def test_an_interruption_says_where_outcomes_are_and_they_can_be_judged(
         patch.setattr(session, "judge_and_write", interrupted)
         status, _, err = rnn_parity("run", "--backends", "numpy", "--out", "cut")
     assert status == 130
-    assert err.endswith("rnn-parity: interrupted; outcomes so far are in cut\n")
+    assert err.endswith(
+        "rnn-parity: interrupted; outcomes so far are in cut; go on with: "
+        "rnn-parity run --resume cut\n"
+    )
     assert rnn_parity("compare", "cut")[0] == 0
     assert (tmp_path / "cut" / "report.json").is_file()

@@ -1,0 +1,84 @@
+"""Print what the main process holds while it computes and judges many random cases.
+
+    python -m benchmarks.memory 1000,10000
+
+Resident memory after computing and after judging, for runs of so many cases on NumPy;
+descriptors, threads and workers that are left are counted too.
+"""
+
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from fixtures import catalogue
+from harness.folder import Entry
+from harness.results import Result
+from harness.run.registry import select_backends
+from harness.session import compute, judge_and_write
+from harness.watch import Watch
+
+_MIB = 2**20
+
+
+class Memory(Watch):
+    """Takes what is resident now and then: at the start, the most, and each tenth."""
+
+    def __init__(self, total: int) -> None:
+        self._every = max(1, total // 10)
+        self._seen = 0
+        self.computing: list[int] = []
+        self.judging: list[int] = []
+
+    def entry(self, entry: Entry) -> None:  # noqa: ARG002 - a hook
+        """Look after a tenth of the cases."""
+        self._seen += 1
+        if self._seen % self._every == 0:
+            self.computing.append(resident())
+
+    def judged(self, results: list[Result], total: int) -> None:  # noqa: ARG002 - a hook
+        """Look after a tenth of the cases."""
+        self._seen += 1
+        if self._seen % self._every == 0:
+            self.judging.append(resident())
+
+
+def resident() -> int:
+    """Give this process's resident memory in MiB."""
+    return int(psutil.Process().memory_info().rss / _MIB)
+
+
+def main(counts: str) -> None:
+    """Run each number of cases in turn, in this process."""
+    infos = select_backends(["numpy"])
+    for count in map(int, counts.split(",")):
+        before, begun = resident(), time.monotonic()
+        cases = catalogue.select([f"random:{count}:1"], [], [])
+        memory = Memory(count)
+        with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
+            out = Path(path) / "run"
+            folder = compute(
+                cases, infos, out, jobs=1, timeout=300, memory=0, watch=memory
+            )
+            computed = time.monotonic() - begun
+            print(
+                f"{count} cases: {before} MiB before; computing {memory.computing} "
+                f"({computed:.0f} s)",
+                flush=True,
+            )
+            report = judge_and_write(folder, 2, memory)
+        process = psutil.Process()
+        print(
+            f"judging {memory.judging}, after {resident()} MiB "
+            f"({time.monotonic() - begun - computed:.0f} s); {report.summary.passed} "
+            f"pass; left {process.num_fds()} descriptors, "
+            f"{threading.active_count()} threads, {len(process.children())} processes",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,150 @@
+"""What a process may take, in time and memory, and how all that it started is ended."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+import uuid
+
+import psutil
+
+from harness.errors import UsageError
+
+MARK = "RNN_PARITY_WORKER"
+"""Environment variable that a worker and whatever it starts are known by."""
+
+_INTERVAL = 0.1  # seconds between two looks at a process
+_TIMES = 5  # that what is left is looked for: it may start more meanwhile
+
+_UNITS = {unit: int(1024**power) for power, unit in enumerate("KMGT", 1)}
+_MEMORY = re.compile(r"([1-9]\d{0,5})([KMGT])")
+
+
+def read_memory(words: str) -> int:
+    """Give the bytes of `512M` or `4G`, counted by 1024; 0 where nothing is said.
+
+    Raises:
+        UsageError: It is no such number.
+
+    """
+    if not words:
+        return 0
+    found = _MEMORY.fullmatch(words)
+    if not found:
+        raise UsageError(
+            f"memory of {words[:20]!r} is none; give a whole number and K, M, G or T, "
+            "as in 4G"
+        )
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _in_words(size: int) -> str:
+    unit, factor = max((u for u in _UNITS.items() if u[1] <= size), key=lambda u: u[1])
+    return f"{size / factor:g} {unit}iB"
+
+
+def new_mark() -> str:
+    """Give what one worker is known by, and no other."""
+    return uuid.uuid4().hex
+
+
+def bury(process: subprocess.Popen[bytes], mark: str) -> None:
+    """Kill a leader of its own session, and all that it started: its group first.
+
+    What has left the group still has the environment that it was started with.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for _ in range(_TIMES):
+        if not _kill_marked(mark):
+            return
+
+
+def _kill_marked(mark: str) -> int:
+    """Kill processes by their mark, and count them."""
+    killed = 0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == mark:
+                process.kill()
+                killed += 1
+    return killed
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process and what it started hold, shared ones twice."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                total += each.memory_info().rss
+    return total
+
+
+class Guard:
+    """Ends a process that takes too long or too much; use as a context manager.
+
+    A process that died is buried too: what it started may hold its pipes open, and
+    whoever reads them would wait for ever.
+
+    Args:
+        process: The leader of its own session.
+        mark: What it is known by.
+        seconds: Time that it may take, from here on.
+        memory: Bytes that it may hold; 0: any number.
+
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], mark: str, seconds: float, memory: int
+    ) -> None:
+        self._process = process
+        self._mark = mark
+        self._seconds = seconds
+        self._memory = memory
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.reason = ""
+        """Why it was killed."""
+        self.ended = threading.Event()
+        """Set once the process is dead and buried."""
+
+    def __enter__(self) -> "Guard":
+        self._deadline = time.monotonic() + self._seconds
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._over.set()
+        self._thread.join()
+        if not self.ended.is_set():  # what is quick to take and to answer is seen here
+            self._look_at_memory()
+
+    def _watch(self) -> None:
+        while not self._over.wait(
+            max(0.0, min(_INTERVAL, self._deadline - time.monotonic()))
+        ):
+            self._look()
+            if self.ended.is_set():
+                return
+
+    def _look(self) -> None:
+        if time.monotonic() >= self._deadline:
+            self._end(f"hung: no answer within {self._seconds:g} s; killed")
+        elif self._process.poll() is not None:
+            self._end("")
+        else:
+            self._look_at_memory()
+
+    def _look_at_memory(self) -> None:
+        if self._memory and resident(self._process.pid) > self._memory:
+            self._end(f"used more than {_in_words(self._memory)}; killed")
+
+    def _end(self, reason: str) -> None:
+        self.reason = reason
+        bury(self._process, self._mark)
+        self.ended.set()

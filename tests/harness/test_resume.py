@@ -1,0 +1,367 @@
+"""A run that was cut short, at whatever moment, goes on and ends in the same report."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+import harness
+from backends.on_numpy import INFO
+from fixtures import catalogue
+from fixtures.faults import plant
+from harness.arrays import pack
+from harness.backend import BackendInfo
+from harness.errors import FileError, UsageError
+from harness.folder import Line, RunFolder
+from harness.journal import LOCK, alone
+from harness.session import (
+    begin,
+    compute,
+    judge_and_write,
+    new_record,
+    pending,
+    resume,
+)
+from harness.spec import Problem
+
+Cli = Callable[..., tuple[int, str, str]]
+
+CASES = catalogue.select(["notebook"], [], ["float32"])
+TWIN = replace(INFO, name="twin")
+SUITE = ["--cases", "random:16:3", "--backends", "numpy,numpy#twin", "--jobs", "2"]
+SEED = 20
+
+
+def run_command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "harness.cli", "run", *map(str, arguments)]
+
+
+def report(out: Path) -> str:
+    """Give report.json but for what may differ: times, and when it began."""
+    document = json.loads((out / "report.json").read_bytes())
+    document["environment"].pop("started")
+    for result in document["results"]:
+        result.pop("seconds")
+    return json.dumps(document, indent=1)
+
+
+def files(out: Path) -> set[str]:
+    return {str(path.relative_to(out)) for path in out.rglob("*")}
+
+
+def cut(out: Path, infos: list[BackendInfo], keep: int) -> RunFolder:
+    """Give a run that ended when so many entries were in its journal."""
+    folder = compute(CASES, infos, out, jobs=1, timeout=60)
+    record = folder.record()
+    folder.write_record(replace(record, entries=[], backends={}))
+    for name, said in record.backends.items():
+        folder.journal.append(Line(said=(name, said)))
+    for entry in record.entries[:keep]:
+        folder.journal.append(Line(entry=entry))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """Give a run that nobody disturbs, and the seconds that it took."""
+    out, begun = tmp_path_factory.mktemp("undisturbed") / "run", time.monotonic()
+    subprocess.run(run_command(*SUITE, "--out", out), check=True, capture_output=True)
+    return out, time.monotonic() - begun
+
+
+def killed_and_resumed(out: Path, seconds: float) -> bool:
+    """Kill a run after some seconds, and go on; whether it was at work."""
+    process = subprocess.Popen(
+        run_command(*SUITE, "--out", out),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(seconds)
+    process.kill()
+    process.wait()
+    begun = (out / "run.json").exists()
+    again = ("--resume", out, "--jobs", "2") if begun else (*SUITE, "--out", out)
+    subprocess.run(run_command(*again), check=True, capture_output=True)
+    return begun
+
+
+@pytest.mark.parametrize("moments", [2, pytest.param(50, marks=pytest.mark.slow)])
+def test_a_run_killed_at_any_moment_goes_on_and_gives_the_same_report(
+    moments: int, undisturbed: tuple[Path, float], tmp_path: Path
+) -> None:
+    whole, took = undisturbed
+    draw = random.Random(SEED)  # noqa: S311 - moments, no secrets
+    begun = 0
+    for number in range(moments):
+        out = tmp_path / str(number)
+        begun += killed_and_resumed(out, draw.uniform(0.3, took))
+        assert report(out) == report(whole)
+        assert files(out) == files(whole)
+        shutil.rmtree(out)
+    assert begun
+
+
+@pytest.mark.parametrize("keep", [0, 3, 8])
+def test_wherever_the_journal_ends_the_report_is_the_same(
+    keep: int, tmp_path: Path
+) -> None:
+    infos = [plant(INFO, "raises"), TWIN]
+    judge_and_write(compute(CASES, infos, tmp_path / "whole", jobs=1, timeout=60))
+    folder = cut(tmp_path / "cut", infos, keep)
+    with (folder.path / "journal.jsonl").open("ab") as journal:
+        journal.write(b'{"entry":{"case":"note')
+    (folder.path / "outcomes" / ".writing-x").write_bytes(b"half")
+    assert sum(map(len, pending(folder).values())) == 8 - keep
+    judge_and_write(resume(folder.path, infos, jobs=2))
+    assert report(folder.path) == report(tmp_path / "whole")
+    assert files(folder.path) == files(tmp_path / "whole")
+
+
+def test_what_is_done_and_whole_is_not_done_again_and_all_else_is(
+    tmp_path: Path,
+) -> None:
+    folder = cut(tmp_path / "run", [INFO], 4)
+    outcomes = [tmp_path / f"run/outcomes/numpy/{c.id}.safetensors" for c in CASES]
+    outcomes[0].unlink()
+    outcomes[1].write_bytes(outcomes[1].read_bytes()[:-9])
+    (tmp_path / f"run/problems/{CASES[0].id}.safetensors").unlink()
+    before = [path.stat().st_ino for path in outcomes[2:]]
+    assert pending(folder) == {"numpy": CASES[:2]}
+    report = judge_and_write(resume(folder.path, [INFO], jobs=1))
+    assert [result.verdict for result in report.results] == ["pass"] * 4
+    assert [path.stat().st_ino for path in outcomes[2:]] == before
+
+
+def test_a_run_that_was_cut_short_can_be_judged_as_it_is(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    begin(folder, new_record(CASES, [INFO], timeout=60, memory=0))
+    report = judge_and_write(folder)
+    assert {result.verdict for result in report.results} == {"error"}
+    assert "the run ended before this was computed" in report.results[0].detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"versions": {"numpy": "1.0"}}, "numpy is not what began this run: numpy was"),
+        ({"settings": {"threads": 99}}, "threads was 99, is nothing"),
+        ({"interpreter": "/elsewhere/python"}, "interpreter was '/elsewhere/python'"),
+        ({"python": "3.99"}, "python was '3.99'"),
+    ],
+)
+def test_a_backend_that_is_another_one_now_is_refused(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    folder = cut(tmp_path / "run", [INFO], 2)
+    said = folder.record().backends["numpy"]
+    folder.journal.append(Line(said=("numpy", replace(said, **changes))))
+    before = len(folder.record().entries)
+    with pytest.raises(UsageError, match=words):
+        resume(folder.path, [INFO], jobs=1)
+    assert len(folder.record().entries) == before
+
+
+def test_a_backend_that_comes_or_goes_is_refused(tmp_path: Path) -> None:
+    gone = replace(INFO, requires={"nonesuch_": "nonesuch"})
+    folder = cut(tmp_path / "run", [gone], 2)
+    record = folder.record()
+    folder.write_record(replace(record, infos=[INFO]))
+    with pytest.raises(UsageError, match=r"numpy is not .*: it was absent; go on"):
+        resume(folder.path, [INFO], jobs=1)
+    folder = cut(tmp_path / "other", [INFO], 2)
+    folder.write_record(replace(folder.record(), infos=[gone], entries=[]))
+    with pytest.raises(UsageError, match="it is absent now: nonesuch not installed"):
+        resume(folder.path, [gone], jobs=1)
+
+
+def test_another_environment_is_refused(tmp_path: Path) -> None:
+    folder = cut(tmp_path / "run", [INFO], 2)
+    record = folder.record()
+    other = replace(record.environment, python="3.99", cpu="another")
+    folder.write_record(replace(record, environment=other))
+    with pytest.raises(UsageError, match=r"python was '3\.99', is .*; cpu was 'an"):
+        resume(folder.path, [INFO], jobs=1)
+    folder.write_record(record)
+    changed = replace(INFO, options={"x": 1})
+    with pytest.raises(UsageError, match=r"numpy is not what .*: x was nothing, is 1"):
+        resume(folder.path, [changed], jobs=1)
+
+
+def test_a_folder_names_no_program_that_is_run(rnn_parity: Cli, tmp_path: Path) -> None:
+    out = cut(tmp_path / "run", [replace(INFO, options={})], 2)
+    record, made = out.record(), tmp_path / "made"
+    for changes in (
+        {"adapter": "os:system", "options": {"command": f"touch {made}"}},
+        {"interpreter": f"{tmp_path}/evil"},
+        {"host": "ssh:evil"},
+    ):
+        evil = [replace(INFO, **changes)]
+        out.write_record(replace(record, infos=evil))
+        status, _, err = rnn_parity("run", "--resume", "run")
+        assert (status, err.count("\n")) == (2, 1)
+        assert "numpy is not what began this run" in err
+    assert not made.exists()
+
+
+def test_options_that_the_folder_says_are_refused(
+    rnn_parity: Cli, tmp_path: Path
+) -> None:
+    cut(tmp_path / "run", [INFO], 2)
+    for option, value in (
+        *(("--cases", "notebook"), ("--backends", "numpy"), ("--dtypes", "float32")),
+        *(("--out", "x"), ("--timeout", "9"), ("--memory", "1G")),
+        ("--variants", "basic"),
+    ):
+        status, _, err = rnn_parity("run", "--resume", "run", option, value)
+        assert status == 2
+        assert f"{option} is said by the folder of the run that goes on" in err
+    assert rnn_parity("run", "--resume", "run", "--jobs", "1")[0] == 0
+    status, _, err = rnn_parity("run", "--resume", "nowhere")
+    assert (status, "holds no run of rnn-parity" in err) == (2, True)
+
+
+def test_two_runs_in_one_folder_are_refused_but_the_dead_hold_nothing(
+    rnn_parity: Cli, tmp_path: Path
+) -> None:
+    only = ("run", "--backends", "numpy", "--out", "run")
+    with alone(tmp_path / "run"):
+        for command in (only, ("run", "--resume", "run"), ("compare", "run")):
+            if command is not only:
+                begun = new_record(CASES, [INFO], timeout=9, memory=0)
+                RunFolder(tmp_path / "run").write_record(begun)
+            status, _, err = rnn_parity(*command)
+            assert (status, err.count("\n")) == (2, 1)
+            assert "another run is at work in run; wait for its end" in err
+    shutil.rmtree(tmp_path / "run")
+    holds = (
+        "import os, sys, pathlib; from harness.journal import alone\n"
+        f"with alone(pathlib.Path({str(tmp_path / 'run')!r})): os.kill(os.getpid(), 9)"
+    )
+    root = str(Path(harness.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", holds], check=False, cwd=root)
+    assert done.returncode == -signal.SIGKILL
+    assert (tmp_path / "run" / LOCK).exists()
+    assert rnn_parity(*only)[0] == 0
+    assert not (tmp_path / "run" / LOCK).exists()
+
+
+def test_ctrl_c_stops_at_once_and_says_how_to_go_on(
+    undisturbed: tuple[Path, float], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        run_command(*SUITE, "--out", out),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    while not (out / "journal.jsonl").exists():
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err.endswith(f"go on with: rnn-parity run --resume {out}\n")
+    assert err.count("\n") == 1
+    assert {e.status for e in RunFolder(out).record().entries} <= {"done"}
+    subprocess.run(run_command("--resume", out), check=True, capture_output=True)
+    assert report(out) == report(undisturbed[0])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """Give a file system that is soon full."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=384k", "tmpfs", str(path)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no small disk can be mounted: {done.stderr.strip()}")
+    return path
+
+
+def test_a_full_disk_is_one_line_and_after_making_room_it_goes_on(
+    small_disk: Path, undisturbed: tuple[Path, float]
+) -> None:
+    try:
+        out = small_disk / "run"
+        command = run_command(*SUITE, "--out", out)
+        full = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert full.returncode == 2
+        assert full.stderr.count("\n") == 1
+        assert "No space left on device; what is done is kept, go on with: " in (
+            full.stderr
+        )
+        done = RunFolder(out).record().entries
+        assert 0 < len(done) < 32
+        room = ["mount", "-o", "remount,size=64m", str(small_disk)]
+        subprocess.run(room, check=True)
+        subprocess.run(run_command("--resume", out), check=True, capture_output=True)
+        assert report(out) == report(undisturbed[0])
+    finally:
+        subprocess.run(["/bin/umount", str(small_disk)], check=True)
+
+
+def test_a_line_that_has_no_room_leaves_those_before_it(tmp_path: Path) -> None:
+    folder = cut(tmp_path / "run", [INFO], 2)
+    before = (tmp_path / "run/journal.jsonl").read_bytes()
+    line = Line(entry=folder.record().entries[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 9, hard))
+        with pytest.raises(FileError, match=r"cannot write .*journal\.jsonl: "):
+            folder.journal.append(line)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (tmp_path / "run/journal.jsonl").read_bytes() == before
+
+
+def test_a_lock_is_the_systems_and_no_file_that_outlives_it(tmp_path: Path) -> None:
+    with alone(tmp_path / "run"), pytest.raises(filelock.Timeout):
+        filelock.FileLock(tmp_path / "run" / LOCK, timeout=0).acquire()
+
+
+def test_a_verified_layer_goes_on_with_what_is_expected_of_it(
+    rnn_parity: Cli, tmp_path: Path, problem: Problem
+) -> None:
+    weights = problem.weights(0, "forward")
+    stored = {
+        "weight_ih_l0": weights["kernel"].T,
+        "weight_hh_l0": weights["recurrent_kernel"].T,
+        "bias_ih_l0": weights["bias"],
+        "bias_hh_l0": np.zeros_like(weights["bias"]),
+    }
+    (tmp_path / "m.safetensors").write_bytes(pack(stored, {}))
+    np.save(tmp_path / "x.npy", problem["inputs"])
+    outputs = np.zeros(problem.case.output_shapes()["outputs"], "float32")
+    np.save(tmp_path / "y.npy", outputs)
+    files = ("--inputs", "x.npy", "--expected", "y.npy", "--cell", "rnn_tanh")
+    only = ("--backends", "numpy", "--memory", "2G", "--out", "run")
+    status, _, err = rnn_parity("verify", "m.safetensors", *files, *only)
+    assert status == 1, err
+    whole, folder = report(tmp_path / "run"), RunFolder(tmp_path / "run")
+    record = folder.record()
+    expected = [e for e in record.entries if e.backend == "expected"]
+    folder.write_record(replace(record, entries=expected))
+    assert rnn_parity("run", "--resume", "run")[0] == 1
+    assert report(folder.path) == whole
+    folder.write_record(replace(record, entries=expected))
+    next((folder.path / "problems").iterdir()).unlink()
+    status, _, err = rnn_parity("run", "--resume", "run")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "cannot read run/problems/" in err
