@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import os
+import reprlib
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import execnet
 import msgspec
@@ -36,6 +38,7 @@ _GRACE = 2.0  # seconds a worker has to end by itself
 _LOG_LINES = 3
 _SIGNALLED = 128  # and the signal's number: what the keeper says of its worker
 _LONGEST = 500  # characters of what a worker says
+_MOST_PRINTED = 2**16  # bytes of its log that are looked at
 
 # What is asked → what the answer to it carries; any may be a reason why there is none.
 # Another machine answers what it likes to.
@@ -44,6 +47,7 @@ _ANSWERS: dict[str, tuple[str, list[type]]] = {
     "run": ("outcome", [bytes, float]),
     "graph": ("graph", [bytes]),
 }
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _REASONS = ("absent", "unsupported", "error")
 
 
@@ -169,10 +173,7 @@ class Worker:
             raise Absent(str(answer[1]))
         if answer[0] != "loaded":
             raise WorkerError(str(answer[1]))
-        try:
-            said = msgspec.json.decode(answer[1], type=BackendRecord)
-        except msgspec.DecodeError as error:
-            raise WorkerError(f"what it says of itself is broken: {error}") from None
+        said = decoded(answer[1], BackendRecord, "what it says of itself is broken")
         return replace(said, host=self._host)
 
     def run(self, backend: str, problem: Problem, timeout: float) -> tuple[Any, ...]:
@@ -198,18 +199,16 @@ class Worker:
             raise Unsupported(str(found))
         if kind != "graph":
             raise WorkerError(str(found))
-        try:
-            return msgspec.json.decode(found, type=Graph)
-        except msgspec.DecodeError as error:
-            raise WorkerError(f"what it gives is no graph: {error}") from None
+        return decoded(found, Graph, "what it gives is no graph")
 
     def _ask(self, timeout: float, *message: str | bytes) -> tuple[Any, ...]:
         try:
             with self._within(timeout):
                 self._channel.send(message)
-                return _checked(str(message[0]), self._channel.receive())
+                return checked(str(message[0]), self._channel.receive())
         except self._channel.RemoteError as error:
-            last = str(error).strip().splitlines()[-1]
+            *_, last = ["it does not say why", *str(error).strip().splitlines()]
+            last = clean(last)[:_LONGEST]
             raise WorkerError(f"the worker failed: {last}") from None
 
     def _death(self) -> str:
@@ -232,7 +231,10 @@ class Worker:
 
     def _last_words(self) -> str:
         try:
-            printed = self._log.read_bytes()[self._printed_before :]
+            with self._log.open("rb") as log:
+                start = log.seek(0, os.SEEK_END) - _MOST_PRINTED
+                log.seek(max(start, self._printed_before))
+                printed = log.read(_MOST_PRINTED)
         except OSError:
             return ""
         last = printed.decode(errors="replace").splitlines()[-_LOG_LINES:]
@@ -240,7 +242,20 @@ class Worker:
         return f"; it last printed: {clean(said[:_LONGEST])}" if said else ""
 
 
-def _checked(asked: str, answer: object) -> tuple[Any, ...]:
+def decoded(data: bytes, kind: type[_Struct], wrong: str) -> _Struct:
+    """Read what a worker says in JSON.
+
+    Raises:
+        WorkerError: It is no such thing; `wrong` and why.
+
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WorkerError(f"{wrong}: {error}") from None
+
+
+def checked(asked: str, answer: object) -> tuple[Any, ...]:
     """See that an answer is one to what was asked."""
     kind, *rest = answer if isinstance(answer, tuple) and answer else ("",)
     types = [type(part) for part in rest]
@@ -248,7 +263,7 @@ def _checked(asked: str, answer: object) -> tuple[Any, ...]:
         return kind, clean(" ".join(rest[0].split()))[:_LONGEST]
     if (kind, types) == _ANSWERS[asked] and 0 <= (*rest, 0.0)[1] < math.inf:
         return kind, *rest
-    said = clean(repr(answer)[:_LONGEST])
+    said = clean(reprlib.repr(answer)[:_LONGEST])  # of any depth
     raise WorkerError(f"the worker answers what is no answer to {asked!r}: {said}")
 
 

@@ -320,7 +320,7 @@ def test_a_form_that_changes_a_bit_is_not_written(
         return canonical.write(changed)
 
     monkeypatch.setitem(model_runs.WRITERS, "canonical", Writer(".safetensors", lossy))
-    with pytest.raises(FileError, match="exactly: .* nothing was written"):
+    with pytest.raises(FileError, match=r"exactly: .* nothing was written"):
         converted(own)
     assert not Path("new.safetensors").exists()
 
