@@ -73,12 +73,12 @@ def _described(path: str, layer: dict[str, Any], order: int) -> Described:
     refused = next((said for _, _, said in cells if said), "")
     backward = [bool(_config(way).get("go_backwards")) for way in ways]
     if both and config.get("merge_mode") != "concat":
-        said = _said(config.get("merge_mode"))[:40]
+        said = str(config.get("merge_mode"))[:40]
         refused = refused or f"it has merge_mode {said!r}; only concat is computed"
     if both and (len(set(cells)) != 1 or backward not in ([False], [False, True])):
         refused = refused or "its two directions are not those of one layer"
     cell, bias, _ = cells[0] if cells else ("", False, "")
-    name = _said(config.get("name", path))
+    name = str(config.get("name", path))
     reverse = not both and backward[0]
     return Described(path, name, order, cell, bias, both, reverse, refused)
 
@@ -90,26 +90,21 @@ def _cell(layer: Any) -> tuple[str, bool, str]:
     if kind == "RNN":
         cell = config.get("cell")
         kind = cell.get("class_name") if isinstance(cell, dict) else None
-        kind, config = _said(kind).removesuffix("Cell"), _config(cell)
+        kind, config = str(kind).removesuffix("Cell"), _config(cell)
     bias = bool(config.get("use_bias", True))
     if kind not in _CLASSES or layer.get("registered_name") not in {None, kind}:
-        return "", bias, f"it is a {_said(kind)[:80]}, expected {', '.join(_CLASSES)}"
+        return "", bias, f"it is a {str(kind)[:80]}, expected {', '.join(_CLASSES)}"
     active = config.get("activation", "tanh")
     gate = config.get("recurrent_activation", "sigmoid")
     if kind == "SimpleRNN" and active == "relu":
         return "rnn_relu", bias, ""
     if active != "tanh" or gate != "sigmoid":
-        said = f"{_said(active)!r} and {_said(gate)!r}"[:120]
+        said = f"{active!r} and {gate!r}"[:120]
         said = f"its activations are {said}; only tanh and sigmoid are computed"
         return "", bias, said
     if kind == "GRU" and not config.get("reset_after"):
         return "gru_reset_before", bias, ""
     return {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn_tanh"}[kind], bias, ""
-
-
-def _said(value: Any) -> str:
-    """Write a value; one that holds others may be nested deeper than Python writes."""
-    return type(value).__name__ if isinstance(value, list | dict) else str(value)
 
 
 def _config(layer: Any) -> dict[str, Any]:
