@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: compare test slow bench lint types imports pytest format schema page clean
+.PHONY: compare test slow fuzz bench lint types imports pytest format schema page clean
 
 compare: $(INSTALLED)
 	$(BIN)/rnn-parity run
@@ -37,6 +37,10 @@ slow: $(INSTALLED)
 	$(BIN)/rnn-parity run --cases standard --out parity-standard
 	$(BIN)/rnn-parity audit --each 2
 
+# 100,000 mutated files for every reader; some 20 minutes, and longer beside other work.
+fuzz: $(INSTALLED)
+	PYTHONPATH=tests:. $(BIN)/python -m fuzz --out parity-fuzz
+
 # The figures of the README: which small faults are caught, and what certificates cost.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.detection
@@ -54,4 +58,4 @@ page: $(INSTALLED)
 	$(BIN)/python -m reports.charts
 
 clean:
-	rm -rf .venv parity-report parity-standard .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv parity-report parity-standard parity-fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from fuzz.parent import fuzz
-from fuzz.readers import READERS
+from fuzz.readers import READERS, folder_name
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
@@ -27,6 +27,5 @@ if __name__ == "__main__":
             print(f"    {fault}", flush=True)
             if asked.out:
                 asked.out.mkdir(parents=True, exist_ok=True)
-                plain = "".join(c if c.isalnum() else "-" for c in name)
-                (asked.out / f"{plain}-{number}").write_bytes(data)
+                (asked.out / f"{folder_name(name)}-{number}").write_bytes(data)
     sys.exit(failed)

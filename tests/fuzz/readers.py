@@ -1,6 +1,7 @@
 """Everything that reads what others wrote: valid files of it, and what reads them."""
 
 import io
+import re
 import shutil
 import tempfile
 import zipfile
@@ -57,6 +58,11 @@ class Reader:
     """How it refuses."""
     costly: int = 1
     """A suite's bounded run has so many times fewer inputs."""
+
+
+def folder_name(reader: str) -> str:
+    """Give the name of the folder in `found` of files that did harm to a reader."""
+    return "-".join(re.findall(r"\w+", reader))
 
 
 def _file(name: str, read: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
