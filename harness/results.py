@@ -204,8 +204,19 @@ def summarize(results: list[Result]) -> Summary:
 
 
 def encode(value: msgspec.Struct) -> bytes:
-    """Write JSON that a person can read and a diff can follow."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    """Write JSON that a person can read and a diff can follow.
+
+    Raises:
+        FileError: The name of a file in it is no Unicode, which JSON is.
+
+    """
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    except UnicodeEncodeError as error:
+        raise FileError(
+            f"{error.object[:200]!r} is no Unicode, and cannot be kept in JSON; give "
+            "that file or folder another name"
+        ) from None
 
 
 def read_report_document(path: Path) -> Report:

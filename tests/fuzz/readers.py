@@ -19,6 +19,7 @@ import hostile
 from fixtures import catalogue, seeded
 from harness.array_files import read_named
 from harness.arrays import pack, unpack
+from harness.backend import BackendInfo
 from harness.cases import check_case, parse_id
 from harness.errors import FileError, ParityError, UsageError
 from harness.folder import Entry, RunFolder
@@ -263,13 +264,18 @@ def _words(data: bytes, _: Path) -> object:
     if kind == "host":
         return check_host(text)
     if kind == "backend":
-        return with_settings(known_backends(), text)
+        return with_settings(_known(), text)
     # A million random cases take a while, and rightly; so does to guess what was meant.
     if text.startswith("random:") and len(text) < len("random:100:1234567"):
         return catalogue.select([text], [], [])
     if case := parse_id(text):
         check_case(case)
     return case
+
+
+@cache
+def _known() -> dict[str, BackendInfo]:
+    return known_backends()
 
 
 _TEXTS = [

@@ -20,10 +20,12 @@ from harness.errors import FileError, ParityError, UsageError
 from harness.folder import RunFolder
 from harness.judge.saved import judge
 from harness.models.read import read
+from harness.models.write import WRITERS
 from harness.results import read_report_document
 from harness.run import interpreter, registry
 from harness.run.process import WorkerError, checked, decoded
 from harness.spec import Case
+from hostile import LONE, layer
 
 Cli = Callable[..., tuple[int, str, str]]
 PROBLEM = "problems/notebook-basic-f32.safetensors"
@@ -291,3 +293,16 @@ def test_a_package_whose_info_is_of_wrong_types_is_named() -> None:
     wrong = msgspec.structs.replace(info, name="acme", gaps=({"kind": "sometimes"},))
     with pytest.raises(ParityError, match="entry point x is no sound BackendInfo: "):
         registry._add({}, wrong, "entry point x")
+
+
+def test_a_file_whose_name_is_no_unicode_is_refused_where_its_name_is_kept(
+    rnn_parity: Cli, tmp_path: Path
+) -> None:
+    data = WRITERS["torch"].write(layer(LONE))
+    name = os.fsdecode(b"m\xff.safetensors")
+    (tmp_path / name).write_bytes(data)
+    status, _, said = rnn_parity("verify", name, "--backends", "numpy")
+    assert status == 2
+    assert "is no Unicode, and cannot be kept in JSON" in said
+    assert said.startswith("rnn-parity: ")
+    assert len(said.splitlines()) == 1
