@@ -4,10 +4,8 @@ import difflib
 from collections.abc import Iterable
 
 _LONGEST_QUOTE = 200  # characters of a name of anyone's that are said again
-_MOST_KNOWN, _MOST_TRIED = (
-    24,
-    10_000,
-)  # names that are listed, and that are guessed from
+_MOST_KNOWN = 24  # names that are listed
+_MOST_TRIED = 10_000  # names among which the one that was meant is looked for
 
 
 class ParityError(Exception):

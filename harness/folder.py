@@ -41,7 +41,7 @@ MAX_ARRAYS_BYTES = 2**34
 """Of a file of a problem or an outcome."""
 
 _PUBLISHED = "published."
-# What Windows takes for a device, whatever follows a dot.
+# What Windows takes for a device.
 _DEVICES = {"con", "prn", "aux", "nul"} | {
     f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)
 }
