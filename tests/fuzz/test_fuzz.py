@@ -8,7 +8,7 @@ import pytest
 from fuzz.parent import fuzz
 from fuzz.readers import READERS, folder_name
 
-INPUTS = 480
+INPUTS = 320
 HARM = {
     "KEY_ERROR": "KeyError: 'name'",
     "RECURSION": "RecursionError",
