@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 # The backends on request that need no device and little time.
 ENGINES := onnxruntime,flax,equinox,haiku,keras:torch,keras:jax,openvino,mlx,tinygrad
 
-.PHONY: compare test slow bench lint types imports pytest format schema page clean
+.PHONY: compare test slow fuzz bench lint types imports pytest format schema page clean
 
 compare: $(INSTALLED)
 	$(BIN)/rnn-parity run
@@ -41,6 +41,10 @@ slow: $(INSTALLED)
 	$(BIN)/rnn-parity run --cases standard --backends $(ENGINES) --out parity-standard
 	$(BIN)/rnn-parity audit --each 2
 
+# 100,000 mutated files for every reader; some 20 minutes, and longer beside other work.
+fuzz: $(INSTALLED)
+	PYTHONPATH=tests:. $(BIN)/python -m fuzz --out parity-fuzz
+
 # The figures of the README: which small faults are caught, and what certificates cost.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.detection
@@ -58,4 +62,4 @@ page: $(INSTALLED)
 	$(BIN)/python -m reports.charts
 
 clean:
-	rm -rf .venv parity-report parity-standard .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv parity-report parity-standard parity-fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -17,6 +17,7 @@ from numpy.lib import format as npy
 
 from harness.arrays import DTYPE_NAMES
 from harness.errors import FileError
+from harness.files import checked_size, unreadable
 from harness.models.read import MAX_BYTES, read_arrays
 from harness.spec import Array
 
@@ -47,15 +48,14 @@ def read_named(path: Path, alone: str) -> dict[str, Array]:
         return read_arrays(path)[0]
     if path.suffix not in {".npy", ".npz"}:
         raise FileError(f"{path}: expected .npy, .npz or .safetensors")
+    size = checked_size(path, MAX_BYTES)
     try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise FileError(f"{path} has {size} bytes, more than {MAX_BYTES}")
         if path.suffix == ".npz":
             return dict(_members(path))
         with path.open("rb") as file:
             return {alone: _array(file, size, str(path))}
     except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     except _BROKEN as error:
         said = " ".join(str(error).split())
         raise FileError(f"{path} is no whole {path.suffix} file: {said}") from None

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from harness.errors import FileError
+from harness.files import objects_once
 from harness.spec import Array
 
 # Safetensors' name of every dtype that may travel: more than cases have, so that an
@@ -62,7 +63,9 @@ def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
     try:
         tensors = deserialize(data)  # type: ignore[no-untyped-call]
         (header_size,) = struct.unpack_from("<Q", data)
-        metadata = json.loads(data[8 : 8 + header_size]).get("__metadata__") or {}
+        # Safetensors' own parser takes either of two tensors of one name.
+        header = json.loads(data[8 : 8 + header_size], object_pairs_hook=objects_once)
+        metadata = header.get("__metadata__") or {}
         # They come in any order, and some frameworks compile anew for another one.
         ordered = sorted(tensors, key=lambda named: named[0])
         return {

@@ -6,6 +6,8 @@ import numpy as np
 
 from harness.spec import INTEGER_ARRAYS, Array, Case
 
+_MOST, _LONGEST = 8, 200  # names of anyone's that are said again, and their characters
+
 
 def contract_violations(
     arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], dtype: str
@@ -16,7 +18,10 @@ def contract_violations(
     there is nothing to complain about.
     """
     found = [f"{name} is missing" for name in shapes if name not in arrays]
-    found += [f"{name} is not asked for" for name in arrays if name not in shapes]
+    extra = [name for name in arrays if name not in shapes]
+    found += [f"{name[:_LONGEST]} is not asked for" for name in extra[:_MOST]]
+    if len(extra) > _MOST:
+        found.append(f"{len(extra) - _MOST} more are not asked for")
     for name in shapes.keys() & arrays.keys():
         array, shape = arrays[name], shapes[name]
         expected = np.dtype("int32" if name in INTEGER_ARRAYS else dtype)

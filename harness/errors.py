@@ -3,7 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
-_LONGEST_QUOTE = 200  # characters of what a user wrote that are said again
+_LONGEST_QUOTE = 200  # characters of a name of anyone's that are said again
+_MOST_KNOWN = 24  # names that are listed
+_MOST_TRIED = 10_000  # names among which the one that was meant is looked for
 
 
 class ParityError(Exception):
@@ -25,9 +27,10 @@ class FileError(ParityError):
 
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:
     """Say that `got` is no known `kind`, and what was probably meant."""
-    names, got = list(known), got[:_LONGEST_QUOTE]
-    close = difflib.get_close_matches(got, names, n=3, cutoff=0.5)
-    hint = (
-        f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
-    )
+    names, got = [name[:_LONGEST_QUOTE] for name in known], got[:_LONGEST_QUOTE]
+    close = difflib.get_close_matches(got, names[:_MOST_TRIED], n=3, cutoff=0.5)
+    listed = ", ".join(names[:_MOST_KNOWN])
+    if len(names) > _MOST_KNOWN:
+        listed += f" and {len(names) - _MOST_KNOWN} more"
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {listed}"
     return UsageError(f"unknown {kind} {got!r}; {hint}")

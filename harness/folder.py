@@ -11,9 +11,11 @@ report.json, report.md, …         what was made of it all
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from string import ascii_uppercase
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -24,8 +26,10 @@ from harness.backend import BackendInfo
 from harness.cases import check_case
 from harness.contract import contract_violations, nonfinite, out_of_range
 from harness.errors import FileError, UsageError
+from harness.files import read_bytes
 from harness.journal import LOCK, Journal
 from harness.results import (
+    MAX_REPORT_BYTES,
     BackendRecord,
     Count,
     Environment,
@@ -38,10 +42,18 @@ from harness.spec import Array, Case, Problem
 VIEWS = ("report.json", "report.html", "report.md", "results.csv", "junit.xml")
 """What a judged run leaves for readers."""
 
+MAX_ARRAYS_BYTES = 2**34
+"""Of a file of a problem or an outcome."""
+
 _PUBLISHED = "published."
 _FOLDERS = ("problems", "outcomes", "logs")
 _WRITING = ".writing-"
 """What begins the name of a file until it is whole."""
+# What Windows takes for a device.
+_DEVICES = {"con", "prn", "aux", "nul"} | {
+    f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)
+}
+_Named = TypeVar("_Named", bound=Hashable)
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,15 +151,16 @@ class RunFolder:
     def _holds_run(self) -> bool:
         """Whether what is here was written by us, whole or cut short."""
         try:
-            found = msgspec.json.decode((self.path / "run.json").read_bytes())
-        except (OSError, msgspec.DecodeError, RecursionError):
+            data = read_bytes(self._inside("run.json"), MAX_REPORT_BYTES)
+            found = msgspec.json.decode(data)
+        except (FileError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return False
         schema = found.get("schema") if isinstance(found, dict) else None
         return isinstance(schema, str) and schema.startswith("rnn-parity.run/")
 
     def write(self, name: str, data: bytes) -> Path:
         """Write one file of the run, replacing it in one step."""
-        return write_file(self.path / name, data)
+        return write_file(self._inside(name), data)
 
     def write_record(self, record: RunRecord) -> None:
         """Write run.json."""
@@ -165,7 +178,7 @@ class RunFolder:
             FileError: There is none, or it is broken.
 
         """
-        path = self.path / "run.json"
+        path = self._inside("run.json")
         if not path.is_file():
             raise FileError(f"{self.path} holds no run of rnn-parity (no run.json)")
         record = _merged(read_record(path, RunRecord), self.journal.lines())
@@ -215,21 +228,36 @@ class RunFolder:
 
     def outcome(self, backend: str, case: str) -> Mapping[str, Array]:
         """Read what a backend returned, as it is: judging it is not for here."""
-        return self._arrays(self.path / _outcome_name(backend, case), case)
+        return self._arrays(self._inside(_outcome_name(backend, case)), case)
 
     def log(self, backend: str) -> Path:
         """Where a backend's worker prints to."""
-        return self.path / "logs" / f"{_file_name(backend)}.log"
+        return self._inside(f"logs/{_file_name(backend)}.log")
+
+    def _inside(self, name: str) -> Path:
+        """Give the path of a file of the run.
+
+        Raises:
+            FileError: A link leads out of the folder, which may come from anyone.
+
+        """
+        path = self.path / name
+        try:
+            inside = path.resolve().is_relative_to(self.path.resolve())
+        except (OSError, RuntimeError) as error:  # links that go round in circles
+            raise FileError(f"cannot follow {path}: {error}") from None
+        if not inside:
+            raise FileError(
+                f"{path} is a link that leads out of the run, and was not followed; "
+                "put the file itself there"
+            )
+        return path
 
     def _problem_path(self, case: Case) -> Path:
-        return self.path / "problems" / f"{case.id}.safetensors"
+        return self._inside(f"problems/{case.id}.safetensors")
 
     def _arrays(self, path: Path, case: str) -> dict[str, Array]:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise FileError(f"cannot read {path}: {error.strerror}") from None
-        arrays, metadata = unpack(data, str(path))
+        arrays, metadata = unpack(read_bytes(path, MAX_ARRAYS_BYTES), str(path))
         if metadata.get("case") != case:
             raise FileError(
                 f"{path} holds case {metadata.get('case')!r}, expected {case!r}"
@@ -303,6 +331,7 @@ def _check_record(record: RunRecord, path: Path) -> None:
     cases = _distinct([case.id for case in record.cases], path)
     backends = _distinct([info.name for info in record.infos], path)
     computed = [(entry.case, entry.backend) for entry in record.entries]
+    both = _distinct(computed, path) & set(record.left_out)
     for named, backend in computed + record.left_out:
         if named not in cases or backend not in backends:
             raise FileError(
@@ -311,7 +340,7 @@ def _check_record(record: RunRecord, path: Path) -> None:
             )
     for entry in record.entries:
         _check_part(entry, by_id[entry.case], path)
-    if both := set(computed) & set(record.left_out):
+    if both:
         raise FileError(f"{path}: {min(both)} is left out, and yet computed")
 
 
@@ -326,17 +355,25 @@ def _check_part(entry: Entry, case: Case, path: Path) -> None:
         )
 
 
-def _distinct(names: list[str], path: Path) -> set[str]:
-    found = set(names)
-    if len(found) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise FileError(f"{path}: {twice!r} is listed twice")
-    return found
+def _distinct(names: Iterable[_Named], path: Path) -> set[_Named]:
+    counts = Counter(names)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise FileError(f"{path}: {twice[0]!r} is listed twice")
+    return set(counts)
 
 
 def _file_name(backend: str) -> str:
-    """Make a file name of a backend's name: another one for another name, no path."""
-    return quote(backend, safe="").replace(".", "%2E")
+    """Make a file name of a backend's name: another one for another name, no path.
+
+    Some systems take A for a, and names of devices for these.
+    """
+    kept = [
+        f"%{ord(c):X}" if c == "." or c in ascii_uppercase else quote(c, safe="")
+        for c in backend
+    ]
+    if backend in _DEVICES:
+        kept[0] = f"%{ord(kept[0]):X}"
+    return "".join(kept)
 
 
 def _outcome_name(backend: str, case: str) -> str:

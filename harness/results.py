@@ -9,7 +9,9 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from harness.backend import Scalar
-from harness.errors import FileError
+from harness.cases import check_case
+from harness.errors import FileError, UsageError
+from harness.files import check_names, read_bytes
 from harness.spec import Case
 
 MAX_REPORT_BYTES = 2**30
@@ -202,8 +204,19 @@ def summarize(results: list[Result]) -> Summary:
 
 
 def encode(value: msgspec.Struct) -> bytes:
-    """Write JSON that a person can read and a diff can follow."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    """Write JSON that a person can read and a diff can follow.
+
+    Raises:
+        FileError: The name of a file in it is no Unicode, which JSON is.
+
+    """
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    except UnicodeEncodeError as error:
+        raise FileError(
+            f"{error.object[:200]!r} is no Unicode, and cannot be kept in JSON; give "
+            "that file or folder another name"
+        ) from None
 
 
 def read_report_document(path: Path) -> Report:
@@ -213,7 +226,14 @@ def read_report_document(path: Path) -> Report:
         FileError: It is not there, not a report, or not whole.
 
     """
-    return read_record(path / "report.json" if path.is_dir() else path, Report)
+    path = path / "report.json" if path.is_dir() else path
+    report = read_record(path, Report)
+    for case in report.cases:
+        try:
+            check_case(case)
+        except UsageError as error:
+            raise FileError(f"{path}: {error}") from None
+    return report
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:
@@ -223,14 +243,13 @@ def read_record(path: Path, kind: type[Record]) -> Record:
         FileError: It cannot be read, or is not what it should be.
 
     """
+    data = read_bytes(path, MAX_REPORT_BYTES)
     try:
-        if path.stat().st_size > MAX_REPORT_BYTES:
-            raise FileError(f"{path} is larger than {MAX_REPORT_BYTES} bytes")
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}") from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        record = msgspec.json.decode(data, type=kind)
+        check_names(data)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         what = kind.__name__.lower()
         raise FileError(
             f"{path} is not a whole {what} of rnn-parity: {error}"
         ) from None
+    return record

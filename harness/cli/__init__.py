@@ -28,6 +28,9 @@ for command in (
     app.command()(command)
 
 
+_LONGEST = 8000  # characters of a line, should it quote a file that has longer names
+
+
 def _check_import_names() -> None:
     """Our import names are common words: say so if another distribution took one."""
     home = Path(__file__).parents[2]
@@ -56,6 +59,6 @@ def main() -> None:
         _check_import_names()
         app()
     except ParityError as error:
-        line = clean(" ".join(str(error).split()))
+        line = clean(" ".join(str(error).split()))[:_LONGEST]
         sys.stderr.write(f"rnn-parity: {line}\n")
         sys.exit(2)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from harness.arrays import pack
+from harness.errors import FileError
 from harness.models.layer import Recurrent, Saved
 from harness.spec import Array
 
@@ -17,7 +18,10 @@ def saved(arrays: Mapping[str, Array], cell: str, origin: str) -> Saved:
         way, _, short = rest.partition(".")
         number = layer.removeprefix("layer")
         at = int(number) if number.isdecimal() and len(number) < len("100") else -1
-        passes.setdefault((at, way), {})[short] = array
+        native = passes.setdefault((at, way), {})
+        if short in native:
+            raise FileError(f"{origin}: {name[:100]!r} is there under two names")
+        native[short] = array
     sizes = f"{len(passes)} passes"
     return Saved("canonical", origin, "canonical", (cell,), passes, _same, sizes)
 

@@ -38,7 +38,10 @@ def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
         if match := _NAME.fullmatch(name):
             way = "reverse" if match["way"] == "backward" else "forward"
             passes = found.setdefault(match["prefix"].rstrip("."), {})
-            passes.setdefault((0, way), {})[match["name"]] = array
+            native = passes.setdefault((0, way), {})
+            if match["name"] in native:
+                raise FileError(f"{origin}: {name[:100]!r} is there under two names")
+            native[match["name"]] = array
     ordered = sorted(found, key=natural)
     return [_layer(name or ".", found[name], origin) for name in ordered]
 

@@ -9,6 +9,7 @@ that is said.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -51,7 +52,7 @@ def saved_model(data: bytes, origin: str) -> list[Saved]:
     except (ValueError, RecursionError):
         raise FileError(f"{origin}: its config.json is no JSON") from None
     arrays, names, _ = hdf5.read(archive.read("model.weights.h5"), origin)
-    return _layers(_numbered(arrays), names, described(config, origin), origin)
+    return _layers(_numbered(arrays, origin), names, described(config, origin), origin)
 
 
 def saved_weights(data: bytes, origin: str) -> list[Saved]:
@@ -62,7 +63,7 @@ def saved_weights(data: bytes, origin: str) -> list[Saved]:
 
     """
     arrays, titles, config = hdf5.read(data, origin)
-    if numbered := _numbered(arrays):
+    if numbered := _numbered(arrays, origin):
         return _layers(numbered, titles, [], origin)
     told: list[Described] = []
     if config:
@@ -70,50 +71,64 @@ def saved_weights(data: bytes, origin: str) -> list[Saved]:
             told = described(json.loads(config), origin)
         except (ValueError, RecursionError):
             raise FileError(f"{origin}: its model_config is no JSON") from None
-    found = _named(arrays)
+    found = _named(arrays, origin)
     # These files know layers by their names, wherever they are; what has the name of
     # another is not told.
     paths = {path.rpartition("/")[2]: path for path in found}
-    names = [one.name for one in told]
+    names = Counter(one.name for one in told)
     told = [
         one._replace(path=paths.get(one.name, ""))
         for one in told
-        if names.count(one.name) == 1
+        if names[one.name] == 1
     ]
     return _layers(found, {}, told, origin)
 
 
-def _numbered(arrays: Mapping[str, Array]) -> _Found:
+def _numbered(arrays: Mapping[str, Array], origin: str) -> _Found:
     found: _Found = {}
     for path, array in arrays.items():
         if (match := _NUMBERED.fullmatch(path)) and int(match["at"]) < len(_ARRAYS):
             way = "reverse" if match["way"] == "backward" else "forward"
             native = found.setdefault(match["layer"], {}).setdefault((0, way), {})
-            native[_ARRAYS[int(match["at"])]] = array
+            _put(native, _ARRAYS[int(match["at"])], array, path, origin)
     return found
 
 
-def _named(arrays: Mapping[str, Array]) -> _Found:
+def _named(arrays: Mapping[str, Array], origin: str) -> _Found:
     """Find layers of the older files: what has a recurrent kernel."""
     paths: dict[str, dict[str, Array]] = {}
     whole = any(path.startswith("model_weights/") for path in arrays)
     for path, array in arrays.items():
         inside = path.startswith("model_weights/") or not whole
         if inside and (match := _NAMED.fullmatch(path)):
-            paths.setdefault(match["layer"], {})[match["at"]] = array
+            native = paths.setdefault(match["layer"], {})
+            _put(native, match["at"], array, path, origin)
+    halves = {path: match for path in paths if (match := _WAYS.fullmatch(path))}
+    there = {(match["layer"], match["way"]) for match in halves.values()}
+    twin = {"forward": "backward", "backward": "forward"}
     found: _Found = {}
     for path, native in paths.items():
         if "recurrent_kernel" in native:
-            match = _WAYS.fullmatch(path)
-            twin = {"forward": "/backward_", "backward": "/forward_"}
-            if match and any(
-                other.startswith(match["layer"] + twin[match["way"]]) for other in paths
-            ):
+            match = halves.get(path)
+            if match and (match["layer"], twin[match["way"]]) in there:
                 way = "reverse" if match["way"] == "backward" else "forward"
-                found.setdefault(match["layer"], {})[0, way] = native
+                both = found.setdefault(match["layer"], {})
+                if (0, way) in both:
+                    raise FileError(
+                        f"{origin}: {path[:100]!r} is there under two names"
+                    )
+                both[0, way] = native
             else:
                 found[path] = {(0, "forward"): native}
     return found
+
+
+def _put(
+    native: dict[str, Array], name: str, array: Array, path: str, origin: str
+) -> None:
+    if name in native:
+        raise FileError(f"{origin}: {path[:100]!r} is there under two names")
+    native[name] = array
 
 
 def _layers(

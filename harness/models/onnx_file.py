@@ -56,6 +56,8 @@ def saved(data: bytes, origin: str) -> list[Saved]:
             "something else"
         ) from None
     tensors = {tensor.name: tensor for tensor in graph.initializer}
+    if len(tensors) < len(graph.initializer):
+        raise FileError(f"{origin} has two initializers of one name")
     for node in graph.node:
         for attribute in node.attribute if node.op_type == "Constant" else ():
             if attribute.name == "value":
@@ -110,6 +112,8 @@ def _told(node: NodeProto) -> tuple[str, tuple[str, ...]]:
 
     """
     told = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if len(told) < len(node.attribute):
+        raise FileError("it has two attributes of one name")
     if told.get("input_forget") == 0:
         del told["input_forget"]
     if others := told.keys() - _HARMLESS:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harness.arrays import unpack
 from harness.errors import FileError, unknown_name
+from harness.files import read_bytes
 from harness.models import canonical, flax_state, tf1, torch_file, torch_state
 from harness.models.layer import Recurrent, Saved, settle
 from harness.models.memory import bounded
@@ -72,7 +73,7 @@ def saved_layers(path: Path) -> list[Saved]:
             f"{path}: expected a file that ends in {', '.join(_READERS)}; of PyTorch, "
             "torch.save(model.state_dict(), FILE) writes a .pt"
         )
-    data, origin = read_bytes(path), str(path)
+    data, origin = read_bytes(path, MAX_BYTES), str(path)
     with bounded(len(data), origin):
         return _READERS[path.suffix](data, origin)
 
@@ -84,24 +85,7 @@ def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         FileError: It cannot be read, or is too large, or not whole.
 
     """
-    return unpack(read_bytes(path), str(path))
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a file that is a file, and not too large.
-
-    Raises:
-        FileError: It cannot be read, or is too large.
-
-    """
-    try:
-        if path.exists() and not path.is_file():
-            raise FileError(f"{path} is no file")
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise FileError(f"{path} has {size} bytes, more than {MAX_BYTES}")
-        return path.read_bytes()
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}") from None
+    return unpack(read_bytes(path, MAX_BYTES), str(path))
 
 
 def _safetensors(data: bytes, origin: str) -> list[Saved]:

@@ -1,5 +1,6 @@
 """Several layers of a file as one that is stacked."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,11 +52,12 @@ def stacked(layers: Sequence[Saved]) -> Saved:
 def by_name(layers: Sequence[Saved]) -> Mapping[str, Saved]:
     """Give layers by their names; those of one name get numbers: `rnn#2`."""
     found: dict[str, Saved] = {}
+    numbers: Counter[str] = Counter()
     for layer in layers:
-        name, number = layer.name, 1
+        name = layer.name
         while name in found:
-            number += 1
-            name = f"{layer.name}#{number}"
+            numbers[layer.name] += 1
+            name = f"{layer.name}#{numbers[layer.name] + 1}"
         found[name] = layer
     return found
 

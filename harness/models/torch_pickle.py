@@ -6,6 +6,7 @@ those of tensors, ends it. Nothing is imported, called or looked up by a file's 
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,9 @@ def unpickled(data: bytes, rebuild: Rebuild, origin: str) -> Any:
     if len(data) > MAX_BYTES:
         raise FileError(f"{origin}: its pickle has more than {MAX_BYTES} bytes")
     try:
-        return _Stack(rebuild, origin).run(data)
+        with warnings.catch_warnings():  # pickletools': of escapes in a file's text
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return _Stack(rebuild, origin).run(data)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         said = f"{type(error).__name__}: {error}"[:200]
         raise FileError(f"{origin}: its pickle is broken ({said})") from None

@@ -4,6 +4,7 @@ It may be on another machine.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +27,8 @@ NEEDED = {
 LEAST = (3, 11)
 _TIMEOUT = 60.0
 _LONGEST = 300  # characters of what ssh says
+
+_ANSWER = re.compile(r"\s*rnn-parity ([0-9]{1,3}) ([0-9]{1,3})\b(.*)", re.DOTALL)
 
 # Written for any Python 3, so that one which is too old can say so.
 _PROBE = """import sys
@@ -144,9 +147,9 @@ def _asked(
     except OSError as error:
         program = "ssh" if host else python
         raise UsageError(f"cannot start {program}: {error.strerror}") from None
-    words = done.stdout.decode(errors="replace").split()
-    if words[:1] == ["rnn-parity"]:
-        return tuple(map(int, words[1:3])), words[3:]
+    said = done.stdout.decode(errors="replace")
+    if found := _ANSWER.fullmatch(said):
+        return (int(found[1]), int(found[2])), found[3].split()
     raise UsageError(_no_answer(python, host, done))
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import reprlib
 import signal
 import struct
 import subprocess
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import execnet
 import msgspec
@@ -41,8 +42,6 @@ _LONGEST = 500  # characters of what a worker says
 _TAIL = 2**16  # bytes of a log that are read for its last lines
 
 _GARBLED = "what comes from the worker process is no message; killed"
-_MOST_PARTS = 5  # of an answer that is none
-_MOST_BITS = 64
 
 # What is asked → what the answer to it carries; any may be a reason why there is none.
 # Another machine answers what it likes to.
@@ -51,6 +50,7 @@ _ANSWERS: dict[str, tuple[str, list[type]]] = {
     "run": ("outcome", [bytes, float]),
     "graph": ("graph", [bytes]),
 }
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _REASONS = ("absent", "unsupported", "error")
 
 
@@ -187,10 +187,7 @@ class Worker:
             raise Absent(str(answer[1]))
         if answer[0] != "loaded":
             raise WorkerError(str(answer[1]))
-        try:
-            said = msgspec.json.decode(answer[1], type=BackendRecord)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise WorkerError(f"what it says of itself is broken: {error}") from None
+        said = decoded(answer[1], BackendRecord, "what it says of itself is broken")
         return replace(said, host=self._host)
 
     def run(self, backend: str, problem: Problem, timeout: float) -> tuple[Any, ...]:
@@ -216,10 +213,7 @@ class Worker:
             raise Unsupported(str(found))
         if kind != "graph":
             raise WorkerError(str(found))
-        try:
-            return msgspec.json.decode(found, type=Graph)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise WorkerError(f"what it gives is no graph: {error}") from None
+        return decoded(found, Graph, "what it gives is no graph")
 
     def _ask(self, timeout: float, *message: str | bytes) -> tuple[Any, ...]:
         number = next(self._numbers)
@@ -228,13 +222,14 @@ class Worker:
                 self._channel.send((number, *message))
                 answer = self._receive(guard)
         except self._channel.RemoteError as error:
-            last = [*str(error).strip().splitlines(), ""][-1]
-            raise WorkerError(f"the worker failed: {clean(last[:_LONGEST])}") from None
+            *_, last = ["it does not say why", *str(error).strip().splitlines()]
+            last = clean(last)[:_LONGEST]
+            raise WorkerError(f"the worker failed: {last}") from None
         except struct.error:  # execnet's messages have 32 bits for their length
             raise WorkerError("more than the 2 GiB that a worker can be sent") from None
         match answer:
             case (int(said), found) if said == number:
-                return _checked(str(message[0]), found)
+                return checked(str(message[0]), found)
         raise _no_answer(str(message[0]), answer)
 
     def _receive(self, guard: Guard) -> Any:
@@ -290,7 +285,20 @@ class Worker:
         return f"; it last printed: {clean(said[:_LONGEST])}" if said else ""
 
 
-def _checked(asked: str, answer: object) -> tuple[Any, ...]:
+def decoded(data: bytes, kind: type[_Struct], wrong: str) -> _Struct:
+    """Read what a worker says in JSON.
+
+    Raises:
+        WorkerError: It is no such thing; `wrong` and why.
+
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WorkerError(f"{wrong}: {error}") from None
+
+
+def checked(asked: str, answer: object) -> tuple[Any, ...]:
     """See that an answer is one to what was asked."""
     kind, *rest = answer if isinstance(answer, tuple) and answer else ("",)
     types = [type(part) for part in rest]
@@ -302,23 +310,11 @@ def _checked(asked: str, answer: object) -> tuple[Any, ...]:
 
 
 def _no_answer(asked: str, answer: object) -> WorkerError:
-    said = clean(_repr(answer))[:_LONGEST]
+    try:
+        said = clean(reprlib.repr(answer))[:_LONGEST]  # of any depth and length
+    except ValueError:
+        said = "a number of more digits than Python writes"
     return WorkerError(f"the worker answers what is no answer to {asked!r}: {said}")
-
-
-def _repr(value: object, depth: int = 2) -> str:
-    """Write a value that may be huge, as little of it as is read."""
-    if value == () or isinstance(value, float | bool | None):
-        return repr(value)
-    if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
-        return repr(value)
-    if isinstance(value, str | bytes) and len(value) <= _LONGEST:
-        return repr(value)
-    if isinstance(value, tuple) and depth:
-        parts = ", ".join(_repr(part, depth - 1) for part in value[:_MOST_PARTS])
-        return f"({parts}{',' if len(value) == 1 else ''})"
-    size = f" of {len(value)}" if isinstance(value, str | bytes) else ""
-    return f"{type(value).__name__}{size}"
 
 
 def _signal_name(number: int) -> str:

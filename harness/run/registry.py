@@ -12,6 +12,7 @@ from importlib.metadata import (
 )
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from harness.backend import BackendInfo, Scalar
@@ -84,6 +85,10 @@ def _add(found: dict[str, BackendInfo], info: Any, origin: str) -> None:
         raise ParityError(
             f"{origin} is a {type(info).__name__}, expected a BackendInfo"
         )
+    try:
+        msgspec.convert(msgspec.to_builtins(info), BackendInfo)
+    except (msgspec.ValidationError, TypeError, RecursionError) as error:
+        raise ParityError(f"{origin} is no sound BackendInfo: {error}") from None
     if info.name in found:
         raise ParityError(f"{origin} takes the name {info.name!r}, which is in use")
     found[info.name] = info
@@ -209,7 +214,7 @@ def _value(what: str, text: str, usual: Scalar) -> Scalar:
             return _SWITCH[text]
         raise UsageError(f"{what} is a switch: {what}=on or {what}=off, not {text!r}")
     if isinstance(usual, int):
-        if text.isdecimal() and len(text) < _MOST_DIGITS:
+        if text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS:
             return int(text)
         raise UsageError(f"{what} is a number, as in {what}={usual}; not {text!r}")
     return text

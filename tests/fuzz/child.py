@@ -1,0 +1,152 @@
+"""In a process of its own: reads mutated files, and says what should not have been.
+
+`python -m fuzz.child READER FIRST END SEED FOLDER`; a planted reader is MODULE:NAME.
+What is read at the moment lies in FOLDER/now, should this process die of it. What is
+printed is JSON, a line for each fault and one at the end.
+"""
+
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import sysconfig
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from fuzz.mutate import mutated
+from fuzz.readers import READERS, Reader
+
+CPU_SECONDS = 5.0
+"""That one input may take."""
+RESIDENT = 2**28
+"""Bytes that reading may take beside what the process has before."""
+ADDRESSES = 2**30
+"""Bytes of addresses that may be asked for beside those."""
+MOST_FAULTS = 5
+
+_ROOTS = [
+    str(Path(root).resolve())
+    for root in (
+        Path(__file__).parents[2],
+        *(sys.prefix, sys.base_prefix, sysconfig.get_path("purelib")),
+        *("/proc", "/sys", "/dev/null"),
+    )
+]
+_NEVER = (
+    *("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork"),
+    *("socket.connect", "os.putenv", "pickle.find_class"),
+)
+_CHANGES = (
+    *("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink"),
+    *("os.chmod", "os.truncate", "shutil."),
+)
+
+
+class Hang(BaseException):
+    """An input took too long."""
+
+
+class _Watch:
+    """Hears of files, processes and connections as they are opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder.resolve())
+        self.reading, self.heard = False, ""
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.reading:
+            return
+        if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
+            writes = arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+            self._check("writes" if writes else "reads", arguments[0], bool(writes))
+        elif event.startswith(_CHANGES):
+            for path in arguments:
+                if isinstance(path, str | bytes | os.PathLike):
+                    self._check(event, path, writes=True)
+        elif event.startswith(_NEVER):
+            self.heard = f"{event} {str(arguments)[:100]}"
+
+    def _check(self, what: str, path: Any, writes: bool) -> None:
+        self.reading = False  # realpath is heard, too
+        real = os.path.realpath(os.fsdecode(path))
+        allowed = [self._folder] if writes else [self._folder, *_ROOTS]
+        if not any(real == root or real.startswith(f"{root}/") for root in allowed):
+            self.heard = f"{what} {real[:200]}"
+        self.reading = True
+
+
+def fault(reader: Reader, data: bytes, folder: Path, watch: _Watch) -> str | None:
+    """Say what is wrong with how bytes are read; None if they are refused rightly."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    watch.heard, watch.reading = "", True
+    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+    said: str | None = ""
+    try:
+        reader.read(data, folder)
+    except reader.said:
+        said = None
+    except Hang:
+        said = f"took over {CPU_SECONDS:g} s"
+    except BaseException as error:  # noqa: BLE001 - that is what is looked for
+        said = f"{type(error).__name__}: {error}"[:300]
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        watch.reading = False
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    if taken * 1024 > RESIDENT:
+        return f"took {taken // 1024} MiB"
+    return watch.heard or said
+
+
+def _hung(*_: object) -> None:
+    raise Hang
+
+
+def _limit_addresses() -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + ADDRESSES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def main(name: str, first: int, end: int, seed: int, folder: Path) -> None:
+    """Read mutated files of a reader."""
+    module, _, attribute = name.partition(":")
+    found = READERS.get(name) or getattr(importlib.import_module(module), attribute)
+    seeds, now, inside = found.seeds(), folder / "now", folder / "inside"
+    inside.mkdir(exist_ok=True)
+    os.chdir(inside)
+    warnings.simplefilter("error")
+    signal.signal(signal.SIGPROF, _hung)
+    watch = _Watch(inside)
+    for data in seeds:
+        found.read(data, inside)  # what is imported late counts for none of them
+    for data in seeds:
+        if said := fault(found, data, inside, watch):
+            print(json.dumps({"index": -1, "fault": f"a valid file: {said}"}))
+    _limit_addresses()
+    counts, faults, begun = {"read": 0, "refused": 0}, 0, time.perf_counter()
+    parent = os.getppid()
+    for index in range(first, end):
+        if os.getppid() != parent:
+            sys.exit("nobody waits for this any more")
+        data = mutated(seeds, (seed, name, index))
+        now.write_bytes(index.to_bytes(8, "little") + data)
+        said = fault(found, data, inside, watch)
+        counts["refused" if said is None else "read"] += 1
+        if said:
+            print(json.dumps({"index": index, "fault": said}), flush=True)
+            faults += 1
+            if faults == MOST_FAULTS:
+                break
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    seconds = time.perf_counter() - begun
+    print(json.dumps({**counts, "peak_mib": peak, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:5]), Path(sys.argv[5]))

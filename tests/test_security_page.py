@@ -1,0 +1,43 @@
+"""SECURITY.md says what is so: its tests are there, its limits are in the code."""
+
+import re
+from pathlib import Path
+
+from fuzz import child, parent
+from harness import array_files, cases, folder, results
+from harness.models import hdf5, memory, read, torch_pickle
+from harness.run import process
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+LIMITS = {
+    "1 GiB": results.MAX_REPORT_BYTES / 2**30,
+    "16 GiB": folder.MAX_ARRAYS_BYTES / 2**34 * 16,
+    "2 GiB; while": read.MAX_BYTES / 2**30,
+    "8 times its size": memory.TIMES,
+    "512 MiB of memory": memory.BESIDE / 2**20,
+    "8 MiB": torch_pickle.MAX_BYTES / 2**20,
+    "100,000; 64 deep": hdf5.MAX_OBJECTS,
+    "2 GiB; 64": array_files.MAX_BYTES / 2**30,
+    "300 s |": process.START_TIMEOUT,
+    "5 s of a processor": child.CPU_SECONDS,
+    "60 s in all": parent.WALL_SECONDS,
+    "256 MiB": child.RESIDENT / 2**20,
+}
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    named = set(re.findall(r"`((?:tests/)?[\w/*]*test_[\w*]+\.py)`", PAGE))
+    assert len(named) > 5
+    for name in named:
+        assert list(ROOT.glob(name) if "/" in name else ROOT.rglob(f"tests/**/{name}"))
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    for words, limit in LIMITS.items():
+        number = float(words.split()[0].rstrip(";").replace(",", ""))
+        assert words in PAGE
+        assert number == limit, words
+    assert "2^28 elements; 64" in PAGE
+    assert (cases.MAX_ELEMENTS, cases.MAX_LAYERS) == (2**28, 64)
+    assert array_files._MOST_MEMBERS == 64
