@@ -33,7 +33,7 @@ from harness.results import BackendRecord, Report, read_report_document
 from harness.run.host import check_host
 from harness.run.process import WorkerError, checked, decoded
 from harness.run.registry import known_backends, with_settings
-from harness.session import begin, judge_and_write
+from harness.session import begin, judge_and_write, new_record
 from reports.junit import to_junit
 from reports.markdown import to_markdown
 from reports.moved import moved
@@ -80,7 +80,9 @@ def _run() -> Path:
     folder = RunFolder(Path(tempfile.mkdtemp(prefix="fuzz-seed-")) / "run")
     case = catalogue.case_from_id(CASE)
     infos = [known_backends()[name] for name in ("numpy", "torch")]
-    record = begin(folder, [catalogue.build(case)], infos)
+    record = new_record([case], infos, timeout=300.0, memory=0)
+    begin(folder, record)
+    folder.write_problem(catalogue.build(case))
     exact = reference(folder.problem(case))
     data = pack({n: a.astype("float32") for n, a in exact.items()}, {"case": case.id})
     for info in infos:
