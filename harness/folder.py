@@ -104,7 +104,16 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.journal = Journal(path / "journal.jsonl", Line)
+
+    @property
+    def journal(self) -> Journal[Line]:
+        """What came of a run so far; looked up at each use, as links may be put there.
+
+        Raises:
+            FileError: A link leads out of the folder.
+
+        """
+        return Journal(self._inside("journal.jsonl"), Line)
 
     def prepare(self) -> None:
         """Make the folder ready for a new run, in place of an earlier run.

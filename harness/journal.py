@@ -12,8 +12,11 @@ import filelock
 import msgspec
 
 from harness.errors import FileError
+from harness.files import read_bytes
 
 LOCK = ".lock"
+MAX_BYTES = 2**30
+"""Of a journal."""
 
 Line = TypeVar("Line", bound=msgspec.Struct)
 
@@ -63,8 +66,6 @@ class Journal(Generic[Line]):
         try:
             whole = self._whole()
             return [msgspec.json.decode(line, type=self._kind) for line in whole]
-        except OSError as error:
-            raise FileError(f"cannot read {self._path}: {error.strerror}") from None
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise FileError(
                 f"{self._path} is no journal of rnn-parity: {error}"
@@ -100,7 +101,7 @@ class Journal(Generic[Line]):
     def _whole(self) -> list[bytes]:
         if not self._path.exists():
             return []
-        return self._path.read_bytes().split(b"\n")[:-1]
+        return read_bytes(self._path, MAX_BYTES).split(b"\n")[:-1]
 
 
 @contextmanager

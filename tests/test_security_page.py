@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from fuzz import child, parent
-from harness import array_files, cases, folder, results
+from harness import array_files, cases, folder, journal, results
 from harness.models import hdf5, memory, read, torch_pickle
 from harness.run import process
 
@@ -38,6 +38,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         number = float(words.split()[0].rstrip(";").replace(",", ""))
         assert words in PAGE
         assert number == limit, words
+    assert journal.MAX_BYTES == results.MAX_REPORT_BYTES
     assert "2^28 elements; 64" in PAGE
     assert (cases.MAX_ELEMENTS, cases.MAX_LAYERS) == (2**28, 64)
     assert array_files._MOST_MEMBERS == 64

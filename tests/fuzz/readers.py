@@ -22,7 +22,7 @@ from harness.arrays import pack, unpack
 from harness.backend import BackendInfo
 from harness.cases import check_case, parse_id
 from harness.errors import FileError, ParityError, UsageError
-from harness.folder import Entry, RunFolder
+from harness.folder import Entry, Line, RunFolder
 from harness.graph import Edge, Graph, Node, Part
 from harness.judge.certify import reference
 from harness.judge.saved import judge
@@ -114,6 +114,22 @@ def _record(data: bytes, folder: Path) -> object:
     # What is sound is judged, too, unless it asks for more than a moment.
     small = sum(c.batch * c.steps * c.units * c.layers for c in record.cases) < 10**4
     return judge(run) if small else record
+
+
+def _lines() -> list[bytes]:
+    """Give a journal of all that was computed."""
+    record = RunFolder(_run()).record()
+    lines = [Line(entry=entry) for entry in record.entries]
+    lines += [Line(said=said) for said in record.backends.items()]
+    return [b"".join(msgspec.json.encode(line) + b"\n" for line in lines)]
+
+
+def _journal(data: bytes, folder: Path) -> object:
+    run = _copied(folder)
+    (run.path / "journal.jsonl").write_bytes(data)
+    found = run.record()
+    run.journal.mend()
+    return found
 
 
 def _problem(data: bytes, folder: Path) -> object:
@@ -289,6 +305,7 @@ _TEXTS = [
 
 READERS = {
     "run.json": Reader(_of_run("run.json"), _record, costly=8),
+    "journal.jsonl": Reader(_lines, _journal, costly=2),
     "report.json": Reader(
         _of_run("report.json"), _file("report.json", _report), costly=2
     ),

@@ -29,6 +29,7 @@ from hostile import LONE, layer
 
 Cli = Callable[..., tuple[int, str, str]]
 PROBLEM = "problems/notebook-basic-f32.safetensors"
+JOURNAL = "journal.jsonl"
 OUTCOME = "outcomes/numpy/notebook-basic-f32.safetensors"
 
 
@@ -39,9 +40,10 @@ def _act(name: str, folder: RunFolder) -> object:
     return folder.outcome("numpy", case.id) if name == OUTCOME else folder.record()
 
 
-@pytest.mark.parametrize("name", [PROBLEM, OUTCOME, "run.json"])
+@pytest.mark.parametrize("name", [PROBLEM, OUTCOME, "run.json", JOURNAL])
 def test_a_link_that_leads_out_of_a_run_is_not_followed(name: str, copy: Path) -> None:
     elsewhere = copy.parent / "elsewhere"
+    (copy / JOURNAL).touch()
     (copy / name).rename(elsewhere)
     (copy / name).symlink_to(elsewhere)
     with pytest.raises(FileError, match="leads out of the run"):
@@ -54,14 +56,24 @@ def test_nothing_is_written_or_printed_through_a_link(copy: Path) -> None:
     for name in ("logs", "problems", "outcomes"):
         (copy / name).rename(copy / f"{name}-own")
         (copy / name).symlink_to(outside)
+    precious = copy.parent / "precious"
+    precious.write_bytes(b"no line ends here")
+    (copy / JOURNAL).symlink_to(precious)
     folder = RunFolder(copy)
+    for act in ("mend", "remove", "lines"):
+        with pytest.raises(FileError, match="leads out of the run"):
+            getattr(folder.journal, act)()
     with pytest.raises(FileError, match="leads out of the run"):
         folder.write_outcome("numpy", "x", b"")
     with pytest.raises(FileError, match="leads out of the run"):
         folder.log("numpy")
+    with pytest.raises(FileError, match="leads out of the run"):
+        folder.prepare()
+    (copy / JOURNAL).unlink()
     with pytest.raises(FileError, match="cannot write to"):
         folder.prepare()
     assert not list(outside.iterdir())
+    assert precious.read_bytes() == b"no line ends here"
 
 
 def test_links_that_go_round_in_circles_are_refused(copy: Path) -> None:
@@ -71,9 +83,9 @@ def test_links_that_go_round_in_circles_are_refused(copy: Path) -> None:
         RunFolder(copy).record()
 
 
-@pytest.mark.parametrize("name", [PROBLEM, OUTCOME, "run.json"])
+@pytest.mark.parametrize("name", [PROBLEM, OUTCOME, "run.json", JOURNAL])
 def test_a_pipe_in_a_run_is_refused_and_not_waited_for(name: str, copy: Path) -> None:
-    (copy / name).unlink()
+    (copy / name).unlink(missing_ok=True)
     os.mkfifo(copy / name)
     with pytest.raises(FileError, match=r"is no file|no run\.json"):
         _in_time(lambda: _act(name, RunFolder(copy)))
