@@ -29,7 +29,7 @@ def unknown_name(kind: str, got: str, known: Iterable[str]) -> UsageError:
     """Say that `got` is no known `kind`, and what was probably meant."""
     names, got = [name[:_LONGEST_QUOTE] for name in known], got[:_LONGEST_QUOTE]
     close = difflib.get_close_matches(got, names[:_MOST_TRIED], n=3, cutoff=0.5)
-    listed = ", ".join(names[:_MOST_KNOWN])
+    listed = ", ".join(names[:_MOST_KNOWN]) or "none"
     if len(names) > _MOST_KNOWN:
         listed += f" and {len(names) - _MOST_KNOWN} more"
     hint = f"did you mean {' or '.join(close)}?" if close else f"known: {listed}"

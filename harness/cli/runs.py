@@ -117,7 +117,7 @@ def _go_on(
     """Compute what is left of a run, and judge it.
 
     What a folder says is run by no program that it names: --python and --host are
-    given again, and must be what they were.
+    given again, and must be what they were. Of backends that are done they are not used.
     """
     from harness.errors import UsageError
     from harness.folder import RunFolder
@@ -134,7 +134,14 @@ def _go_on(
                 f"--{name} is said by the folder of the run that goes on; "
                 "leave it out, or leave out --resume"
             )
-    rest, jobs = pending(RunFolder(out)), jobs or default_jobs()
+    begun = RunFolder(out)
+    rest, jobs = pending(begun), jobs or default_jobs()
+    done = {info.name for info in begun.record().infos} - rest.keys()
+    ends = tuple(f"{name}=" for name in done)
+    python, host = (
+        [words for words in asked if not words.startswith(ends)]
+        for asked in (python, host)
+    )
     infos = named_backends(rest, python, host)
     totals = {name: len(cases) for name, cases in rest.items()}
     progress = RunProgress(console(stderr=True), totals)

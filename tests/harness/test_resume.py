@@ -365,3 +365,16 @@ def test_a_verified_layer_goes_on_with_what_is_expected_of_it(
     status, _, err = rnn_parity("run", "--resume", "run")
     assert (status, err.count("\n")) == (2, 1)
     assert "cannot read run/problems/" in err
+
+
+def test_an_interpreter_of_what_is_done_is_given_again_and_not_asked(
+    tmp_path: Path, rnn_parity: Cli
+) -> None:
+    out, of_twin = tmp_path / "run", ("--python", f"numpy#twin={sys.executable}")
+    assert rnn_parity("run", *SUITE[2:], *of_twin, "--out", str(out))[0] == 0
+    for backend in ("numpy", "numpy%23twin"):
+        (out / f"outcomes/{backend}/{CASES[0].id}.safetensors").unlink()
+        status, said, trouble = rnn_parity("run", "--resume", str(out), *of_twin)
+        assert status == 0, said + trouble
+    status, _, trouble = rnn_parity("run", "--resume", str(out), "--python", "nump=x")
+    assert (status, "unknown backend of --python 'nump'" in trouble) == (2, True)
