@@ -74,6 +74,38 @@ def judged_after(
     return found
 
 
+def assert_named_after(
+    backend: str, script: str, faults: dict[str, str], path: Path
+) -> None:
+    """See that each planted change fails with the words that name it.
+
+    Args:
+        backend: The backend that is changed.
+        script: See `judged_after`.
+        faults: `CASE?change` → words; the cases themselves must pass.
+        path: An empty folder.
+
+    """
+    healthy = list(dict.fromkeys(run.partition("?")[0] for run in faults))
+    results = judged_after(backend, script, [*healthy, *faults], path)
+    wrong = {run: results[run] for run in healthy if results[run].verdict != "pass"}
+    assert wrong == {}
+    for run, words in faults.items():
+        assert results[run].verdict == "fail", run
+        assert words in results[run].detail, (run, results[run].detail)
+
+
+def assert_layout_loses_nothing(layout: Any, case_id: str) -> None:
+    """See that weights survive a framework's layout to the last bit."""
+    case = catalogue.case_from_id(case_id)
+    problem = catalogue.build(case)
+    for way in case.directions:
+        ours = problem.weights(0, way)
+        back = layout.to_canonical(case.cell, layout.to_native(case.cell, ours))
+        assert back.keys() == ours.keys()
+        assert [name for name in ours if not bits_equal(back[name], ours[name])] == []
+
+
 def assert_as_stated(
     info: BackendInfo,
     worker: Worker,

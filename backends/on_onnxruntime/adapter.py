@@ -6,6 +6,7 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
+from backends import empty_rows
 from backends.on_onnxruntime import models
 from harness.backend import Scalar, Unsupported
 from harness.spec import Array, Outcome, Problem
@@ -49,7 +50,7 @@ class OnnxRuntimeBackend:
         if problem.case.task != "forward":
             raise Unsupported("onnxruntime runs models, and trains none")
         outcome = self._computed(problem)
-        _check_rows_without_a_step(problem, outcome)
+        empty_rows.check(problem, outcome, "Y_{}")
         return outcome
 
     def _computed(self, problem: Problem) -> dict[str, Array]:
@@ -88,23 +89,3 @@ def _fed(problem: Problem) -> dict[str, Array]:
         return fed | steps
     major = inputs.swapaxes(0, 1) if case.time_major else inputs
     return fed | {"inputs": np.ascontiguousarray(major)}
-
-
-def _check_rows_without_a_step(problem: Problem, outcome: Outcome) -> None:
-    """See whether rows of length 0 keep their states.
-
-    ONNX does not say what they end in; it is asked of each answer, so that the gap
-    closes when ONNX Runtime's kernels change.
-
-    Raises:
-        Unsupported: They end in another state.
-
-    """
-    empty = problem.arrays.get("lengths", np.ones(1)) == 0
-    for name in problem.case.state_shapes():
-        initial, final = problem[f"initial_{name}"], outcome[f"final_{name}"]
-        if empty.any() and not np.array_equal(initial[:, empty], final[:, empty]):
-            raise Unsupported(
-                f"a row of length 0 does not end in its initial_{name}: Y_{name} is "
-                f"{final[:, empty].flat[0]:g}, not {initial[:, empty].flat[0]:g}"
-            )

@@ -9,10 +9,22 @@ one of ours, whole.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from backends.gates import reordered
 from harness.spec import CELLS, Array
+
+OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rnn_tanh": ("RNN", {"activations": ["Tanh"]}),
+    "rnn_relu": ("RNN", {"activations": ["Relu"]}),
+    "lstm": ("LSTM", {}),
+    "lstm_peephole": ("LSTM", {}),
+    "gru": ("GRU", {"linear_before_reset": 1}),
+    "gru_reset_before": ("GRU", {"linear_before_reset": 0}),
+}
+"""Cell → ONNX's operator, and what it is told to be that cell, in one direction."""
 
 # Our gates → the same in ONNX's order.
 _ORDERS = {
@@ -39,7 +51,7 @@ def to_native(cell: str, weights: Mapping[str, Array]) -> dict[str, Array]:
         raise ValueError(f"{cell}: ONNX has no place for {sorted(homeless)}")
     ours, theirs = _orders(cell)
     native = {
-        name: _moved(weights[of], ours, theirs).T for of, name in _KERNELS.items()
+        name: reordered(weights[of], ours, theirs).T for of, name in _KERNELS.items()
     }
     if "bias" in weights:
         first, second = weights["bias"] / 2, weights["bias"] / 2
@@ -50,7 +62,7 @@ def to_native(cell: str, weights: Mapping[str, Array]) -> dict[str, Array]:
         native["B"] = biases_to_native(cell, np.stack([first, second]))
     if "peephole" in weights:
         flat = weights["peephole"].reshape(-1)
-        native["P"] = _moved(flat, _PEEPHOLES, _THEIR_PEEPHOLES)
+        native["P"] = reordered(flat, _PEEPHOLES, _THEIR_PEEPHOLES)
     return native
 
 
@@ -58,7 +70,7 @@ def to_canonical(cell: str, native: Mapping[str, Array]) -> dict[str, Array]:
     """Give back `kernel` `[I, G]`, `recurrent_kernel` `[H, G]`, `bias` `[G]`, …."""
     ours, theirs = _orders(cell)
     weights = {
-        name: _moved(native[of].T, theirs, ours) for name, of in _KERNELS.items()
+        name: reordered(native[of].T, theirs, ours) for name, of in _KERNELS.items()
     }
     if "B" in native:
         first, second = biases_to_canonical(cell, native["B"])
@@ -68,7 +80,7 @@ def to_canonical(cell: str, native: Mapping[str, Array]) -> dict[str, Array]:
             weights["bias"][candidate] = first[candidate]
             weights["recurrent_bias"] = second[candidate]
     if "P" in native:
-        flat = _moved(native["P"], _THEIR_PEEPHOLES, _PEEPHOLES)
+        flat = reordered(native["P"], _THEIR_PEEPHOLES, _PEEPHOLES)
         weights["peephole"] = flat.reshape(3, -1)
     return weights
 
@@ -76,21 +88,15 @@ def to_canonical(cell: str, native: Mapping[str, Array]) -> dict[str, Array]:
 def biases_to_native(cell: str, biases: Array) -> Array:
     """Give `B` of both biases `[2, G]`."""
     ours, theirs = _orders(cell)
-    return _moved(biases, ours, theirs).reshape(-1)
+    return reordered(biases, ours, theirs).reshape(-1)
 
 
 def biases_to_canonical(cell: str, native: Array) -> Array:
     """Give both biases of `B`, `[2, G]`."""
     ours, theirs = _orders(cell)
-    return _moved(native.reshape(2, -1), theirs, ours)
+    return reordered(native.reshape(2, -1), theirs, ours)
 
 
 def _orders(cell: str) -> tuple[Sequence[str], Sequence[str]]:
     gates = CELLS[cell].gates
     return gates, _ORDERS[gates]
-
-
-def _moved(array: Array, stand: Sequence[str], wanted: Sequence[str]) -> Array:
-    """Put blocks along the last axis, which stand in one order, into another."""
-    blocks = dict(zip(stand, np.split(array, len(stand), axis=-1), strict=True))
-    return np.concatenate([blocks[gate] for gate in wanted], axis=-1)

@@ -12,8 +12,8 @@ from onnx import ModelProto, TensorProto
 
 from backends import by_hand
 from backends.on_onnxruntime.graph import Graph, Tensor, joined, stacked
+from backends.on_onnxruntime.layout import OPERATORS
 from backends.on_onnxruntime.operators import (
-    OPERATORS,
     States,
     called,
     cell_step,

@@ -1,23 +1,11 @@
 """ONNX's recurrent operators as layers and as cells of a graph."""
 
-from typing import Any
-
 import numpy as np
 
 from backends import by_hand
 from backends.on_onnxruntime import layout
 from backends.on_onnxruntime.graph import Graph, Tensor
 from harness.spec import Case, Problem
-
-OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
-    "rnn_tanh": ("RNN", {"activations": ["Tanh"]}),
-    "rnn_relu": ("RNN", {"activations": ["Relu"]}),
-    "lstm": ("LSTM", {}),
-    "lstm_peephole": ("LSTM", {}),
-    "gru": ("GRU", {"linear_before_reset": 1}),
-    "gru_reset_before": ("GRU", {"linear_before_reset": 0}),
-}
-"""Cell → ONNX's operator, and what it is told to be that cell, in one direction."""
 
 Native = dict[str, Tensor]
 States = dict[str, Tensor]
@@ -46,7 +34,7 @@ def called(
     It takes `x` `[T, B, I]` and states `[directions, B, H]`, and gives outputs
     `[T, directions, B, H]` and states.
     """
-    operator, told = OPERATORS[case.cell]
+    operator, told = layout.OPERATORS[case.cell]
     if "activations" in told:
         told = {"activations": told["activations"] * native["W"].shape[0]}
     inputs = [x, native["W"], native["R"], native.get("B"), lengths, *states.values()]

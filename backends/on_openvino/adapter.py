@@ -3,6 +3,7 @@
 import numpy as np
 import openvino
 
+from backends import empty_rows
 from backends.on_openvino.models import build
 from backends.on_openvino.tensors import from_openvino, to_openvino
 from harness.backend import Scalar, Unsupported
@@ -53,7 +54,7 @@ class OpenVinoBackend:
         if case.dtype == "float64" and "FP64" not in able:
             raise Unsupported(f"OpenVINO computes float64 in {' or '.join(able)}")
         outcome = self._computed(problem)
-        _check_rows_without_a_step(problem, outcome)
+        empty_rows.check(problem, outcome)
         return outcome
 
     def _computed(self, problem: Problem) -> dict[str, Array]:
@@ -79,20 +80,3 @@ def _fed(problem: Problem, name: str) -> Array:
     array = problem[name]
     swapped = name == "inputs" and problem.case.time_major
     return array.swapaxes(0, 1) if swapped else array
-
-
-def _check_rows_without_a_step(problem: Problem, outcome: Outcome) -> None:
-    """See whether rows of length 0 keep their states; asked of each answer.
-
-    Raises:
-        Unsupported: They end in another state.
-
-    """
-    empty = problem.arrays.get("lengths", np.ones(1)) == 0
-    for name in problem.case.state_shapes():
-        initial, final = problem[f"initial_{name}"], outcome[f"final_{name}"]
-        if empty.any() and not np.array_equal(initial[:, empty], final[:, empty]):
-            raise Unsupported(
-                f"a row of length 0 does not end in its initial_{name}: it is "
-                f"{final[:, empty].flat[0]:g}, not {initial[:, empty].flat[0]:g}"
-            )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from backends.gates import reordered
 from harness.spec import CELLS, Array
 
 # Our gates → the same in OpenVINO's order.
@@ -34,7 +35,7 @@ def to_native(cell: str, weights: Mapping[str, Array]) -> list[Array]:
     ours, theirs = _orders(cell)
     kernel, recurrent = weights["kernel"], weights["recurrent_kernel"]
     bias = weights.get("bias", np.zeros(kernel.shape[1], kernel.dtype))
-    native = [_moved(array, ours, theirs).T for array in (kernel, recurrent, bias)]
+    native = [reordered(array, ours, theirs).T for array in (kernel, recurrent, bias)]
     if cell == "gru":
         units = np.zeros(recurrent.shape[0], kernel.dtype)
         inside = weights.get("recurrent_bias", units)
@@ -50,15 +51,9 @@ def to_canonical(cell: str, native: Sequence[Array]) -> dict[str, Array]:
     if cell == "gru":
         bias, weights["recurrent_bias"] = bias[: kernel.shape[0]], bias[len(kernel) :]
     named = {"kernel": kernel.T, "recurrent_kernel": recurrent.T, "bias": bias}
-    return {n: _moved(array, theirs, ours) for n, array in named.items()} | weights
+    return {n: reordered(array, theirs, ours) for n, array in named.items()} | weights
 
 
 def _orders(cell: str) -> tuple[Sequence[str], Sequence[str]]:
     gates = CELLS[cell].gates
     return gates, _ORDERS[gates]
-
-
-def _moved(array: Array, stand: Sequence[str], wanted: Sequence[str]) -> Array:
-    """Put blocks along the last axis, which stand in one order, into another."""
-    blocks = dict(zip(stand, np.split(array, len(stand), axis=-1), strict=True))
-    return np.concatenate([blocks[gate] for gate in wanted], axis=-1)

@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
+from backends.gates import reordered
 from backends.with_keras import layout
-from backends.with_keras.layout import to_canonical_order, to_order
 from harness.backend import Unsupported
 from harness.spec import CELLS, Array, Case, Problem
 
@@ -47,8 +47,8 @@ def to_v1(cell: str, weights: Mapping[str, Array], offset: float = 1.0) -> list[
         gates = 2 * (bias.size // 3)
         return [kernel[:, :gates], bias[:gates], kernel[:, gates:], bias[gates:]]
     native = [
-        to_order(cell, _V1_LSTM, kernel),
-        to_order(cell, _V1_LSTM, _less_forget_bias(bias, offset)),
+        reordered(kernel, CELLS[cell].gates, _V1_LSTM),
+        reordered(_less_forget_bias(bias, offset), CELLS[cell].gates, _V1_LSTM),
     ]
     if "peephole" in weights:
         native += [weights["peephole"][k] for k in _V1_PEEPHOLES]
@@ -96,8 +96,8 @@ def _from_v1(cell: str, native: list[Array]) -> dict[str, Array]:
     weights: dict[str, Array] = {}
     size = bias.size // len(CELLS[cell].gates)
     if cell.startswith("lstm"):
-        kernel = to_canonical_order(cell, _V1_LSTM, kernel)
-        bias = to_canonical_order(cell, _V1_LSTM, bias)
+        kernel = reordered(kernel, _V1_LSTM, CELLS[cell].gates)
+        bias = reordered(bias, _V1_LSTM, CELLS[cell].gates)
     if cell == "lstm_peephole":
         weights["peephole"] = np.stack([more[k] for k in _V1_PEEPHOLES])
     if cell == "lstm_projection":

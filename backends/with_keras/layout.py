@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from backends.gates import reordered
 from harness.spec import CELLS, Array, Case, Problem
 
 ToNative = Callable[[str, Mapping[str, Array]], list[Array]]
@@ -25,7 +26,7 @@ def to_keras(cell: str, weights: Mapping[str, Array]) -> list[Array]:
     unused unnoticed. Of n's, r multiplies the second: that one is `recurrent_bias`.
     """
     native = [
-        to_order(cell, _order(cell), weights[name])
+        reordered(weights[name], CELLS[cell].gates, _order(cell))
         for name in ("kernel", "recurrent_kernel", "bias")
         if name in weights
     ]
@@ -51,19 +52,19 @@ def from_keras(cell: str, native: list[Array]) -> dict[str, Array]:
     return {
         name: array
         if name == "recurrent_bias"
-        else to_canonical_order(cell, order, array)
+        else reordered(array, order, CELLS[cell].gates)
         for name, array in weights.items()
     }
 
 
 def biases_to_keras(biases: Array) -> Array:
     """Give the two biases `[2, G]` of a GRU that resets after the product."""
-    return to_order("gru", _GRU, biases)
+    return reordered(biases, CELLS["gru"].gates, _GRU)
 
 
 def biases_from_keras(biases: Array) -> Array:
     """Give them back, gates in canonical order."""
-    return to_canonical_order("gru", _GRU, biases)
+    return reordered(biases, _GRU, CELLS["gru"].gates)
 
 
 def gradients_to_canonical(cell: str, native: list[Array]) -> dict[str, Array]:
@@ -113,20 +114,6 @@ def canonical_weights(
             weights = to_canonical(case.cell, arrays)
         found |= {f"layer{layer}.{way}.{name}": weights[name] for name in own}
     return found
-
-
-def to_order(cell: str, order: tuple[str, ...], array: Array) -> Array:
-    """Put the gates along the last axis from canonical order into another."""
-    ours = CELLS[cell].gates
-    blocks = np.split(array, len(ours), axis=-1)
-    return np.concatenate([blocks[ours.index(gate)] for gate in order], axis=-1)
-
-
-def to_canonical_order(cell: str, order: tuple[str, ...], array: Array) -> Array:
-    """Put the gates along the last axis back into canonical order."""
-    blocks = np.split(array, len(order), axis=-1)
-    ours = CELLS[cell].gates
-    return np.concatenate([blocks[order.index(gate)] for gate in ours], axis=-1)
 
 
 def _own(case: Case) -> list[str]:

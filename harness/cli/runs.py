@@ -117,7 +117,7 @@ def _go_on(
     """Compute what is left of a run, and judge it.
 
     What a folder says is run by no program that it names: --python and --host are
-    given again, and must be what they were. Of backends that are done they are not used.
+    given again, and must be what they were; what is done asks for none.
     """
     from harness.errors import UsageError
     from harness.folder import RunFolder

@@ -1,26 +1,15 @@
 """A model of a layer for ONNX Runtime and others."""
 
-from typing import Any
-
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from backends.on_onnxruntime.layout import biases_to_native, to_native
+from backends.on_onnxruntime.layout import OPERATORS, biases_to_native, to_native
 from harness.errors import FileError
 from harness.models.layer import Recurrent
 from harness.models.onnx_file import INPUTS
 from harness.spec import CELLS, Array
 
 _OPSET, _IR_VERSION = 22, 10  # the latest in which RNN, LSTM and GRU have changed
-# Cell → ONNX' operator, and what it is told to be that cell, in one direction.
-_OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
-    "rnn_tanh": ("RNN", {"activations": ["Tanh"]}),
-    "rnn_relu": ("RNN", {"activations": ["Relu"]}),
-    "lstm": ("LSTM", {}),
-    "lstm_peephole": ("LSTM", {}),
-    "gru": ("GRU", {"linear_before_reset": 1}),
-    "gru_reset_before": ("GRU", {"linear_before_reset": 0}),
-}
 
 
 def write(layer: Recurrent) -> bytes:
@@ -34,7 +23,7 @@ def write(layer: Recurrent) -> bytes:
 
     """
     case = layer.case
-    if case.cell not in _OPERATORS:
+    if case.cell not in OPERATORS:
         raise FileError(f"ONNX has no operator for {case.cell}: choose --to torch")
     nodes, tensors = _graph(layer)
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(case.dtype))
@@ -74,7 +63,7 @@ def _native(layer: Recurrent, n: int, way: str) -> dict[str, Array]:
 def _graph(layer: Recurrent) -> tuple[list[NodeProto], list[TensorProto]]:
     """Give the nodes of a layer's layers, one after the other, and their weights."""
     case, make = layer.case, helper.make_node
-    operator, told = _OPERATORS[case.cell]
+    operator, told = OPERATORS[case.cell]
     ways = case.directions
     if "activations" in told:
         told = {"activations": told["activations"] * len(ways)}

@@ -19,7 +19,13 @@ from harness.arrays import unpack
 from harness.run.process import Worker
 from harness.run.registry import known_backends, select_backends
 from harness.spec import Array, Case, Problem
-from support import LAYERS_ON_JAX, bits_equal, installed, judged_after, with_arrays
+from support import (
+    LAYERS_ON_JAX,
+    assert_named_after,
+    bits_equal,
+    installed,
+    with_arrays,
+)
 
 # Runs cases, each after a change of the adapter: `CASE?reordered(0, 2, 1, 3)`.
 CHANGED = """
@@ -114,14 +120,7 @@ FAULTS = {
 def test_a_convention_taken_for_another_is_caught_and_named(
     backend: str, tmp_path: Path
 ) -> None:
-    faults = FAULTS[backend]
-    healthy = [run.partition("?")[0] for run in faults]
-    results = judged_after(backend, CHANGED, [*healthy, *faults], tmp_path)
-    wrong = {run: results[run] for run in healthy if results[run].verdict != "pass"}
-    assert wrong == {}
-    for run, words in faults.items():
-        assert results[run].verdict == "fail", run
-        assert words in results[run].detail, (run, results[run].detail)
+    assert_named_after(backend, CHANGED, FAULTS[backend], tmp_path)
 
 
 @pytest.mark.parametrize("backend", LAYERS_ON_JAX)

@@ -17,7 +17,7 @@ from fixtures import catalogue
 from harness.folder import RunFolder
 from harness.run.process import Worker
 from harness.run.registry import known_backends, select_backends, with_settings
-from support import bits_equal, installed, judged
+from support import assert_layout_loses_nothing, installed, judged
 
 NAME = "openvino"
 OPERATORS = ("rnn_tanh", "rnn_relu", "lstm", "gru", "gru_reset_before")
@@ -112,13 +112,8 @@ def said_by(script: str) -> Any:
 
 @pytest.mark.parametrize("cell", OPERATORS)
 def test_weights_survive_the_layout_to_the_last_bit(cell: str) -> None:
-    case_id = f"{cell}-dynamic-B3-T7-D4-H5-bidirectional-f32-s1"
-    problem = catalogue.build(catalogue.case_from_id(case_id))
-    for way in problem.case.directions:
-        ours = problem.weights(0, way)
-        back = layout.to_canonical(cell, layout.to_native(cell, ours))
-        assert back.keys() == ours.keys()
-        assert [name for name in ours if not bits_equal(back[name], ours[name])] == []
+    form = "dynamic-B3-T7-D4-H5-bidirectional-f32-s1"
+    assert_layout_loses_nothing(layout, f"{cell}-{form}")
 
 
 def test_a_layout_has_no_place_for_a_projection() -> None:
