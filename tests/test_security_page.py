@@ -15,14 +15,13 @@ LIMITS = {
     "16 GiB": folder.MAX_ARRAYS_BYTES / 2**34 * 16,
     "2 GiB; while": read.MAX_BYTES / 2**30,
     "8 times its size": memory.TIMES,
-    "512 MiB of memory": memory.BESIDE / 2**20,
+    "256 MiB of memory": memory.BESIDE / 2**20,
     "8 MiB": torch_pickle.MAX_BYTES / 2**20,
     "100,000; 64 deep": hdf5.MAX_OBJECTS,
     "2 GiB; 64": array_files.MAX_BYTES / 2**30,
     "300 s |": process.START_TIMEOUT,
     "5 s of a processor": child.CPU_SECONDS,
     "60 s in all": parent.WALL_SECONDS,
-    "256 MiB": child.RESIDENT / 2**20,
 }
 
 

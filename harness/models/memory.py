@@ -11,7 +11,7 @@ try:
 except ModuleNotFoundError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
-TIMES, BESIDE = 8, 2**29
+TIMES, BESIDE = 8, 2**28
 """A reader's limit: so many times the file's size, and so many bytes beside."""
 
 

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from fuzz.mutate import mutated
-from fuzz.readers import READERS, Reader
+from fuzz.readers import READERS, Reader, folder_name
+from harness.models import memory
 
 CPU_SECONDS = 5.0
 """That one input may take."""
-RESIDENT = 2**28
-"""Bytes that reading may take beside what the process has before."""
 ADDRESSES = 2**30
 """Bytes of addresses that may be asked for beside those."""
 MOST_FAULTS = 5
 
+_FOUND = Path(__file__).parent / "found"
 _ROOTS = [
     str(Path(root).resolve())
     for root in (
@@ -98,7 +98,7 @@ def fault(reader: Reader, data: bytes, folder: Path, watch: _Watch) -> str | Non
         signal.setitimer(signal.ITIMER_PROF, 0)
         watch.reading = False
     taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    if taken * 1024 > RESIDENT:
+    if taken * 1024 > memory.TIMES * len(data) + memory.BESIDE:
         return f"took {taken // 1024} MiB"
     return watch.heard or said
 
@@ -128,6 +128,9 @@ def main(name: str, first: int, end: int, seed: int, folder: Path) -> None:
     for data in seeds:
         if said := fault(found, data, inside, watch):
             print(json.dumps({"index": -1, "fault": f"a valid file: {said}"}))
+    for path in sorted((_FOUND / folder_name(name)).glob("*")):
+        if said := fault(found, path.read_bytes(), inside, watch):
+            print(json.dumps({"index": -1, "fault": f"{path.name}, again: {said}"}))
     _limit_addresses()
     counts, faults, begun = {"read": 0, "refused": 0}, 0, time.perf_counter()
     parent = os.getppid()

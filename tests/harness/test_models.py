@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from fixtures import seeded
 from harness.arrays import unpack
+from harness.cases import parse_id
 from harness.errors import FileError
 from harness.folder import RunFolder
+from harness.models import memory
+from harness.models.layer import Recurrent
 from harness.models.memory import bounded
+from harness.models.read import saved_layers
+from harness.models.write import WRITERS
 from harness.results import read_report_document
 from harness.spec import Array
 from support import bits_equal
@@ -194,6 +200,22 @@ def test_a_reader_may_take_a_multiple_of_a_file_and_no_more() -> None:
     ):
         np.ones(2**28)
     assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+@pytest.mark.parametrize("to", WRITERS)
+def test_ordinary_models_take_an_eighth_of_what_a_reader_may_take_beside(
+    to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = parse_id("lstm-dynamic-B1-T1-D64-H512-f32-s1")
+    assert case
+    drawn = seeded.problem(case).arrays
+    weights = {name: drawn[name] for name in case.weight_shapes()}
+    suffix, write = WRITERS[to]
+    file = tmp_path / f"m{suffix}"
+    file.write_bytes(write(Recurrent("x", "canonical", case, weights)))
+    saved_layers(file)  # what is imported late is no part of it
+    monkeypatch.setattr(memory, "BESIDE", memory.BESIDE // 8)
+    assert saved_layers(file)
 
 
 def test_inputs_of_another_size_are_refused(rnn_parity: Cli) -> None:
