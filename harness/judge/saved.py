@@ -1,7 +1,6 @@
 """Judges a whole saved run: case by case, on several processors if it is large."""
 
 import shlex
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +14,7 @@ from harness.backend import BackendInfo
 from harness.errors import ParityError
 from harness.folder import Entry, RunFolder, RunRecord
 from harness.judge.certify import reference
+from harness.judge.helper import serve
 from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.sensitivity import slopes, smallest_changes
 from harness.judge.verdict import judge_entry
@@ -108,13 +108,7 @@ def _judged(
         yield from (_judge_case(folder, of_case, watch) for of_case in asked)
         return
     judge_one = partial(_judge_case, folder)
-    # Ctrl-C reaches every process of a terminal: the main one then ends the others.
-    pool = ProcessPoolExecutor(
-        jobs,
-        mp_context=get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=serve)
     try:
         yield from pool.map(judge_one, asked, chunksize=4)
     except BrokenProcessPool:

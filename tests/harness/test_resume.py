@@ -42,6 +42,8 @@ Cli = Callable[..., tuple[int, str, str]]
 CASES = catalogue.select(["notebook"], [], ["float32"])
 TWIN = replace(INFO, name="twin")
 SUITE = ["--cases", "random:16:3", "--backends", "numpy,numpy#twin", "--jobs", "2"]
+ALL = 32  # entries of that
+JUDGING = ALL + 1
 SEED = 20
 
 
@@ -74,44 +76,68 @@ def cut(out: Path, infos: list[BackendInfo], keep: int) -> RunFolder:
     return folder
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """Give a run that nobody disturbs, and the seconds that it took."""
-    out, begun = tmp_path_factory.mktemp("undisturbed") / "run", time.monotonic()
-    subprocess.run(run_command(*SUITE, "--out", out), check=True, capture_output=True)
-    return out, time.monotonic() - begun
-
-
-def killed_and_resumed(out: Path, seconds: float) -> bool:
-    """Kill a run after some seconds, and go on; whether it was at work."""
-    process = subprocess.Popen(
+def begin_run(out: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         run_command(*SUITE, "--out", out),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def wait_for(process: subprocess.Popen[bytes], out: Path, entries: int) -> None:
+    """Wait until so much of a run is done."""
+    while not (out / "run.json").exists() or done(out) < entries:
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+def done(out: Path) -> int:
+    """Count what a run has computed; one more once it is about to be judged."""
+    entries = len(RunFolder(out).record().entries)
+    return entries + (entries == ALL and not (out / "journal.jsonl").exists())
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """Give a run that nobody disturbs, and the seconds that it was judged for."""
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    process = begin_run(out)
+    wait_for(process, out, JUDGING)
+    judged = time.monotonic()
+    assert process.wait() == 0
+    return out, time.monotonic() - judged
+
+
+def kill(out: Path, entries: int, seconds: float) -> bool:
+    """Kill a run some seconds after so much of it is done; whether it was at work."""
+    process = begin_run(out)
+    wait_for(process, out, entries)
     time.sleep(seconds)
     process.kill()
-    process.wait()
-    begun = (out / "run.json").exists()
-    again = ("--resume", out, "--jobs", "2") if begun else (*SUITE, "--out", out)
-    subprocess.run(run_command(*again), check=True, capture_output=True)
-    return begun
+    return process.wait() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("moments", [2, pytest.param(50, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_moment_goes_on_and_gives_the_same_report(
     moments: int, undisturbed: tuple[Path, float], tmp_path: Path
 ) -> None:
-    whole, took = undisturbed
+    whole, judged = undisturbed
     draw = random.Random(SEED)  # noqa: S311 - moments, no secrets
-    begun = 0
+    found = []
     for number in range(moments):
-        out = tmp_path / str(number)
-        begun += killed_and_resumed(out, draw.uniform(0.3, took))
+        out, judging = tmp_path / str(number), number % 2
+        entries = JUDGING if judging else number * ALL // moments
+        seconds = draw.uniform(0, judged if judging else 0.1)
+        while not kill(out, entries, seconds):  # it came to its end before
+            shutil.rmtree(out)
+            seconds /= 2
+        found.append(done(out))
+        again = run_command("--resume", out, "--jobs", "2")
+        subprocess.run(again, check=True, capture_output=True)
         assert report(out) == report(whole)
         assert files(out) == files(whole)
         shutil.rmtree(out)
-    assert begun
+    assert moments // 2 <= found.count(JUDGING) < moments - moments // 4
 
 
 @pytest.mark.parametrize("keep", [0, 3, 8])

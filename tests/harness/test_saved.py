@@ -1,10 +1,14 @@
 """A large run is judged by several processes, as one would, and survives their end."""
 
 import multiprocessing
+import signal
+import subprocess
+import sys
 import threading
 import time
 
 import msgspec
+import psutil
 import pytest
 
 from fixtures import catalogue
@@ -38,6 +42,35 @@ def test_what_a_process_cannot_read_is_named(large_run: RunFolder) -> None:
     with pytest.raises(FileError, match=case.id):
         judge(large_run, jobs=2)
     path.write_bytes(whole)
+
+
+JUDGES = """
+import pathlib, sys
+from harness.folder import RunFolder
+from harness.judge.saved import judge
+from harness.watch import Watch
+
+class Says(Watch):
+    def judged(self, results, total):
+        print("judged", flush=True)
+
+judge(RunFolder(pathlib.Path(sys.argv[1])), 2, Says())
+"""
+
+
+def test_processes_that_judge_end_with_one_that_is_killed(large_run: RunFolder) -> None:
+    command = [sys.executable, "-c", JUDGES, str(large_run.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"judged\n"
+        helpers = psutil.Process(process.pid).children()
+        assert len(helpers) == 3  # one of them cleans up
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    _, living = psutil.wait_procs(helpers, timeout=20)
+    for left in living:
+        left.kill()
+    assert not living
 
 
 def test_a_process_that_is_ended_is_said(large_run: RunFolder) -> None:
