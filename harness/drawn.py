@@ -1,6 +1,7 @@
 """The graphs of a case on several backends, a worker for each."""
 
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from harness.graph import Drawn
 from harness.run.process import Worker, WorkerError
 from harness.run.registry import absence
 from harness.spec import Problem
+
+_INTERRUPTS = 0.2  # seconds between two: a worker may just be about to start
 
 
 def graphs(
@@ -26,17 +29,23 @@ def graphs(
         tempfile.TemporaryDirectory(prefix="rnn-parity-") as path,
         ThreadPoolExecutor(max_workers=jobs) as pool,
     ):
-        asked = [
-            pool.submit(
-                _drawn,
-                info,
-                problem,
-                Worker(Path(path) / f"{number}.log", memory=memory),
-                timeout,
-            )
-            for number, info in enumerate(infos)
+        workers = [
+            Worker(Path(path) / f"{number}.log", memory=memory)
+            for number in range(len(infos))
         ]
-        return [answer.result() for answer in asked]
+        asked = [
+            pool.submit(_drawn, info, problem, worker, timeout)
+            for info, worker in zip(infos, workers, strict=True)
+        ]
+        try:
+            return [answer.result() for answer in asked]
+        except BaseException:  # Ctrl-C: threads would wait for what is traced
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not all(answer.done() for answer in asked):
+                for worker in workers:
+                    worker.kill()
+                time.sleep(_INTERRUPTS)
+            raise
 
 
 def _drawn(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import Backends, Cases, Jobs, split
+from harness.cli.options import Backends, Cases, Jobs, interruptible, split
 
 
 def audit(
@@ -48,7 +48,10 @@ def audit(
     names = split(cases, "--cases", "standard")
     suites = {name: catalogue.select([name], [], []) for name in names}
     infos = select_backends(split(backends, "--backends", "torch,numpy"))
-    with console(stderr=True).status("planting faults", spinner="dots"):
+    with (
+        interruptible(),
+        console(stderr=True).status("planting faults", spinner="dots"),
+    ):
         trials = plant_all(infos, suites, each=each, jobs=jobs or default_jobs())
     tables = [by_kind(trials)] + [by_suite(trials)] * (len(suites) > 1)
     alive, notes = survivors(trials), list(remarks(infos, suites, trials))
@@ -78,7 +81,10 @@ def relations(
 
     selected = catalogue.select(split(cases, "--cases", "standard"), [], [])
     infos = [info for info in select_backends(split(backends)) if not absence(info)]
-    with console(stderr=True).status("asking again, otherwise", spinner="dots"):
+    with (
+        interruptible(),
+        console(stderr=True).status("asking again, otherwise", spinner="dots"),
+    ):
         trials = relate(infos, selected, each=each, jobs=jobs or default_jobs())
     show_relations(console(), trials, [info.name for info in infos])
     raise typer.Exit(exit_status(trials))
@@ -111,7 +117,7 @@ def measure(
 
     chosen, infos = check_dtypes(split(dtypes)), select_backends(split(backends))
     totals = problems(infos, chosen, samples)
-    with RunProgress(console(stderr=True), totals) as progress:
+    with interruptible(), RunProgress(console(stderr=True), totals) as progress:
         rows = measure_backends(infos, chosen, samples, watch=progress)
     show_accuracy(console(), rows)
     raise typer.Exit(exit_status(rows))

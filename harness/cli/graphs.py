@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Backends, Jobs, Memory, split
+from harness.cli.options import Backends, Jobs, Memory, interruptible, split
 
 
 def graph(
@@ -45,7 +45,7 @@ def graph(
     infos = select_backends(split(backends))
     check_timeout(timeout)
     most, jobs = read_memory(memory), jobs or default_jobs()
-    with console(stderr=True).status("tracing", spinner="dots"):
+    with interruptible(), console(stderr=True).status("tracing", spinner="dots"):
         found = graphs(problem, infos, jobs=jobs, timeout=timeout, memory=most)
     if form == "json":
         sys.stdout.write(as_json(case, found))

@@ -91,6 +91,6 @@ def convert(
 
     found, steps = read(model, layer, cell), console(stderr=True)
     show_layer(console(), found)
-    with RunProgress(steps, {RUN_BY[to]: 1}) as progress:
+    with interruptible(), RunProgress(steps, {RUN_BY[to]: 1}) as progress:
         report = convert_layer(found, to, out, say=steps.print, watch=progress)
     show_conversion(console(), report.results[0], out)

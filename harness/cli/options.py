@@ -85,14 +85,14 @@ def finish(document: "Report", out: Path) -> NoReturn:
 
 
 @contextmanager
-def interruptible(out: Path) -> Iterator[None]:
-    """Say on Ctrl-C where outcomes so far are, and exit as shells expect."""
+def interruptible(out: Path | None = None) -> Iterator[None]:
+    """Say Ctrl-C, where outcomes so far are, if anywhere, and exit as shells expect."""
     try:
         yield
     except KeyboardInterrupt:
-        again = f"rnn-parity run --resume {quote(str(out))}"
-        sys.stderr.write(
-            f"rnn-parity: interrupted; outcomes so far are in {out}; "
-            f"go on with: {again}\n"
-        )
+        kept = "nothing is kept of what was done"
+        if out:
+            again = f"rnn-parity run --resume {quote(str(out))}"
+            kept = f"outcomes so far are in {out}; go on with: {again}"
+        sys.stderr.write(f"rnn-parity: interrupted; {kept}\n")
         raise typer.Exit(INTERRUPTED) from None

@@ -196,7 +196,7 @@ def compare(
     from harness.screen.progress import RunProgress
     from harness.session import judge_and_write
 
-    with RunProgress(console(stderr=True), {}) as progress:
+    with interruptible(), RunProgress(console(stderr=True), {}) as progress:
         run = RunFolder(old)
         report = judge_and_write(run, jobs or default_jobs(), progress)
     finish(report, old)

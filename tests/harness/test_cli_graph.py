@@ -76,6 +76,33 @@ def test_machines_get_json_and_no_page(
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize(
+    ("command", "does"),
+    [
+        (("graph", CASE), "harness.drawn.graphs"),
+        (("audit",), "harness.audit.audit"),
+        (("relations",), "harness.relations_run.relate"),
+        (("measure",), "harness.measure.measure_backends"),
+        (("compare", "run"), "harness.session.judge_and_write"),
+    ],
+)
+def test_ctrl_c_is_one_line_and_what_shells_expect(
+    command: tuple[str, ...],
+    does: str,
+    rnn_parity: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(does, interrupted)
+    status, out, err = rnn_parity(*command)
+    said = "rnn-parity: interrupted; nothing is kept of what was done\n"
+    assert (status, out, err) == (130, "", said)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_page_that_cannot_be_written_is_said(
     rnn_parity: Cli, answers: list[Drawn], tmp_path: Path
 ) -> None:

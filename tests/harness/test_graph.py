@@ -1,5 +1,8 @@
 """A graph hangs together, large constants are stripped, and what is none is refused."""
 
+import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +60,7 @@ def test_parts_that_are_missing_or_there_twice_make_no_graph() -> None:
 
 
 ADAPTERS = """
+import os, time
 import msgspec
 from backends.on_numpy.adapter import NumpyBackend
 from harness.graph import Edge, Graph, Node, Part
@@ -84,6 +88,11 @@ class Whole(NumpyBackend):
     def graph(self, problem):
         nodes = (Node("a", problem.case.cell, "input"), Node("b", "Tanh"))
         return Graph("drawn", (Part("whole", nodes, (Edge("a", "b"),)),))
+
+class Endless(NumpyBackend):
+    def graph(self, problem):
+        open(os.environ["TRACES"], "w").close()
+        time.sleep(3600)
 """
 
 
@@ -112,6 +121,26 @@ def test_an_adapter_has_a_graph_or_a_reason_why_not(
     assert found.reason.startswith(words)
     ops = [n.op for n in found.graph.parts[0].nodes] if found.graph else []
     assert ops == (["rnn_tanh", "Tanh"] if status == "drawn" else [])
+
+
+def test_an_interruption_ends_what_is_traced(
+    problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "graph_rnn.py").write_text(ADAPTERS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("TRACES", str(tmp_path / "traces"))
+    info = replace(INFO, adapter="graph_rnn:Endless")
+
+    def interrupt() -> None:
+        while not (tmp_path / "traces").exists():
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        graphs(problem, [info, replace(info, name="next")], jobs=1, timeout=60)
+    assert time.monotonic() - begun < 50
 
 
 def test_numpy_says_that_it_keeps_no_graph(
