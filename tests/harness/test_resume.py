@@ -1,14 +1,10 @@
-"""A run that was cut short, at whatever moment, goes on and ends in the same report."""
+"""A run that was cut short goes on where it began, or is refused."""
 
-import json
-import os
-import random
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,10 +16,9 @@ from msgspec.structs import replace
 
 import harness
 from backends.on_numpy import INFO
-from fixtures import catalogue
+from cut_runs import CASES, SUITE, cut, files, report
 from fixtures.faults import plant
 from harness.arrays import pack
-from harness.backend import BackendInfo
 from harness.errors import FileError, UsageError
 from harness.folder import Line, RunFolder
 from harness.journal import LOCK, alone
@@ -39,105 +34,7 @@ from harness.spec import Problem
 
 Cli = Callable[..., tuple[int, str, str]]
 
-CASES = catalogue.select(["notebook"], [], ["float32"])
 TWIN = replace(INFO, name="twin")
-SUITE = ["--cases", "random:16:3", "--backends", "numpy,numpy#twin", "--jobs", "2"]
-ALL = 32  # entries of that
-JUDGING = ALL + 1
-SEED = 20
-
-
-def run_command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "harness.cli", "run", *map(str, arguments)]
-
-
-def report(out: Path) -> str:
-    """Give report.json but for what may differ: times, and when it began."""
-    document = json.loads((out / "report.json").read_bytes())
-    document["environment"].pop("started")
-    for result in document["results"]:
-        result.pop("seconds")
-    return json.dumps(document, indent=1)
-
-
-def files(out: Path) -> set[str]:
-    return {str(path.relative_to(out)) for path in out.rglob("*")}
-
-
-def cut(out: Path, infos: list[BackendInfo], keep: int) -> RunFolder:
-    """Give a run that ended when so many entries were in its journal."""
-    folder = compute(CASES, infos, out, jobs=1, timeout=60)
-    record = folder.record()
-    folder.write_record(replace(record, entries=[], backends={}))
-    for name, said in record.backends.items():
-        folder.journal.append(Line(said=(name, said)))
-    for entry in record.entries[:keep]:
-        folder.journal.append(Line(entry=entry))
-    return folder
-
-
-def begin_run(out: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        run_command(*SUITE, "--out", out),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def wait_for(process: subprocess.Popen[bytes], out: Path, entries: int) -> None:
-    """Wait until so much of a run is done."""
-    while not (out / "run.json").exists() or done(out) < entries:
-        assert process.poll() is None
-        time.sleep(0.01)
-
-
-def done(out: Path) -> int:
-    """Count what a run has computed; one more once it is about to be judged."""
-    entries = len(RunFolder(out).record().entries)
-    return entries + (entries == ALL and not (out / "journal.jsonl").exists())
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """Give a run that nobody disturbs, and the seconds that it was judged for."""
-    out = tmp_path_factory.mktemp("undisturbed") / "run"
-    process = begin_run(out)
-    wait_for(process, out, JUDGING)
-    judged = time.monotonic()
-    assert process.wait() == 0
-    return out, time.monotonic() - judged
-
-
-def kill(out: Path, entries: int, seconds: float) -> bool:
-    """Kill a run some seconds after so much of it is done; whether it was at work."""
-    process = begin_run(out)
-    wait_for(process, out, entries)
-    time.sleep(seconds)
-    process.kill()
-    return process.wait() == -signal.SIGKILL
-
-
-@pytest.mark.parametrize("moments", [2, pytest.param(50, marks=pytest.mark.slow)])
-def test_a_run_killed_at_any_moment_goes_on_and_gives_the_same_report(
-    moments: int, undisturbed: tuple[Path, float], tmp_path: Path
-) -> None:
-    whole, judged = undisturbed
-    draw = random.Random(SEED)  # noqa: S311 - moments, no secrets
-    found = []
-    for number in range(moments):
-        out, judging = tmp_path / str(number), number % 2
-        entries = JUDGING if judging else number * ALL // moments
-        seconds = draw.uniform(0, judged if judging else 0.1)
-        while not kill(out, entries, seconds):  # it came to its end before
-            shutil.rmtree(out)
-            seconds /= 2
-        found.append(done(out))
-        again = run_command("--resume", out, "--jobs", "2")
-        subprocess.run(again, check=True, capture_output=True)
-        assert report(out) == report(whole)
-        assert files(out) == files(whole)
-        shutil.rmtree(out)
-    assert moments // 2 <= found.count(JUDGING) < moments - moments // 4
 
 
 @pytest.mark.parametrize("keep", [0, 3, 8])
@@ -282,63 +179,6 @@ def test_two_runs_in_one_folder_are_refused_but_the_dead_hold_nothing(
     assert (tmp_path / "run" / LOCK).exists()
     assert rnn_parity(*only)[0] == 0
     assert not (tmp_path / "run" / LOCK).exists()
-
-
-def test_ctrl_c_stops_at_once_and_says_how_to_go_on(
-    undisturbed: tuple[Path, float], tmp_path: Path
-) -> None:
-    out = tmp_path / "run"
-    process = subprocess.Popen(
-        run_command(*SUITE, "--out", out),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    while not (out / "journal.jsonl").exists():
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, err = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert err.endswith(f"go on with: rnn-parity run --resume {out}\n")
-    assert err.count("\n") == 1
-    assert {e.status for e in RunFolder(out).record().entries} <= {"done"}
-    subprocess.run(run_command("--resume", out), check=True, capture_output=True)
-    assert report(out) == report(undisturbed[0])
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
-    """Give a file system that is soon full."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=384k", "tmpfs", str(path)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no small disk can be mounted: {done.stderr.strip()}")
-    return path
-
-
-def test_a_full_disk_is_one_line_and_after_making_room_it_goes_on(
-    small_disk: Path, undisturbed: tuple[Path, float]
-) -> None:
-    try:
-        out = small_disk / "run"
-        command = run_command(*SUITE, "--out", out)
-        full = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert full.returncode == 2
-        assert full.stderr.count("\n") == 1
-        assert "No space left on device; what is done is kept, go on with: " in (
-            full.stderr
-        )
-        done = RunFolder(out).record().entries
-        assert 0 < len(done) < 32
-        room = ["mount", "-o", "remount,size=64m", str(small_disk)]
-        subprocess.run(room, check=True)
-        subprocess.run(run_command("--resume", out), check=True, capture_output=True)
-        assert report(out) == report(undisturbed[0])
-    finally:
-        subprocess.run(["/bin/umount", str(small_disk)], check=True)
 
 
 def test_a_line_that_has_no_room_leaves_those_before_it(tmp_path: Path) -> None:
