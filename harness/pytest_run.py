@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from fixtures import catalogue
 from harness.errors import ParityError, clean
-from harness.folder import Entry, RunFolder, RunRecord
+from harness.folder import Entry, Line, RunFolder, RunRecord
 from harness.journal import alone
 from harness.pytest_items import Asked, CameOf, Items
 from harness.results import BackendRecord, Report
@@ -148,14 +148,26 @@ class Gathering:
         key = (case.id, info.name)
         if sent := getattr(report, "parity", None):
             came_of = msgspec.convert(sent, CameOf)
-            self._entries[key] = came_of.entry
-            if came_of.record:
-                self._said.setdefault(info.name, came_of.record)
+            self._keep(came_of.entry, came_of.record)
         elif key not in self._entries and report.failed:
             said = " ".join(str(report.longrepr).split())[:_MESSAGE]
-            self._entries[key] = Entry(*key, "error", f"pytest: {said}")
+            self._keep(Entry(*key, "error", f"pytest: {said}"), None)
         elif key not in self._entries and report.skipped:
             self._selected.discard(key)  # by a mark of the user's
+
+    def _keep(self, entry: Entry, said: BackendRecord | None) -> None:
+        """Take what came of a case, and note it, should this process be killed."""
+        name, journal = entry.backend, self._folder.journal
+        if self._entries.get((entry.case, name)) == entry:
+            return  # it was sent with the report of a phase before
+        try:
+            if said and name not in self._said:
+                journal.append(Line(said=(name, said)))
+                self._said[name] = said
+            journal.append(Line(entry=entry))
+        except ParityError as error:
+            pytest.exit(clean(str(error)), pytest.ExitCode.INTERNAL_ERROR)
+        self._entries[entry.case, name] = entry
 
     @pytest.hookimpl(trylast=True)  # after pytest-xdist has ended its workers
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -186,7 +198,7 @@ class Gathering:
             left_out=left_out,
         )
         try:
-            self._folder.write_record(record)
+            self._folder.finish(record)
             self._alone.close()
             jobs = self._config.getoption("numprocesses", None) or 1
             self._report = judge_and_write(self._folder, jobs)

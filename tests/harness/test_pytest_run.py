@@ -1,5 +1,6 @@
 """The run that the pytest plugin leaves: that of `rnn-parity run`, or a part of it."""
 
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -108,6 +109,41 @@ def test_an_interrupted_run_does_not_pass_for_a_whole_one(
     assert cut.verdict == "error"
     assert cut.detail.startswith("the run ended before this was computed")
     assert report.exit_status == 3
+
+
+KILLS = """
+import os, signal, time
+
+def pytest_runtest_setup(item):
+    if item.name == "notebook-dynamic-f32[wrong]":
+        journal = item.config.rootpath / "a" / "journal.jsonl"
+        while journal.read_bytes().count(b'{"entry":{') < 3:
+            time.sleep(0.01)
+        main = os.getppid() if hasattr(item.config, "workerinput") else os.getpid()
+        os.kill(main, signal.SIGKILL)
+        signal.pause()
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=str)
+def test_a_killed_run_keeps_what_is_done_and_goes_on_as_a_run_of_the_command_line(
+    workers: tuple[str, ...], run_pytest: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest(KILLS)
+    backends = "--parity-backends=numpy,wrong"
+    result = run_pytest(backends, CASES, "--parity-out=a", *workers)
+    assert result.ret == -signal.SIGKILL
+    (pytester.path / "conftest.py").unlink()
+    begun = RunFolder(pytester.path / "a")
+    entries = begun.record().entries
+    assert [e.status for e in entries] == ["done"] * 3
+    words = ["--backends", "numpy,wrong", "--cases", f"{BASIC},{DYNAMIC}"]
+    for options in (["--resume", "a"], [*words, "--out", "b"]):
+        command = [sys.executable, "-m", "harness.cli", "run", *options]
+        done = subprocess.run(command, cwd=begun.path.parent, check=False)
+        assert done.returncode == 1
+    assert saved(begun.path) == saved(pytester.path / "b")
+    assert names(begun.path) == names(pytester.path / "b")
 
 
 DIES_AND_SKIPS = """
