@@ -6,6 +6,7 @@ Resident memory after computing and after judging, for runs of so many cases on 
 descriptors, threads and workers that are left are counted too.
 """
 
+import resource
 import sys
 import tempfile
 import threading
@@ -51,6 +52,11 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss / _MIB)
 
 
+def most() -> int:
+    """Give the most resident memory that this process has had, in MiB."""
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / _MIB)
+
+
 def main(counts: str) -> None:
     """Run each number of cases in turn, in this process."""
     infos = select_backends(["numpy"])
@@ -72,9 +78,9 @@ def main(counts: str) -> None:
             report = judge_and_write(folder, 2, memory)
         process = psutil.Process()
         print(
-            f"judging {memory.judging}, after {resident()} MiB "
-            f"({time.monotonic() - begun - computed:.0f} s); {report.summary.passed} "
-            f"pass; left {process.num_fds()} descriptors, "
+            f"judging {memory.judging}, {most()} at most, to write the report, after "
+            f"{resident()} MiB ({time.monotonic() - begun - computed:.0f} s); "
+            f"{report.summary.passed} pass; left {process.num_fds()} descriptors, "
             f"{threading.active_count()} threads, {len(process.children())} processes",
             flush=True,
         )

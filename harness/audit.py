@@ -20,7 +20,8 @@ from harness.folder import Entry, RunFolder
 from harness.judge.certify import reference
 from harness.judge.peers import PEERS, peers
 from harness.judge.verdict import judge_entry
-from harness.run.process import Worker, WorkerError
+from harness.run.answers import WorkerError
+from harness.run.process import Worker
 from harness.spec import Case, Problem
 
 OURS = "rnn-parity"

@@ -9,7 +9,8 @@ import msgspec
 
 from harness.backend import Absent, BackendInfo, Unsupported
 from harness.graph import Drawn
-from harness.run.process import Worker, WorkerError
+from harness.run.answers import WorkerError
+from harness.run.process import Worker
 from harness.run.registry import absence
 from harness.spec import Problem
 

@@ -11,7 +11,8 @@ from harness.errors import UsageError
 from harness.folder import Entry, Line, RunFolder, most_bytes
 from harness.results import BackendRecord
 from harness.run.again import another_environment, differences
-from harness.run.process import Worker, WorkerError
+from harness.run.answers import WorkerError
+from harness.run.process import Worker
 from harness.run.registry import absence
 from harness.spec import Case, Problem
 from harness.watch import Watch

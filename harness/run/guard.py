@@ -17,6 +17,7 @@ MARK = "RNN_PARITY_WORKER"
 """Environment variable that a worker and whatever it starts are known by."""
 
 _INTERVAL = 0.1  # seconds between two looks at a process
+_MOMENT = 0.01  # seconds between two looks at one that is about to end
 _TIMES = 5  # that what is left is looked for: it may start more meanwhile
 
 _UNITS = {unit: int(1024**power) for power, unit in enumerate("KMGT", 1)}
@@ -54,13 +55,33 @@ def new_mark() -> str:
 def bury(process: subprocess.Popen[bytes], mark: str) -> None:
     """Kill a leader of its own session, and all that it started: its group first.
 
-    What has left the group still has the environment that it was started with.
+    What has left the group still has the environment that it was started with. A leader
+    that was waited for has no group: its number may be another's by now.
     """
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     for _ in range(_TIMES):
         if not _kill_marked(mark):
             return
+
+
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process has ended; it is not waited for: its number stays its own."""
+    if process.returncode is not None:
+        return True
+    try:
+        return bool(psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Give a process so many seconds to end, as `has_ended` sees it."""
+    deadline = time.monotonic() + seconds
+    while not (ended := has_ended(process)) and time.monotonic() < deadline:
+        time.sleep(_MOMENT)
+    return ended
 
 
 def _kill_marked(mark: str) -> int:
@@ -135,7 +156,7 @@ class Guard:
     def _look(self) -> None:
         if time.monotonic() >= self._deadline:
             self._end(f"hung: no answer within {self._seconds:g} s; killed")
-        elif self._process.poll() is not None:
+        elif has_ended(self._process):
             self._end("")
         else:
             self._look_at_memory()

@@ -1,9 +1,7 @@
 """A worker process as seen from the main process: start it, ask it, bury it."""
 
 import contextlib
-import math
 import os
-import reprlib
 import signal
 import struct
 import subprocess
@@ -11,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import execnet
 import msgspec
@@ -26,7 +24,8 @@ from harness.backend import Absent, BackendInfo, Unsupported
 from harness.errors import clean
 from harness.graph import Graph
 from harness.results import BackendRecord
-from harness.run.guard import MARK, Guard, bury, new_mark
+from harness.run.answers import LONGEST, WorkerError, checked, decoded, no_answer
+from harness.run.guard import MARK, Guard, bury, ended_within, new_mark
 from harness.run.host import LOST, keeper_program, python_command
 from harness.run.worker import BOOTSTRAP
 from harness.spec import Problem
@@ -38,24 +37,9 @@ was seen to take 20."""
 _GRACE = 2.0  # seconds a worker has to end by itself
 _LOG_LINES = 3
 _SIGNALLED = 128  # and the signal's number: what the keeper says of its worker
-_LONGEST = 500  # characters of what a worker says
 _TAIL = 2**16  # bytes of a log that are read for its last lines
 
 _GARBLED = "what comes from the worker process is no message; killed"
-
-# What is asked → what the answer to it carries; any may be a reason why there is none.
-# Another machine answers what it likes to.
-_ANSWERS: dict[str, tuple[str, list[type]]] = {
-    "load": ("loaded", [bytes]),
-    "run": ("outcome", [bytes, float]),
-    "graph": ("graph", [bytes]),
-}
-_Struct = TypeVar("_Struct", bound=msgspec.Struct)
-_REASONS = ("absent", "unsupported", "error")
-
-
-class WorkerError(Exception):
-    """A worker died or hung; the text says how."""
 
 
 class _Process(Popen2IOMaster):  # type: ignore[misc] # execnet's, of which no types are read
@@ -114,8 +98,7 @@ class Worker:
         for gateway in list(self._group):
             gateway.exit()
         if self._process:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.popen.wait(_GRACE if self._channel else 0)
+            ended_within(self._process.popen, _GRACE if self._channel else 0)
             self.kill()
             self._process.wait()
         self._group.terminate(timeout=_GRACE)
@@ -223,14 +206,14 @@ class Worker:
                 answer = self._receive(guard)
         except self._channel.RemoteError as error:
             *_, last = ["it does not say why", *str(error).strip().splitlines()]
-            last = clean(last)[:_LONGEST]
+            last = clean(last)[:LONGEST]
             raise WorkerError(f"the worker failed: {last}") from None
         except struct.error:  # execnet's messages have 32 bits for their length
             raise WorkerError("more than the 2 GiB that a worker can be sent") from None
         match answer:
             case (int(said), found) if said == number:
                 return checked(str(message[0]), found)
-        raise _no_answer(str(message[0]), answer)
+        raise no_answer(str(message[0]), answer)
 
     def _receive(self, guard: Guard) -> Any:
         """Wait for an answer, but for none of the dead.
@@ -247,12 +230,12 @@ class Worker:
 
     def _death(self) -> str:
         assert self._process  # noqa: S101 - who asks has started it
-        try:
-            status = self._process.popen.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        ended = ended_within(self._process.popen, _GRACE)
+        self.kill()
+        if not ended:
             went_on = "the worker process closed its connection and went on; killed"
             return _GARBLED if self._is_garbled() else went_on
+        status = self._process.popen.wait()
         if status == 0 and self._is_garbled():
             return _GARBLED
         there = f" on {self._host}" if self._host else ""
@@ -282,39 +265,7 @@ class Worker:
             return ""
         last = printed.decode(errors="replace").splitlines()[-_LOG_LINES:]
         said = " | ".join(line.strip() for line in last if line.strip())
-        return f"; it last printed: {clean(said[:_LONGEST])}" if said else ""
-
-
-def decoded(data: bytes, kind: type[_Struct], wrong: str) -> _Struct:
-    """Read what a worker says in JSON.
-
-    Raises:
-        WorkerError: It is no such thing; `wrong` and why.
-
-    """
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise WorkerError(f"{wrong}: {error}") from None
-
-
-def checked(asked: str, answer: object) -> tuple[Any, ...]:
-    """See that an answer is one to what was asked."""
-    kind, *rest = answer if isinstance(answer, tuple) and answer else ("",)
-    types = [type(part) for part in rest]
-    if kind in _REASONS and types == [str]:
-        return kind, clean(" ".join(rest[0].split()))[:_LONGEST]
-    if (kind, types) == _ANSWERS[asked] and 0 <= (*rest, 0.0)[1] < math.inf:
-        return kind, *rest
-    raise _no_answer(asked, answer)
-
-
-def _no_answer(asked: str, answer: object) -> WorkerError:
-    try:
-        said = clean(reprlib.repr(answer))[:_LONGEST]  # of any depth and length
-    except ValueError:
-        said = "a number of more digits than Python writes"
-    return WorkerError(f"the worker answers what is no answer to {asked!r}: {said}")
+        return f"; it last printed: {clean(said[:LONGEST])}" if said else ""
 
 
 def _signal_name(number: int) -> str:

@@ -13,7 +13,8 @@ import pytest
 
 from fixtures import catalogue
 from harness.folder import RunFolder
-from harness.run.process import Worker, WorkerError
+from harness.run.answers import WorkerError
+from harness.run.process import Worker
 from harness.run.registry import known_backends, select_backends
 from support import KERAS, installed, judged
 

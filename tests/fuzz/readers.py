@@ -30,8 +30,8 @@ from harness.models.layer import Recurrent, settle
 from harness.models.read import saved_layers
 from harness.models.write import WRITERS
 from harness.results import BackendRecord, Report, read_report_document
+from harness.run.answers import WorkerError, checked, decoded
 from harness.run.host import check_host
-from harness.run.process import WorkerError, checked, decoded
 from harness.run.registry import known_backends, with_settings
 from harness.session import begin, judge_and_write, new_record
 from reports.junit import to_junit

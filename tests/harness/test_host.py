@@ -20,9 +20,10 @@ from harness.backend import BackendInfo
 from harness.errors import UsageError
 from harness.folder import RunFolder
 from harness.results import read_report_document
+from harness.run.answers import WorkerError
 from harness.run.engine import Runner
 from harness.run.host import CONFIG, check_host
-from harness.run.process import Worker, WorkerError
+from harness.run.process import Worker
 from harness.run.registry import select_backends
 from harness.session import compute, judge_and_write
 from harness.spec import Problem

@@ -23,7 +23,7 @@ from harness.models.read import read
 from harness.models.write import WRITERS
 from harness.results import read_report_document
 from harness.run import interpreter, registry
-from harness.run.process import WorkerError, checked, decoded
+from harness.run.answers import WorkerError, checked, decoded
 from harness.spec import Case
 from hostile import LONE, layer
 
