@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from fixtures import catalogue
-from harness.folder import Entry
+from harness.record import Entry
 from harness.results import Result
 from harness.run.registry import select_backends
 from harness.session import compute, judge_and_write

@@ -11,7 +11,8 @@ from harness.backend import BackendInfo
 from harness.cases import check_case
 from harness.contract import contract_violations, nonfinite, out_of_range
 from harness.errors import UsageError
-from harness.folder import Entry, RunFolder
+from harness.folder import RunFolder
+from harness.record import Entry
 from harness.spec import Array, Case, Outcome, Problem
 
 

@@ -24,7 +24,8 @@ from harness.accuracy import (
 )
 from harness.backend import BackendInfo
 from harness.errors import FileError, unknown_name
-from harness.folder import Entry, RunFolder
+from harness.folder import RunFolder
+from harness.record import Entry
 from harness.run.engine import Runner
 from harness.spec import DTYPES, Outcome, Problem
 from harness.watch import Watch

@@ -16,9 +16,10 @@ from msgspec.structs import replace
 
 from fixtures import catalogue
 from harness.errors import ParityError, clean
-from harness.folder import Entry, Line, RunFolder, RunRecord
+from harness.folder import RunFolder
 from harness.journal import alone
 from harness.pytest_items import Asked, CameOf, Items
+from harness.record import Entry, Line, RunRecord
 from harness.results import BackendRecord, Report
 from harness.session import begin, judge_and_write, new_record
 from harness.words import counts

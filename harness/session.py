@@ -16,9 +16,10 @@ import harness
 from fixtures import catalogue
 from harness.backend import BackendInfo
 from harness.errors import FileError, UsageError
-from harness.folder import Entry, RunFolder, RunRecord
+from harness.folder import RunFolder
 from harness.journal import alone
 from harness.judge.saved import judge
+from harness.record import Entry, RunRecord
 from harness.results import Environment, Report
 from harness.run.again import another_environment, differences
 from harness.run.engine import Engine

@@ -1,6 +1,6 @@
 """Who is told how a run goes; tells nobody by itself."""
 
-from harness.folder import Entry
+from harness.record import Entry
 from harness.results import Result
 
 

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from fixtures import catalogue
 from harness.backend import BackendInfo
-from harness.folder import Line, RunFolder
+from harness.folder import RunFolder
+from harness.record import Line
 from harness.session import (
     compute,
 )

@@ -12,9 +12,10 @@ from fixtures import catalogue
 from harness.accuracy import can_measure, held, measure, stated
 from harness.arrays import unpack
 from harness.backend import Accuracy, BackendInfo
-from harness.folder import Entry, RunFolder
+from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
+from harness.record import Entry
 from harness.results import Environment, Report, Result, summarize
 from harness.run.process import Worker
 from harness.run.registry import absence, known_backends, select_backends

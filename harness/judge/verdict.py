@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from harness.backend import Accuracy, BackendInfo, Gap
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError
-from harness.folder import Entry, RunFolder
+from harness.folder import RunFolder
 from harness.judge.blame import element, gate_at_fault, one_weight, worst_drift
 from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
@@ -17,6 +17,7 @@ from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
 from harness.judge.peers import peers
 from harness.judge.steps import worst_of_each_step
+from harness.record import Entry
 from harness.results import Figures, FirstBad, Published, Result, Verdict
 from harness.spec import Array, Outcome, Problem
 

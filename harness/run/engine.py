@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from harness.backend import Absent, BackendInfo
 from harness.errors import UsageError
-from harness.folder import Entry, Line, RunFolder, most_bytes
+from harness.folder import RunFolder
+from harness.record import Entry, Line, most_bytes
 from harness.results import BackendRecord
 from harness.run.again import another_environment, differences
 from harness.run.answers import WorkerError

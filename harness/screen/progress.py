@@ -15,7 +15,7 @@ from rich.progress import (
 )
 
 from harness.errors import clean
-from harness.folder import Entry
+from harness.record import Entry
 from harness.results import Result
 from harness.watch import Watch
 

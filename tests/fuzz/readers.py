@@ -22,13 +22,14 @@ from harness.arrays import pack, unpack
 from harness.backend import BackendInfo
 from harness.cases import check_case, parse_id
 from harness.errors import FileError, ParityError, UsageError
-from harness.folder import Entry, Line, RunFolder
+from harness.folder import RunFolder
 from harness.graph import Edge, Graph, Node, Part
 from harness.judge.certify import reference
 from harness.judge.saved import judge
 from harness.models.layer import Recurrent, settle
 from harness.models.read import saved_layers
 from harness.models.write import WRITERS
+from harness.record import Entry, Line
 from harness.results import BackendRecord, Report, read_report_document
 from harness.run.answers import WorkerError, checked, decoded
 from harness.run.host import check_host

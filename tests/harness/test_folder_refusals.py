@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from fixtures import catalogue
 from harness.arrays import pack
 from harness.errors import FileError
-from harness.folder import RunFolder, RunRecord
+from harness.folder import RunFolder
+from harness.record import RunRecord
 from harness.spec import Problem
 from support import with_arrays
 

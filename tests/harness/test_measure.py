@@ -12,8 +12,8 @@ from rich.console import Console
 from backends.on_numpy import INFO
 from fixtures.faults import plant
 from harness.backend import BackendInfo, Gap
-from harness.folder import Entry
 from harness.measure import Row, exit_status, measure_backends, problems
+from harness.record import Entry
 from harness.run import registry
 from harness.screen.accuracy import show_accuracy
 from harness.watch import Watch

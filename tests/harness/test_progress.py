@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from by_hand_reports import failing, passing
-from harness.folder import Entry
+from harness.record import Entry
 from harness.screen.progress import RunProgress
 
 Shown = Callable[[Callable[[RunProgress], None]], str]

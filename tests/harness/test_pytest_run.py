@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from harness.folder import RunFolder, RunRecord
+from harness.folder import RunFolder
 from harness.judge.saved import judge
+from harness.record import RunRecord
 from harness.results import Report, Result, read_report_document
 from support import installed
 

@@ -20,8 +20,9 @@ from cut_runs import CASES, SUITE, cut, files, report
 from fixtures.faults import plant
 from harness.arrays import pack
 from harness.errors import FileError, UsageError
-from harness.folder import Line, RunFolder
+from harness.folder import RunFolder
 from harness.journal import LOCK, alone
+from harness.record import Line
 from harness.session import (
     begin,
     compute,

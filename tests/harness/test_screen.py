@@ -10,7 +10,8 @@ from rich.console import Console
 from backends.on_numpy import INFO
 from by_hand_reports import failing
 from harness.backend import Gap, Means
-from harness.folder import Entry, RunFolder
+from harness.folder import RunFolder
+from harness.record import Entry
 from harness.results import Report, read_report_document
 from harness.screen.catalogue import show_backends
 from harness.screen.progress import RunProgress

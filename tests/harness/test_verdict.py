@@ -10,10 +10,11 @@ import pytest
 from harness.arrays import pack
 from harness.backend import BackendInfo, Gap
 from harness.errors import FileError
-from harness.folder import Entry, RunFolder
+from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.saved import judge
 from harness.judge.verdict import judge_entry
+from harness.record import Entry
 from harness.results import Result, Summary
 from harness.spec import Array, Problem
 from support import honest
