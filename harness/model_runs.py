@@ -6,17 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from msgspec.structs import replace
 
-from fixtures import seeded
-from harness.array_files import read_named
 from harness.backend import BackendInfo, Scalar
-from harness.contract import contract_violations
 from harness.errors import FileError, UsageError, unknown_name
 from harness.folder import RunFolder
-from harness.given import as_array, given_problem, keep_outcome, least_accurate
+from harness.given import keep_outcome, least_accurate
 from harness.journal import alone
+from harness.model_inputs import BATCH, STEPS, expected_of, problem_of
 from harness.models.layer import Recurrent, difference
 from harness.models.read import read, read_whole
 from harness.models.write import WRITERS
@@ -41,8 +38,6 @@ RUN_BY = {
 
 EXPECTED = "expected"
 """Name that what somebody expects is judged under, beside the backends."""
-
-_BATCH, _STEPS, _SEED = 4, 16, 1
 
 
 @dataclass(frozen=True)
@@ -158,8 +153,8 @@ def plan(
             "what is expected was not computed of the seeded batch: give its inputs too"
         )
     found = read(Path(model), layer, cell)
-    problem = _problem(found, inputs)
-    wanted = None if expected is None else _expected(problem.case, expected)
+    problem = problem_of(found, inputs)
+    wanted = None if expected is None else expected_of(problem.case, expected)
     infos = select_backends([backends] if isinstance(backends, str) else [*backends])
     files = {"--inputs": inputs, "--expected": expected}
     again: list[str] = []
@@ -220,8 +215,8 @@ def convert_layer(
                 f"{to} does not hold {layer.name} exactly: {said}; nothing was written"
             )
         info = known_backends()[RUN_BY[to]]
-        say(f"running {_BATCH} rows of {_STEPS} steps on {info.name}, and judging them")
-        planned = Plan(back, _problem(back, None), [info], None, [])
+        say(f"running {BATCH} rows of {STEPS} steps on {info.name}, and judging them")
+        planned = Plan(back, problem_of(back, None), [info], None, [])
         report = planned.run(Path(path) / "run", jobs=1, timeout=300.0, watch=watch)
     result = report.results[0]
     if result.verdict in {"fail", "error"}:
@@ -229,59 +224,6 @@ def convert_layer(
         raise FileError(f"{to} does not compute {layer.name}: {said}; nothing written")
     RunFolder(out.parent).write(out.name, data)
     return report
-
-
-def _problem(layer: Recurrent, data: Any) -> Problem:
-    """Make a problem of a layer: on a seeded batch and states, or on given inputs."""
-    if data is None:
-        case = replace(layer.case, batch=_BATCH, steps=_STEPS, seed=_SEED)
-        drawn = seeded.problem(case).arrays
-        return given_problem(case, {**drawn, **layer.weights}, layer.name)
-    given, origin = _named(data, "inputs")
-    inputs, lengths = given.get("inputs"), given.get("lengths")
-    if inputs is None or inputs.ndim != len("BTD"):
-        raise UsageError(f"{origin} has no array 'inputs' of shape [B, T, D]")
-    case = replace(layer.case, batch=len(inputs), steps=inputs.shape[1], seed=_SEED)
-    if lengths is not None:
-        given["lengths"] = _int32(lengths)
-        zero = bool((lengths == 0).any())
-        case = replace(case, variant="variable_input", zero_length=zero)
-    states = case.state_shapes().items()
-    zeros = {f"initial_{n}": np.zeros(s, case.dtype) for n, s in states}
-    if both := given.keys() & layer.weights.keys():
-        raise UsageError(f"{origin}: {min(both)} is for the model to say")
-    arrays = {**zeros, **given, **layer.weights}
-    return given_problem(case, arrays, f"{origin} for {layer.name}")
-
-
-def _expected(case: Case, data: Any) -> dict[str, Array]:
-    """Read what somebody expects of a case; NaN is for the verdict to say."""
-    given, origin = _named(data, "outputs")
-    known = case.forward_shapes()
-    shapes = {name: shape for name, shape in known.items() if name in given}
-    wrong = contract_violations(given, shapes, case.dtype)
-    if wrong or not given:
-        asked = ", ".join(f"{name} {list(shape)}" for name, shape in known.items())
-        said = "; ".join(wrong) or "nothing is there"
-        raise UsageError(f"{origin}: {said}; expected any of {asked}, {case.dtype}")
-    return given
-
-
-def _named(data: Any, alone: str) -> tuple[dict[str, Array], str]:
-    """Give named arrays of a file, a mapping or one array, and what they are called."""
-    if isinstance(data, str | Path):
-        return read_named(Path(data), alone), str(data)
-    named = data if isinstance(data, Mapping) else {alone: data}
-    given = {str(name): as_array(str(name), value) for name, value in named.items()}
-    return given, "what was given"
-
-
-def _int32(lengths: Array) -> Array:
-    """Take lengths of any integer dtype, if none is changed by it."""
-    with np.errstate(invalid="ignore"):
-        narrow = lengths.astype(np.int32)
-    exact = lengths.dtype.kind in "iu" and (narrow == lengths).all()
-    return narrow if exact else lengths
 
 
 def _add_expected(folder: RunFolder, case: Case, expected: Mapping[str, Array]) -> None:

@@ -1,0 +1,74 @@
+"""What a layer of a file is computed on, and what somebody expects of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from fixtures import seeded
+from harness.array_files import read_named
+from harness.contract import contract_violations
+from harness.errors import UsageError
+from harness.given import as_array, given_problem
+from harness.models.layer import Recurrent
+from harness.spec import Array, Case, Problem
+
+BATCH, STEPS = 4, 16
+"""Of the seeded batch."""
+
+_SEED = 1
+
+
+def problem_of(layer: Recurrent, data: Any) -> Problem:
+    """Make a problem of a layer: on a seeded batch and states, or on given inputs."""
+    if data is None:
+        case = replace(layer.case, batch=BATCH, steps=STEPS, seed=_SEED)
+        drawn = seeded.problem(case).arrays
+        return given_problem(case, {**drawn, **layer.weights}, layer.name)
+    given, origin = _named(data, "inputs")
+    inputs, lengths = given.get("inputs"), given.get("lengths")
+    if inputs is None or inputs.ndim != len("BTD"):
+        raise UsageError(f"{origin} has no array 'inputs' of shape [B, T, D]")
+    case = replace(layer.case, batch=len(inputs), steps=inputs.shape[1], seed=_SEED)
+    if lengths is not None:
+        given["lengths"] = _int32(lengths)
+        zero = bool((lengths == 0).any())
+        case = replace(case, variant="variable_input", zero_length=zero)
+    states = case.state_shapes().items()
+    zeros = {f"initial_{n}": np.zeros(s, case.dtype) for n, s in states}
+    if both := given.keys() & layer.weights.keys():
+        raise UsageError(f"{origin}: {min(both)} is for the model to say")
+    arrays = {**zeros, **given, **layer.weights}
+    return given_problem(case, arrays, f"{origin} for {layer.name}")
+
+
+def expected_of(case: Case, data: Any) -> dict[str, Array]:
+    """Read what somebody expects of a case; NaN is for the verdict to say."""
+    given, origin = _named(data, "outputs")
+    known = case.forward_shapes()
+    shapes = {name: shape for name, shape in known.items() if name in given}
+    wrong = contract_violations(given, shapes, case.dtype)
+    if wrong or not given:
+        asked = ", ".join(f"{name} {list(shape)}" for name, shape in known.items())
+        said = "; ".join(wrong) or "nothing is there"
+        raise UsageError(f"{origin}: {said}; expected any of {asked}, {case.dtype}")
+    return given
+
+
+def _named(data: Any, alone: str) -> tuple[dict[str, Array], str]:
+    """Give named arrays of a file, a mapping or one array, and what they are called."""
+    if isinstance(data, str | Path):
+        return read_named(Path(data), alone), str(data)
+    named = data if isinstance(data, Mapping) else {alone: data}
+    given = {str(name): as_array(str(name), value) for name, value in named.items()}
+    return given, "what was given"
+
+
+def _int32(lengths: Array) -> Array:
+    """Take lengths of any integer dtype, if none is changed by it."""
+    with np.errstate(invalid="ignore"):
+        narrow = lengths.astype(np.int32)
+    exact = lengths.dtype.kind in "iu" and (narrow == lengths).all()
+    return narrow if exact else lengths
