@@ -6,14 +6,35 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+
+from harness.backend import BackendInfo
 
 _PATIENCE = 20.0  # seconds
 _PROGRAM = shutil.which("sshd", path=f"{os.defpath}:/usr/sbin:/sbin")
+
+# What is installed over there.
+ADAPTER = """
+import os, subprocess, sys
+import harness
+from backends.on_numpy.adapter import NumpyBackend
+
+class Talkative(NumpyBackend):
+    def run(self, problem):
+        print("famous \\x1b[31m last words")
+        os.kill(os.getpid(), 11)
+
+class Parent(NumpyBackend):
+    def run(self, problem):
+        sleep = "import time; time.sleep(3600)"
+        subprocess.run([sys.executable, "-c", sleep, harness.__file__])
+"""
 
 
 class Sshd:
@@ -133,3 +154,13 @@ def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end, f"{true} does not come true"
         time.sleep(0.02)
+
+
+def on(machine: Sshd, info: BackendInfo, **changes: str) -> BackendInfo:
+    """Give a backend that runs there."""
+    return replace(info, host=machine.address, interpreter=sys.executable, **changes)
+
+
+def asked(machine: Sshd, name: str, python: str = sys.executable) -> list[str]:
+    """Give the options that send a backend there."""
+    return ["--host", f"{name}={machine.address}", "--python", f"{name}={python}"]

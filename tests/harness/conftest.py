@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ import harness
 from harness import cli
 from harness.backend import BackendInfo
 from harness.folder import RunFolder
+from harness.run.host import CONFIG
+from sshd import ADAPTER, Sshd
 
 Snapshot = dict[str, bytes | None]
 
@@ -131,3 +133,29 @@ def refused(
         return said
 
     return check
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """Give a machine that ssh logs in to."""
+    started = Sshd(tmp_path_factory.mktemp("machine"))
+    (started.site / "acme_far.py").write_text(ADAPTER)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def ssh_config(machine: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ssh know that machine."""
+    monkeypatch.setenv(CONFIG, str(machine.config))
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+    """Give a machine to be changed and stopped."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    started = Sshd(folder)
+    monkeypatch.setenv(CONFIG, str(started.config))
+    yield started
+    started.stop()
