@@ -57,6 +57,15 @@ def test_the_number_of_one_that_was_waited_for_is_not_used(
         buried(process)
 
 
+def test_one_that_takes_too_long_is_ended_when_its_time_is_over() -> None:
+    with begun("exec sleep 1000") as process:
+        with Guard(process, new_mark(), 0.3, 0) as watched:
+            ended = watched.ended.wait(20)
+        buried(process)
+    assert ended
+    assert watched.reason == "hung: no answer within 0.3 s; killed"
+
+
 def test_one_that_lives_has_not_ended() -> None:
     with begun("exec sleep 1000") as process:
         assert not ended_within(process, 0.1)
