@@ -1,15 +1,11 @@
 """How much memory a reader may take for a file that anyone may have made."""
 
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import FileError
-
-try:
-    import resource
-except ModuleNotFoundError:  # not on Windows
-    resource = None  # type: ignore[assignment]
 
 TIMES, BESIDE = 8, 2**28
 """A reader's limit: so many times the file's size, and so many bytes beside."""
