@@ -63,20 +63,47 @@ def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
     try:
         tensors = deserialize(data)  # type: ignore[no-untyped-call]
         (header_size,) = struct.unpack_from("<Q", data)
-        # Safetensors' own parser takes either of two tensors of one name.
-        header = json.loads(data[8 : 8 + header_size], object_pairs_hook=objects_once)
-        metadata = header.get("__metadata__") or {}
+        metadata = read_header(data[8 : 8 + header_size]).get("__metadata__") or {}
         # They come in any order, and some frameworks compile anew for another one.
         ordered = sorted(tensors, key=lambda named: named[0])
         return {
             name: _array(name, tensor, origin) for name, tensor in ordered
         }, metadata
     except (SafetensorError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split())
-        raise FileError(
-            f"{origin} is not a whole safetensors file ({said}); "
-            "it was truncated, or written by something else"
-        ) from None
+        raise not_whole(origin, error) from None
+
+
+def read_header(data: bytes) -> dict[str, Any]:
+    """Read the JSON that a safetensors file begins with.
+
+    Raises:
+        ValueError: It is none, or names a tensor twice: safetensors' own parser takes
+            either of the two.
+
+    """
+    header: dict[str, Any] = json.loads(data, object_pairs_hook=objects_once)
+    return header
+
+
+def numpy_dtype(name: str, short: str, origin: str) -> np.dtype[Any]:
+    """Give the dtype of a tensor that a safetensors file calls `F32`, say.
+
+    Raises:
+        FileError: It is unknown here.
+
+    """
+    if short not in _NUMPY_NAMES:
+        raise FileError(f"{origin}: {name!r} has dtype {short}, unknown")
+    return np.dtype(_NUMPY_NAMES[short])
+
+
+def not_whole(origin: str, error: Exception) -> FileError:
+    """Say that something is no safetensors file, and why."""
+    said = " ".join(str(error).split())
+    return FileError(
+        f"{origin} is not a whole safetensors file ({said}); "
+        "it was truncated, or written by something else"
+    )
 
 
 def digest(arrays: Mapping[str, Array]) -> str:
@@ -90,8 +117,6 @@ def digest(arrays: Mapping[str, Array]) -> str:
 
 
 def _array(name: str, tensor: dict[str, Any], origin: str) -> Array:
-    if tensor["dtype"] not in _NUMPY_NAMES:
-        raise FileError(f"{origin}: {name!r} has dtype {tensor['dtype']}, unknown")
-    dtype = np.dtype(_NUMPY_NAMES[tensor["dtype"]])
+    dtype = numpy_dtype(name, tensor["dtype"], origin)
     # Bytes, not the bytearray that comes: what was read is not written to.
     return np.frombuffer(bytes(tensor["data"]), dtype=dtype).reshape(tensor["shape"])

@@ -25,6 +25,7 @@ from harness.journal import LOCK, Journal
 from harness.record import Line, RunRecord, check_record, merged
 from harness.results import MAX_REPORT_BYTES, encode, read_record
 from harness.spec import Array, Case, Problem
+from harness.stored import Stored, open_stored
 
 VIEWS = ("report.json", "report.html", "report.md", "results.csv", "junit.xml")
 """What a judged run leaves for readers."""
@@ -178,6 +179,24 @@ class RunFolder:
         """Read what a backend returned, as it is: judging it is not for here."""
         return self._arrays(self._inside(_outcome_name(backend, case)), case)
 
+    def stored_problem(self, case: Case) -> dict[str, Stored]:
+        """Give a problem's arrays as they lie on disk, unread and unchecked.
+
+        Raises:
+            FileError: The file is broken, or another case's.
+
+        """
+        return self._stored(self._problem_path(case), case.id)
+
+    def stored_outcome(self, backend: str, case: str) -> dict[str, Stored]:
+        """Give an outcome's arrays as they lie on disk, unread.
+
+        Raises:
+            FileError: The file is broken, or another case's.
+
+        """
+        return self._stored(self._inside(_outcome_name(backend, case)), case)
+
     def log(self, backend: str) -> Path:
         """Where a backend's worker prints to."""
         return self._inside(f"logs/{_file_name(backend)}.log")
@@ -206,11 +225,18 @@ class RunFolder:
 
     def _arrays(self, path: Path, case: str) -> dict[str, Array]:
         arrays, metadata = unpack(read_bytes(path, MAX_ARRAYS_BYTES), str(path))
-        if metadata.get("case") != case:
-            raise FileError(
-                f"{path} holds case {metadata.get('case')!r}, expected {case!r}"
-            )
+        _check_of(case, metadata, path)
         return arrays
+
+    def _stored(self, path: Path, case: str) -> dict[str, Stored]:
+        arrays, metadata = open_stored(path, MAX_ARRAYS_BYTES)
+        _check_of(case, metadata, path)
+        return arrays
+
+
+def _check_of(case: str, metadata: Mapping[str, str], path: Path) -> None:
+    if (found := metadata.get("case")) != case:
+        raise FileError(f"{path} holds case {found!r}, expected {case!r}")
 
 
 def write_file(target: Path, data: bytes) -> Path:

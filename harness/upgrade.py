@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from harness.errors import ParityError, UsageError, unknown_name
 from harness.folder import RunFolder
-from harness.judge.compare import compare
+from harness.judge.compare import BLOCK, compare_blocks
 from harness.results import Figures, Report, read_report_document
-from harness.spec import Array, Case, Outcome
+from harness.spec import Case
+from harness.stored import Stored, in_pairs, same_bytes, unlike
 from reports.moved import Moved, Numbers, moved
 
 
@@ -30,8 +31,8 @@ class _Outcomes(NamedTuple):
             if entry.status == "done" and self.own in {"", entry.backend}
         }
 
-    def read(self, case: Case, backend: str) -> Outcome:
-        return self.folder.outcome(self.own or backend, case.id)
+    def stored(self, case: Case, backend: str) -> dict[str, Stored]:
+        return self.folder.stored_outcome(self.own or backend, case.id)
 
 
 class _Side(NamedTuple):
@@ -115,45 +116,43 @@ def _numbers(old: _Outcomes, new: _Outcomes) -> Iterator[Numbers]:
 
 
 def _same_problem(case: Case, old: RunFolder, new: RunFolder) -> bool:
-    first, second = old.problem(case).arrays, new.problem(case).arrays
+    first, second = old.stored_problem(case), new.stored_problem(case)
     return first.keys() == second.keys() and all(
-        _bits(first[name]) == _bits(second[name]) for name in first
+        same_bytes(first[name], second[name]) for name in first
     )
-
-
-def _bits(array: Array) -> tuple[str, tuple[int, ...], bytes]:
-    return array.dtype.name, array.shape, array.tobytes()
 
 
 def _of_outcomes(case: Case, backend: str, old: _Outcomes, new: _Outcomes) -> Numbers:
     """Hold what came of a case against what came of it before."""
     try:
-        before, after = old.read(case, backend), new.read(case, backend)
+        before, after = old.stored(case, backend), new.stored(case, backend)
+        if note := _unlike(before, after):
+            return Numbers(case.id, backend, "not comparable", note=note)
+        arrays = {
+            name: _figures(after[name], before[name], case)
+            for name in after
+            if not same_bytes(after[name], before[name])
+        }
     except ParityError as error:
         return Numbers(case.id, backend, "not comparable", note=str(error))
-    if note := _unlike(before, after):
-        return Numbers(case.id, backend, "not comparable", note=note)
-    arrays = {
-        name: _figures(after[name], before[name], case)
-        for name in after
-        if _bits(after[name]) != _bits(before[name])
-    }
     return Numbers(case.id, backend, "moved" if arrays else "equal", arrays)
 
 
-def _unlike(before: Outcome, after: Outcome) -> str:
+def _unlike(before: dict[str, Stored], after: dict[str, Stored]) -> str:
     if before.keys() != after.keys():
         return f"arrays were {', '.join(before)}, are {', '.join(after)}"
-    for name in after:
-        first, second = before[name], after[name]
-        if (first.shape, first.dtype) != (second.shape, second.dtype):
+    for name, second in after.items():
+        first = before[name]
+        if unlike(first, second):
             was, is_ = f"{first.dtype}{first.shape}", f"{second.dtype}{second.shape}"
             return f"{name} was {was}, is {is_}"
     return ""
 
 
-def _figures(after: Array, before: Array, case: Case) -> Figures:
+def _figures(after: Stored, before: Stored, case: Case) -> Figures:
     """Give the deviations; integers, which tokens are, have no ulp."""
+    pairs = in_pairs(after, before, BLOCK)
     if np.issubdtype(after.dtype, np.integer):
-        return replace(compare(after, before, dtype="float64"), max_ulp=None)
-    return compare(after, before, dtype=case.dtype)
+        plain = compare_blocks(pairs, after.shape, dtype="float64")
+        return replace(plain, max_ulp=None)
+    return compare_blocks(pairs, after.shape, dtype=case.dtype)

@@ -98,7 +98,9 @@ class JaxBackend:
 
     def _make_room(self, case: Case) -> None:
         """Forget all programs, once there are as many as may be kept."""
-        if len(self._programs) == settings.MOST_PROGRAMS and case not in self._programs:
+        if case in self._programs:
+            return
+        if settings.are_too_many(len(self._programs)):
             self._programs.clear()
             for kept in (_function, _compiled_function, _update, _compiled_update):
                 kept.cache_clear()

@@ -70,7 +70,7 @@ class LayerBackend:
 
     def _program(self, case: Case) -> Forward:
         if case not in self._programs:
-            if len(self._programs) == settings.MOST_PROGRAMS:
+            if settings.are_too_many(len(self._programs)):
                 self._programs.clear()
                 jax.clear_caches()
             forward = self._forward_of(case)

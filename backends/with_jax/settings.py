@@ -5,15 +5,18 @@ of this is settled by the first adapter of a process, before.
 """
 
 import os
+from pathlib import Path
 
 import jax
 
 from harness.backend import Absent, Scalar
 
 MOST_PROGRAMS = 1_000
-"""Compiled programs that an adapter keeps before it forgets them all. Each takes some
-memory maps, of which Linux allows a process 65,530: with 16,000 programs XLA ended in
-"Cannot allocate memory" and a segmentation fault."""
+MOST_MAPS = 20_000
+"""Compiled programs that an adapter keeps, and memory maps that its process may have,
+before it forgets them all. A program takes from a dozen maps to 500, and Linux allows a
+process 65,530: beyond, XLA ends in "Cannot allocate memory" and a segmentation fault.
+"""
 
 _PLATFORMS = {"cpu": "cpu", "cuda": "cuda,cpu"}
 """Device → what JAX is told to look for; it computes on the first that it finds."""
@@ -58,6 +61,17 @@ def put_in_force(*, device: str, deterministic: bool, threads: int) -> None:
         os.environ["XLA_FLAGS"] = " ".join([*others, flag])
     _find(device)
     _settled.update(wanted)
+
+
+def are_too_many(programs: int) -> bool:
+    """Say whether an adapter that keeps so many programs must forget them."""
+    if programs >= MOST_PROGRAMS:
+        return True
+    try:
+        with Path("/proc/self/maps").open("rb") as maps:
+            return sum(1 for _ in maps) > MOST_MAPS
+    except OSError:  # not Linux
+        return False
 
 
 def _find(device: str) -> None:

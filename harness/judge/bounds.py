@@ -64,13 +64,13 @@ def certain(chances: int) -> float:
     return math.sqrt(2 * math.log(2 * chances / FAILURE_PROBABILITY))
 
 
-def ratio(error: Array, bound: Array) -> Array:
+def ratio(error: Array, bound: Array, out: Array | None = None) -> Array:
     """|error| / bound; what is not a number is as bad as can be, and 0 / 0 is right.
 
     A bound that is none any more, having grown without limit, rejects nothing.
     """
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        ratio = np.abs(error)
+        ratio = np.abs(error, out=out)
         ratio /= bound
     unsure = np.isnan(ratio)
     if unsure.any():

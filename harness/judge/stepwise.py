@@ -9,7 +9,6 @@ what a backend returned.
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from harness.backend import Accuracy
 from harness.judge.bounded import Bounded, together
+from harness.judge.bounds import ratio
 from harness.judge.rounded import Rounded
 from harness.judge.systematic import Samples, most_samples, sampled
 from harness.judge.trajectory import row_lengths, trajectory
@@ -34,14 +34,25 @@ _Wanted = tuple[slice, int]
 
 
 class Stepwise(NamedTuple):
-    """What a right backend returns from the same states."""
+    """What a right backend returns from the same states, and how far one is from it."""
 
     outputs: Bounded
-    """`[B, T, R * directions]`"""
+    """`[B, T, R * directions]`, as are the next two."""
+    residual: Array
+    """What the backend returned minus that."""
+    ratio: Array
+    """|residual| / its bound."""
     finals: dict[str, Bounded]
     """State → `[L * directions, B, R or H]`"""
     samples: list[Samples]
     """Some steps of each direction of the last layer."""
+
+
+class _Part(NamedTuple):
+    """What some rows' final states and samples are."""
+
+    finals: dict[str, Bounded]
+    samples: list[Samples]
 
 
 def stepwise(problem: Problem, outputs: Array, accuracy: Accuracy) -> Stepwise:
@@ -53,31 +64,44 @@ def stepwise(problem: Problem, outputs: Array, accuracy: Accuracy) -> Stepwise:
         accuracy: What it may err by.
 
     """
-    of_rows = partial(_of_rows, problem, outputs, accuracy)
+    value, error, residual, ratios = (np.empty(outputs.shape) for _ in range(4))
+
+    def of_rows(wanted: _Wanted) -> _Part:
+        # Into its place at once: to put large arrays together takes as long as a gate.
+        rows, seen = wanted[0], outputs[wanted[0]]
+        made, part = _of_rows(problem, seen, accuracy, wanted)
+        value[rows], error[rows] = made.value, made.error
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.subtract(seen, made.value, out=residual[rows])
+        ratio(residual[rows], made.error, out=ratios[rows])
+        return part
+
     parts = _side_by_side(of_rows, list(_blocks(problem)))
+    finals = {
+        name: _joined([part.finals[name] for part in parts])
+        for name in CELLS[problem.case.cell].states
+    }
+    samples = zip(*(part.samples for part in parts if part.samples), strict=True)
     return Stepwise(
-        _joined([part.outputs for part in parts], axis=0),
-        {
-            name: _joined([part.finals[name] for part in parts], axis=1)
-            for name in CELLS[problem.case.cell].states
-        },
-        [
-            Samples.joined(of)
-            for of in zip(*(p.samples for p in parts if p.samples), strict=True)
-        ],
+        Bounded(value, error),
+        residual,
+        ratios,
+        finals,
+        [Samples.joined(of) for of in samples],
     )
 
 
-def _joined(parts: list[Bounded], axis: int) -> Bounded:
+def _joined(parts: list[Bounded]) -> Bounded:
+    """Put final states of blocks of rows together."""
     return Bounded(
-        np.concatenate([part.value for part in parts], axis),
-        np.concatenate([part.error for part in parts], axis),
+        np.concatenate([part.value for part in parts], axis=1),
+        np.concatenate([part.error for part in parts], axis=1),
     )
 
 
 def _side_by_side(
-    of_rows: Callable[[_Wanted], Stepwise], all_rows: list[_Wanted]
-) -> list[Stepwise]:
+    of_rows: Callable[[_Wanted], _Part], all_rows: list[_Wanted]
+) -> list[_Part]:
     """Go through blocks of rows, a processor each."""
     if len(all_rows) == 1:
         return [of_rows(all_rows[0])]
@@ -106,10 +130,10 @@ def _blocks(problem: Problem) -> Iterator[_Wanted]:
 
 
 def _of_rows(
-    problem: Problem, outputs: Array, accuracy: Accuracy, wanted: _Wanted
-) -> Stepwise:
+    problem: Problem, seen: Array, accuracy: Accuracy, wanted: _Wanted
+) -> tuple[Bounded, _Part]:
     rows, most = wanted
-    part, seen = _rows_of(problem, rows), outputs[rows]
+    part = _rows_of(problem, rows)
     # All steps are kept where some of them are wanted.
     many = None if most else max(_AT_ONCE // (part.case.batch * part.case.units), 1)
     with np.errstate(all="ignore"):  # a bound that is no number says so itself
@@ -124,7 +148,7 @@ def _of_rows(
             name: together(lambda *of: np.stack(of), *values)
             for name, values in exact.finals.items()
         }
-    return Stepwise(exact.outputs, finals, samples)
+    return exact.outputs, _Part(finals, samples)
 
 
 def _rows_of(problem: Problem, rows: slice) -> Problem:

@@ -218,7 +218,7 @@ FORGETTING = """
 from backends.on_equinox.adapter import EquinoxBackend
 from backends.with_jax import settings
 from fixtures import catalogue
-settings.MOST_PROGRAMS = 2
+FEW
 backend = EquinoxBackend()
 for rows in (2, 3, 4, 2):
     case = catalogue.case_from_id(f"lstm-static-B{rows}-T4-D6-H5-f32-s1")
@@ -227,13 +227,18 @@ for rows in (2, 3, 4, 2):
 """
 
 
-def test_programs_are_forgotten_before_there_are_too_many() -> None:
+@pytest.mark.parametrize(
+    ("few", "kept"),
+    [("MOST_PROGRAMS = 2", "1212"), ("MOST_MAPS = 0", "1111")],
+)
+def test_programs_are_forgotten_before_there_are_too_many(few: str, kept: str) -> None:
     installed("equinox")
+    program = FORGETTING.replace("FEW", f"settings.{few}")
     done = subprocess.run(
-        [sys.executable, "-c", FORGETTING], check=True, capture_output=True, text=True
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     counts, bits = zip(
         *(line.split() for line in done.stdout.splitlines()), strict=True
     )
-    assert counts == ("1", "2", "1", "2")
+    assert "".join(counts) == kept
     assert bits[0] == bits[3]

@@ -109,10 +109,18 @@ def test_a_row_without_steps_is_no_other_program() -> None:
     assert [len(names) for names in compiled("jax", plain, other)] == [1, 0]
 
 
-def test_programs_are_forgotten_before_there_are_too_many() -> None:
+@pytest.mark.parametrize(
+    ("few", "compiled_again"),
+    [
+        ("?adapter.settings.MOST_PROGRAMS = 2", [True, True, False, True, True]),
+        ("?adapter.settings.MOST_MAPS = 0", [True, True, True, True, True]),
+        ("?adapter.settings.MOST_MAPS = 60_000", [True, True, False, True, False]),
+    ],
+)
+def test_programs_are_forgotten_before_there_are_too_many(
+    few: str, compiled_again: list[bool]
+) -> None:
     cases = [f"gru-static-B{rows}-T4-D6-H5-f32-s1" for rows in (2, 3, 4)]
-    few = "?adapter.settings.MOST_PROGRAMS = 2"
     first = run("jax", cases[0] + few, cases[1], cases[0], cases[2], cases[0])
-    again = [bool(programs) for programs, _ in first]
-    assert again == [True, True, False, True, True]
+    assert [bool(programs) for programs, _ in first] == compiled_again
     assert first[0][1] == first[2][1] == first[4][1]

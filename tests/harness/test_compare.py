@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from harness.judge.compare import _BLOCK, compare
+from harness.judge.compare import BLOCK, compare
 from harness.results import Figures
 from harness.spec import Array
 
@@ -53,13 +53,13 @@ class Brute:
 @pytest.mark.parametrize("seed", range(3))
 def test_figures_of_arrays_larger_than_a_block_match_brute_force(seed: int) -> None:
     random = np.random.default_rng(seed)
-    shape = (3, _BLOCK // 7, 5)
+    shape = (3, BLOCK // 7, 5)
     want = random.uniform(-1, 1, shape)
     want[random.uniform(size=shape) < 0.01] = 0.0
     got = (want + random.normal(scale=1e-3, size=shape)).astype(np.float32)
     got[:2][random.uniform(size=got[:2].shape) < 0.5] = 0.0
     brute = Brute(got, want)
-    assert got.size > 2 * _BLOCK
+    assert got.size > 2 * BLOCK
     figures = compare(got, want, dtype="float32")
     assert figures.max_abs == brute.max_abs
     assert figures.max_rel == brute.max_rel
@@ -70,10 +70,10 @@ def test_figures_of_arrays_larger_than_a_block_match_brute_force(seed: int) -> N
 
 
 @pytest.mark.parametrize(
-    "at", [0, _BLOCK - 1, _BLOCK, _BLOCK + 1, 2 * _BLOCK - 1, 2 * _BLOCK]
+    "at", [0, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK - 1, 2 * BLOCK]
 )
 def test_one_wrong_element_is_found_wherever_it_is(at: int) -> None:
-    want = np.ones((2 * _BLOCK + 1, 1))
+    want = np.ones((2 * BLOCK + 1, 1))
     got = want.copy()
     got[at] = 1.5
     figures = compare(got, want, dtype="float64")
@@ -86,7 +86,7 @@ def test_one_wrong_element_is_found_wherever_it_is(at: int) -> None:
 
 def test_the_first_of_equally_bad_elements_is_named() -> None:
     assert of([1, 2, 3, 2], [1, 1, 2, 1]).worst_at == (1,)
-    ones = np.ones(2 * _BLOCK)
+    ones = np.ones(2 * BLOCK)
     assert compare(ones, 0 * ones, dtype="float64").worst_at == (0,)
 
 
@@ -178,3 +178,76 @@ def test_an_element_too_large_for_the_dtype_does_not_hide_the_ulps_of_others() -
     figures = compare(np.array([1e300, 1.5]), np.array([1e300, 1.0]), dtype="float32")
     assert figures.max_ulp is not None
     assert figures.max_ulp >= 2.0**22
+
+
+def bits(random: np.random.Generator, size: int, dtype: str) -> Array:
+    """Draw numbers of every exponent: normal, subnormal, infinite, and NaN."""
+    return np.frombuffer(random.bytes(size * np.dtype(dtype).itemsize), dtype)
+
+
+def near(random: np.random.Generator, want: Array) -> Array:
+    """Draw what is some ulp from numbers, or equal."""
+    steps = random.integers(-3, 4, want.size)
+    return (
+        (want.view(f"i{want.itemsize}") + steps)
+        .astype(f"i{want.itemsize}")
+        .view(want.dtype)
+    )
+
+
+def in_float64(got: Array, want: Array) -> Figures:
+    """Give the figures of numbers that float64 holds, but not by steps in its dtype."""
+    with np.errstate(invalid="ignore"):  # NaN that signal
+        return compare(got, want.astype(np.longdouble), dtype=want.dtype.name)
+
+
+KINDS = "any", "near", "tame", "rectified", "subnormal here and there", "tiny", "large"
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_figures_within_one_dtype_are_those_of_float64(
+    kind: str, dtype: str, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    size = BLOCK + 1000
+    want = random.standard_normal(size).astype(dtype)
+    got = (want + random.standard_normal(size) * 1e-4).astype(dtype)
+    if kind in {"any", "near"}:
+        want = bits(random, size, dtype)
+        got = bits(random, size, dtype) if kind == "any" else near(random, want)
+    elif kind == "rectified":
+        got, want = np.maximum(got, 0), np.maximum(want, 0)
+    elif kind == "subnormal here and there":
+        want[::10] *= np.finfo(dtype).smallest_normal / 64
+        got[::10] = 50 * want[::10]
+    elif kind != "tame":
+        scale = np.array({"tiny": 1e-36, "large": 1e30}[kind], dtype)
+        got, want = got * scale, want * scale
+    quick, slow = compare(got, want, dtype=dtype), in_float64(got, want)
+    for name in ("max_abs", "max_rel", "max_ulp", "rms"):
+        mine, other = getattr(quick, name), getattr(slow, name)
+        if other is None:
+            assert mine is None, name
+        else:
+            assert mine == pytest.approx(other, rel=2e-6, abs=0), name
+    for name in ("mismatched", "nonfinite", "total"):
+        assert getattr(quick, name) == getattr(slow, name), name
+    if quick.worst_at != slow.worst_at:  # of errors that are equal but for rounding
+        assert quick.worst_at
+        assert slow.worst_at
+        one, other = (
+            abs(float(got[at]) - float(want[at]))
+            for at in (quick.worst_at[0], slow.worst_at[0])
+        )
+        assert one == pytest.approx(other, rel=2e-7)
+
+
+def test_a_subnormal_number_of_a_later_block_counts_as_relative() -> None:
+    want = np.ones(2 * BLOCK, np.float32)
+    got = want * np.float32(1 + 1e-3)
+    want[-1], got[-1] = F32_TINY, 8 * F32_TINY
+    figures = compare(got, want, dtype="float32")
+    assert figures.max_rel == 7
+    assert figures.max_abs == pytest.approx(1e-3, rel=1e-4)
