@@ -25,6 +25,7 @@ from harness.errors import FileError, ParityError, UsageError
 from harness.folder import RunFolder
 from harness.graph import Edge, Graph, Node, Part
 from harness.judge.certify import reference
+from harness.judge.compare import compare_blocks
 from harness.judge.saved import judge
 from harness.models.layer import Recurrent, settle
 from harness.models.read import saved_layers
@@ -35,6 +36,7 @@ from harness.run.answers import WorkerError, checked, decoded
 from harness.run.host import check_host
 from harness.run.registry import known_backends, with_settings
 from harness.session import begin, judge_and_write, new_record
+from harness.stored import in_pairs, same_bytes
 from reports.junit import to_junit
 from reports.markdown import to_markdown
 from reports.moved import moved
@@ -143,6 +145,18 @@ def _outcome(data: bytes, folder: Path) -> object:
     run = _copied(folder)
     (run.path / f"outcomes/numpy/{CASE}.safetensors").write_bytes(data)
     return run.outcome("numpy", CASE)
+
+
+def _pieces(data: bytes, folder: Path) -> object:
+    """Read an outcome as `compare OLD NEW` does."""
+    run = _copied(folder)
+    (run.path / f"outcomes/numpy/{CASE}.safetensors").write_bytes(data)
+    found = run.stored_outcome("numpy", CASE)
+    return [
+        compare_blocks(in_pairs(of, of, 16), of.shape, dtype="float32")
+        for of in found.values()
+        if same_bytes(of, of)
+    ]
 
 
 def _report(path: Path) -> object:
@@ -312,6 +326,9 @@ READERS = {
     ),
     "problem": Reader(_of_run(f"problems/{CASE}.safetensors"), _problem),
     "outcome": Reader(_of_run(f"outcomes/numpy/{CASE}.safetensors"), _outcome),
+    "outcome, in pieces": Reader(
+        _of_run(f"outcomes/numpy/{CASE}.safetensors"), _pieces
+    ),
     ".safetensors": Reader(
         _written("canonical", "torch", "tensorflow-v1", "flax"),
         _file("a.safetensors", _settled),
