@@ -15,7 +15,7 @@ from harness.sweep.work import answer
 
 _CONNECT = 20.0  # seconds that a scheduler may take to answer
 _HERE = "127.0.0.1"
-_MODULES = ("distributed", "asyncio", "tornado")
+_LOGGERS = ("distributed", "asyncio", "tornado")
 
 
 def tag(backend: str) -> str:
@@ -177,12 +177,12 @@ def workers_here(backends: list[str], each: int) -> Iterator[Crew]:
         "cls": Scheduler,
         "options": {"host": _HERE, "port": 0, "dashboard": False},
     }
-    with _quiet():
-        cluster = SpecCluster(
-            workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL
-        )
-        with cluster, Client(cluster) as client:
-            yield Crew(client, cluster.scheduler_address, is_given=False)
+    _quiet()
+    cluster = SpecCluster(
+        workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL
+    )
+    with cluster, Client(cluster) as client:
+        yield Crew(client, cluster.scheduler_address, is_given=False)
 
 
 @contextmanager
@@ -193,28 +193,24 @@ def workers_at(address: str) -> Iterator[Crew]:
         UsageError: There is none.
 
     """
-    with _quiet():
-        try:
-            client = Client(address, timeout=_CONNECT)
-        except (OSError, ValueError, TypeError) as error:
-            raise UsageError(
-                f"no Dask scheduler answers at {address!r} ({in_words(error)}); start "
-                "one with 'dask scheduler', and give the address that it prints, as "
-                "in tcp://10.0.0.1:8786"
-            ) from None
-        with client:
-            yield Crew(client, address, is_given=True)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the logs of Dask off the screen: what is worth saying we say."""
-    loggers = [logging.getLogger(name) for name in _MODULES]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+    _quiet()
     try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        client = Client(address, timeout=_CONNECT)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {address!r} ({in_words(error)}); start one "
+            "with 'dask scheduler', and give the address that it prints, as in "
+            "tcp://10.0.0.1:8786"
+        ) from None
+    with client:
+        yield Crew(client, address, is_given=True)
+
+
+def _quiet() -> None:
+    """Keep the logs of Dask off the screen: what is worth saying we say.
+
+    For good, as it logs what it was at when it had to end.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in _LOGGERS:  # Dask sets levels of its own
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -1,20 +1,22 @@
 """Asks Dask workers for slices of cases, a few at a time, and loses none of them."""
 
+import contextlib
 import queue
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
-from distributed import Future
+from distributed import Future, KilledWorker
 
 from harness.errors import ParityError
 from harness.results import Result
 from harness.run.again import differences
 from harness.spec import Case
 from harness.sweep.cluster import Crew, another_worker, in_words, tag
-from harness.sweep.record import Answer, Asked, Identity, Limits, Row, again
+from harness.sweep.record import KILLS, Answer, Asked, Identity, Limits, Row, again
 
 _AT_ONCE = 3  # slices that a Dask worker is asked for: one that it is at, two to come
 _TICK = 1.0  # seconds between two looks at who is there
@@ -88,18 +90,16 @@ class Flow:
 
         """
         waiting = {name: iter(of) for name, of in asks.items()}
-        most = self._most(waiting)
+        most, looked = self._most(waiting), time.monotonic()
         try:
             while True:
                 self._fill(waiting, most)
                 if not self._open:
                     return
-                try:
-                    future = self._answers.get(timeout=_TICK)
-                except queue.Empty:
-                    most = self._most(waiting)
-                    continue
-                yield from self._took(future)
+                with contextlib.suppress(queue.Empty):
+                    yield from self._took(self._answers.get(timeout=_TICK))
+                if time.monotonic() - looked > _TICK:
+                    most, looked = self._most(waiting), time.monotonic()
         finally:
             self._crew.cancel(list(self._open))
             self._open.clear()
@@ -148,7 +148,7 @@ class Flow:
             del self._open[future]
             if future.cancelled() or future.status == "lost":
                 raise self._crew.lost() from None
-            rows = self._failed(ask, of, in_words(error))
+            rows = self._failed(ask, of, error)
         else:
             del self._open[future]
             self._check(ask, answer)
@@ -164,7 +164,7 @@ class Flow:
             rows = self._singly.pop(of)
         yield of, rows
 
-    def _failed(self, ask: Ask, of: Ask, why: str) -> list[Row]:
+    def _failed(self, ask: Ask, of: Ask, error: Exception) -> list[Row]:
         """Ask for a slice case by case; give the row of a case that fails alone."""
         if len(ask.cases) > 1:
             self._singly[of] = []
@@ -175,7 +175,10 @@ class Flow:
             self._suspects.append((Ask(ask.backend, ask.cases), of))
             return []
         ((number, case),) = ask.cases
-        detail = f"the Dask worker: {why} [{ask.backend}, {case.id}]"
+        why = f"judging it raised {in_words(error)}"
+        if isinstance(error, KilledWorker):
+            why = f"{error.allowed_failures + 1} {KILLS}, one after the other"
+        detail = f"{why} [{ask.backend}, {case.id}]"
         command = again(case, ask.backend)
         result = Result(case.id, ask.backend, "error", detail=detail, reproduce=command)
         return [Row(number, result)]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from harness.sweep.record import Sweep, again
@@ -10,6 +11,7 @@ from harness.sweep.summary import MOST_KINDS, Summary, medians, table
 from reports.templating import code, escape
 from reports.write import inert
 
+_NUMBER = re.compile(r"[-\d.,]*")
 _SMALLEST = (
     *("backend", "cell", "task", "verdict", "kind", "cases", "found", "smallest"),
     *("detail", "reproduce"),
@@ -50,7 +52,8 @@ def to_markdown(sweep: Sweep, summary: Summary, shrunk: list[Shrunk]) -> str:
 def _table(rows: list[list[str]]) -> Iterator[str]:
     titles, *rest = rows
     for cells in (titles, ["---"] * len(titles), *rest):
-        yield f"| {' | '.join(c if c == '---' else escape(c) for c in cells)} |"
+        words = [c if _NUMBER.fullmatch(c) else escape(c) for c in cells]
+        yield f"| {' | '.join(words)} |"
 
 
 def _failures(summary: Summary, shrunk: list[Shrunk]) -> Iterator[str]:

@@ -117,6 +117,10 @@ def slice_length(cases: int) -> int:
     return max(1, min(MOST_CASES, cases // _SLICES))
 
 
+KILLS = "Dask workers died at it"
+"""What is said of a case that takes its Dask worker with it."""
+
+
 def kind_of(result: Result) -> str:
     """Say in what way a case fails, without the numbers; nothing if it does not."""
     if result.verdict not in {"fail", "error"}:

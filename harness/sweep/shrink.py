@@ -4,6 +4,7 @@ A case is changed in one way at a time, and what fails in the same way is gone o
 the smallest first. All kinds go at the same time, so that no worker waits for one.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,13 +15,15 @@ from harness.errors import UsageError
 from harness.results import Result
 from harness.spec import Case
 from harness.sweep.flow import Ask, Flow
-from harness.sweep.record import Kind, Row, kind_of
+from harness.sweep.record import KILLS, Kind, Row, kind_of
 from harness.sweep.summary import Found, size
 
 MOST_SHRUNK = 20
 """Kinds that are shrunk, the most frequent ones."""
 MOST_TRIED = 200
 """Cases that are computed for one kind."""
+MOST_SECONDS = 600.0
+"""For all kinds together; what is found until then is given."""
 
 _SIZES = ("steps", "layers", "units", "batch", "features", "projection", "vocabulary")
 _FEWEST = {"projection": 0, "vocabulary": 3}
@@ -51,12 +54,15 @@ def shrink(flow: Flow, kinds: Mapping[Kind, Found]) -> list[Shrunk]:
     """
     frequent = sorted(kinds.items(), key=lambda item: -item[1].count)[:MOST_SHRUNK]
     shrunk = [Shrunk(k, f.count, f.smallest, f.smallest) for k, f in frequent]
+    for each in shrunk:
+        each.done = KILLS in each.kind.what  # no smaller one is worth so many workers
+    deadline = time.monotonic() + MOST_SECONDS
     while active := [each for each in shrunk if not each.done]:
-        _round(flow, active)
+        _round(flow, active, deadline)
     return shrunk
 
 
-def _round(flow: Flow, active: list[Shrunk]) -> None:
+def _round(flow: Flow, active: list[Shrunk], deadline: float) -> None:
     """Try all that is a little smaller than what each kind has, and go on with it."""
     owners: dict[int, Shrunk] = {}
     asks: dict[str, list[Ask]] = {}
@@ -72,6 +78,10 @@ def _round(flow: Flow, active: list[Shrunk]) -> None:
     for ask, rows in flow.rows(asks):
         ((number, case),) = ask.cases
         _consider(owners[number], case, rows[0])
+        if time.monotonic() > deadline:  # of cases that hang each takes long
+            for each in active:
+                each.done = True
+            return
 
 
 def _consider(each: Shrunk, case: Case, row: Row) -> None:
