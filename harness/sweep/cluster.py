@@ -13,7 +13,7 @@ from harness.run.again import differences
 from harness.sweep.record import Answer, Asked, Identity, Limits
 from harness.sweep.work import answer
 
-_CONNECT = 20.0  # seconds that a scheduler may take to answer
+CONNECT = 10.0  # seconds that a scheduler may take to answer
 _HERE = "127.0.0.1"
 _LOGGERS = ("distributed", "asyncio", "tornado")
 
@@ -195,7 +195,7 @@ def workers_at(address: str) -> Iterator[Crew]:
     """
     _quiet()
     try:
-        client = Client(address, timeout=_CONNECT)
+        client = Client(address, timeout=CONNECT)
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             f"no Dask scheduler answers at {address!r} ({in_words(error)}); start one "

@@ -279,7 +279,10 @@ def test_a_folder_of_something_else_is_refused(
         Store(tmp_path).sweep()
 
 
-def test_what_cannot_be_asked_is_one_line(rnn_parity: Cli, tmp_path: Path) -> None:
+def test_what_cannot_be_asked_is_one_line(
+    rnn_parity: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.sweep.cluster.CONNECT", 1.0)
     full = tmp_path / "full"
     full.mkdir()
     (full / "letter").touch()
