@@ -42,7 +42,7 @@ class Versioned(NumpyBackend):
 
 class Slow(NumpyBackend):
     def run(self, problem):
-        time.sleep(0.1)
+        time.sleep(0.05)
         return super().run(problem)
 
 class Gone(NumpyBackend):
@@ -141,11 +141,6 @@ def dask(env: dict[str, str], path: Path) -> Iterator[Dask]:
     try:
         yield started
     finally:
-        for process in reversed(started.processes):
-            process.terminate()
         for process in started.processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()

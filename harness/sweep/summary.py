@@ -4,7 +4,7 @@ import csv
 import io
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -156,11 +156,19 @@ def medians(summary: Summary) -> list[list[str]]:
     dtypes = sorted({d for t in summary.tallies.values() for _, d in t.headrooms})
     lines = [["backend", "cell", *dtypes]]
     for name, tally in summary.tallies.items():
-        for cell in dict.fromkeys(cell for cell, _ in sorted(tally.headrooms)):
-            every = [tally.headrooms.get((cell, dtype)) for dtype in dtypes]
-            words = [f"{np.median(of):.3f}" if of else "" for of in every]
-            lines.append([name, cell, *words])
+        for cell in sorted({cell for cell, _ in tally.headrooms}):
+            every = [tally.headrooms.get((cell, dtype), array("d")) for dtype in dtypes]
+            lines.append([name, cell, *map(_median, every)])
+        together = [
+            [h for (_, d), of in tally.headrooms.items() if d == dtype for h in of]
+            for dtype in dtypes
+        ]
+        lines.append([name, "all cells", *map(_median, together)])
     return lines
+
+
+def _median(of: Sequence[float]) -> str:
+    return f"{np.median(of):.3f}" if len(of) else ""
 
 
 def _in_words(numbers: Iterable[int]) -> Iterator[str]:

@@ -121,7 +121,7 @@ def test_a_sweep_whose_client_was_killed_goes_on_and_ends_alike(
 ) -> None:
     whole, out = tmp_path / "whole", tmp_path / "cut"
     options = ("--backends", "slow", "--workers", "2", "--out")
-    suite = "random:60:4"
+    suite = "random:40:4"
     process = subprocess.Popen(command(suite, *options, out), cwd=ROOT, env=env)
     wait_for(lambda: parts(out) >= 8)
     process.kill()
