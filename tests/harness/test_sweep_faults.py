@@ -1,5 +1,6 @@
 """What can go wrong in a sweep does: adapters, Dask workers, the client, the folder."""
 
+import contextlib
 import csv
 import re
 import signal
@@ -19,8 +20,20 @@ CASES = [case.id for case in catalogue.select([SUITE], [], [])]
 
 
 @pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return install(tmp_path_factory.mktemp("adapters"))
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Give an environment, and see that no process that was started in it is left."""
+    made = install(tmp_path_factory.mktemp("adapters"))
+    yield made
+    wait_for(lambda: not left(made), 20)
+
+
+def left(env: dict[str, str]) -> list[str]:
+    living = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("PYTHONPATH", "").startswith(env["PYTHONPATH"]):
+                living.append(str(process))
+    return living
 
 
 @pytest.fixture
@@ -126,6 +139,7 @@ def test_a_sweep_whose_client_was_killed_goes_on_and_ends_alike(
     wait_for(lambda: parts(out) >= 8)
     process.kill()
     process.wait()
+    wait_for(lambda: not left(env), 20)
     kept = {path: path.stat().st_mtime_ns for path in out.glob("parts/*/*.parquet")}
     broken, *rest = kept
     broken.write_bytes(broken.read_bytes()[:-9])
