@@ -15,6 +15,8 @@ from harness.sweep.work import answer
 
 CONNECT = 10.0  # seconds that a scheduler may take to answer
 _HERE = "127.0.0.1"
+# Dask serves a few pages all the same, and on all interfaces unless it is told where.
+_NO_PAGES = {"dashboard": False, "dashboard_address": f"{_HERE}:0"}
 _LOGGERS = ("distributed", "asyncio", "tornado")
 
 
@@ -161,7 +163,7 @@ def workers_here(backends: list[str], each: int) -> Iterator[Crew]:
     options = {
         "nthreads": 1,
         "host": _HERE,
-        "dashboard": False,
+        **_NO_PAGES,
         "memory_limit": 0,  # that of a case is looked at by our own worker process
         "silence_logs": logging.CRITICAL,
     }
@@ -175,7 +177,7 @@ def workers_here(backends: list[str], each: int) -> Iterator[Crew]:
     }
     scheduler = {
         "cls": Scheduler,
-        "options": {"host": _HERE, "port": 0, "dashboard": False},
+        "options": {"host": _HERE, "port": 0, **_NO_PAGES},
     }
     _quiet()
     cluster = SpecCluster(

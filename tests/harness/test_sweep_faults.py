@@ -27,12 +27,12 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     wait_for(lambda: not left(made), 20)
 
 
-def left(env: dict[str, str]) -> list[str]:
+def left(env: dict[str, str]) -> list[psutil.Process]:
     living = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.environ().get("PYTHONPATH", "").startswith(env["PYTHONPATH"]):
-                living.append(str(process))
+                living.append(process)
     return living
 
 
@@ -148,8 +148,8 @@ def test_a_sweep_whose_client_was_killed_goes_on_and_ends_alike(
     assert done.returncode == 0, done.stderr
     assert [path for path in rest if path.stat().st_mtime_ns != kept[path]] == []
     assert swept(env, suite, *options, whole).returncode == 0
-    left = [frame(each).drop(columns="seconds") for each in (out, whole)]
-    assert left[0].equals(left[1])
+    both = [frame(each).drop(columns="seconds") for each in (out, whole)]
+    assert both[0].equals(both[1])
     names = [
         sorted(p.relative_to(each) for p in each.rglob("*")) for each in (out, whole)
     ]
@@ -170,6 +170,15 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
         start_new_session=True,
     )
     wait_for(lambda: parts(out) >= 2)
+    # Nobody else reaches what is started here.
+    addresses = [
+        connection.laddr.ip
+        for each in [process.pid, *(p.pid for p in left(env))]
+        for connection in psutil.Process(each).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(addresses) >= 3  # the scheduler, the worker, its nanny
+    assert set(addresses) == {"127.0.0.1"}
     psutil.Process(process.pid).send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
