@@ -10,9 +10,11 @@ report.json, report.md, …         what was made of it all
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from string import ascii_uppercase
+from typing import IO
 from urllib.parse import quote
 
 import msgspec
@@ -94,8 +96,7 @@ class RunFolder:
 
     def sweep(self) -> None:
         """Remove what a process that was killed had not written to its end."""
-        for path in self.path.rglob(f"{_WRITING}*"):
-            path.unlink(missing_ok=True)
+        remove_unfinished(self.path)
 
     def _holds_run(self) -> bool:
         """Whether what is here was written by us, whole or cut short."""
@@ -175,6 +176,10 @@ class RunFolder:
         """Write the bytes of an outcome as they came from the worker."""
         self.write(_outcome_name(backend, case), data)
 
+    def forget_outcome(self, backend: str, case: str) -> None:
+        """Remove what a backend returned, where nobody will judge it again."""
+        self._inside(_outcome_name(backend, case)).unlink(missing_ok=True)
+
     def outcome(self, backend: str, case: str) -> Mapping[str, Array]:
         """Read what a backend returned, as it is: judging it is not for here."""
         return self._arrays(self._inside(_outcome_name(backend, case)), case)
@@ -199,26 +204,10 @@ class RunFolder:
 
     def log(self, backend: str) -> Path:
         """Where a backend's worker prints to."""
-        return self._inside(f"logs/{_file_name(backend)}.log")
+        return self._inside(f"logs/{file_name(backend)}.log")
 
     def _inside(self, name: str) -> Path:
-        """Give the path of a file of the run.
-
-        Raises:
-            FileError: A link leads out of the folder, which may come from anyone.
-
-        """
-        path = self.path / name
-        try:
-            inside = path.resolve().is_relative_to(self.path.resolve())
-        except (OSError, RuntimeError) as error:  # links that go round in circles
-            raise FileError(f"cannot follow {path}: {error}") from None
-        if not inside:
-            raise FileError(
-                f"{path} is a link that leads out of the run, and was not followed; "
-                "put the file itself there"
-            )
-        return path
+        return inside(self.path, name)
 
     def _problem_path(self, case: Case) -> Path:
         return self._inside(f"problems/{case.id}.safetensors")
@@ -239,6 +228,26 @@ def _check_of(case: str, metadata: Mapping[str, str], path: Path) -> None:
         raise FileError(f"{path} holds case {found!r}, expected {case!r}")
 
 
+def inside(folder: Path, name: str) -> Path:
+    """Give the path of a file of a folder that may come from anyone.
+
+    Raises:
+        FileError: A link leads out of the folder.
+
+    """
+    path = folder / name
+    try:
+        within = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # links that go round in circles
+        raise FileError(f"cannot follow {path}: {error}") from None
+    if not within:
+        raise FileError(
+            f"{path} is a link that leads out of the run, and was not followed; "
+            "put the file itself there"
+        )
+    return path
+
+
 def write_file(target: Path, data: bytes) -> Path:
     """Write a file, replacing it in one step.
 
@@ -246,21 +255,40 @@ def write_file(target: Path, data: bytes) -> Path:
         FileError: It cannot be written.
 
     """
-    temporary = None
+    with replacing(target) as file:
+        file.write(data)
+    return target
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[IO[bytes]]:
+    """Write a file bit by bit, and put it where it belongs once it is whole.
+
+    Raises:
+        FileError: It cannot be written.
+
+    """
+    temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             dir=target.parent, prefix=_WRITING, delete=False
         ) as file:
             temporary = Path(file.name)
-            file.write(data)
+            yield file
         temporary.chmod(0o644)
         temporary.replace(target)
     except OSError as error:
-        if temporary:
-            temporary.unlink(missing_ok=True)
         raise FileError(f"cannot write {target}: {error.strerror}") from None
-    return target
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed had not written to its end."""
+    for path in folder.rglob(f"{_WRITING}*"):
+        path.unlink(missing_ok=True)
 
 
 def _counts(path: Path) -> bool:
@@ -270,7 +298,7 @@ def _counts(path: Path) -> bool:
     return path.name != LOCK and not path.name.startswith(_WRITING)
 
 
-def _file_name(backend: str) -> str:
+def file_name(backend: str) -> str:
     """Make a file name of a backend's name: another one for another name, no path.
 
     Some file systems take A for a.
@@ -282,4 +310,4 @@ def _file_name(backend: str) -> str:
 
 
 def _outcome_name(backend: str, case: str) -> str:
-    return f"outcomes/{_file_name(backend)}/{case}.safetensors"
+    return f"outcomes/{file_name(backend)}/{case}.safetensors"

@@ -68,10 +68,16 @@ REALS = (
 
 def rows(report: Report) -> list[tuple[Cell, ...]]:
     """Give one row for each case and backend, in the order of `COLUMNS`."""
-    return [tuple(_row(result, report)) for result in report.results]
+    odd = report.odd_one_out
+    return [row(result, odd.get(result.case)) for result in report.results]
 
 
-def _row(result: Result, report: Report) -> Iterator[Cell]:
+def row(result: Result, odd_one_out: str | None = None) -> tuple[Cell, ...]:
+    """Give one result in the order of `COLUMNS`."""
+    return tuple(_cells(result, odd_one_out))
+
+
+def _cells(result: Result, odd_one_out: str | None) -> Iterator[Cell]:
     yield from (result.case, result.backend, result.verdict, result.headroom)
     for array in ARRAYS:
         figures = result.figures.get(array)
@@ -82,7 +88,7 @@ def _row(result: Result, report: Report) -> Iterator[Cell]:
     yield "; ".join(name for name, passes in result.peers.items() if not passes)
     for name in ("step", "row", "unit", "layer", "direction", "gate"):
         yield getattr(bad, name) if bad else None
-    yield report.odd_one_out.get(result.case)
+    yield odd_one_out
     yield "; ".join(result.explanations)
     yield "; ".join(result.weak)
     yield "; ".join(map(_change, result.smallest_changes.items()))

@@ -33,11 +33,12 @@ def to_csv(report: Report) -> str:
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
-    writer.writerows([_inert(value) for value in row] for row in rows(report))
+    writer.writerows([inert(value) for value in row] for row in rows(report))
     return file.getvalue()
 
 
-def _inert(value: object) -> object:
+def inert(value: object) -> object:
+    """Give a cell of a CSV file such that no spreadsheet computes it."""
     if not isinstance(value, str):
         return value
     quoted = f"'{value}" if value.startswith(_FORMULA_SIGNS) else value

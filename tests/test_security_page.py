@@ -7,6 +7,7 @@ from fuzz import child, parent
 from harness import array_files, cases, folder, journal, results
 from harness.models import hdf5, memory, read, torch_pickle
 from harness.run import process
+from harness.sweep import record, shrink, store
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
@@ -19,6 +20,11 @@ LIMITS = {
     "8 MiB": torch_pickle.MAX_BYTES / 2**20,
     "100,000; 64 deep": hdf5.MAX_OBJECTS,
     "2 GiB; 64": array_files.MAX_BYTES / 2**30,
+    "16 MiB, read": store.MAX_PART_BYTES / 2**20,
+    "100 |\n| failing": record.MOST_CASES,
+    "20, 200, 600 s": shrink.MOST_SHRUNK,
+    "200, 600 s": shrink.MOST_TRIED,
+    "600 s |": shrink.MOST_SECONDS,
     "300 s |": process.START_TIMEOUT,
     "5 s of a processor": child.CPU_SECONDS,
     "60 s in all": parent.WALL_SECONDS,
@@ -34,7 +40,7 @@ def test_every_test_that_is_named_is_there() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     for words, limit in LIMITS.items():
-        number = float(words.split()[0].rstrip(";").replace(",", ""))
+        number = float(words.split()[0].rstrip(";,").replace(",", ""))
         assert words in PAGE
         assert number == limit, words
     assert journal.MAX_BYTES == results.MAX_REPORT_BYTES

@@ -12,6 +12,7 @@ from harness.cli.graphs import graph
 from harness.cli.lists import backends, cases
 from harness.cli.models import convert, verify
 from harness.cli.runs import compare, report, run
+from harness.cli.sweeps import sweep
 from harness.errors import ParityError, UsageError, clean
 
 app = typer.Typer(
@@ -22,7 +23,7 @@ app = typer.Typer(
     "or a report that says which one differs.",
 )
 for command in (
-    *(run, verify, convert, compare, report, graph, backends, cases),
+    *(run, sweep, verify, convert, compare, report, graph, backends, cases),
     *(audit, relations, measure, new_backend, conform),
 ):
     app.command()(command)

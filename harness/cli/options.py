@@ -1,7 +1,7 @@
 """What commands share: options, lists of names, how a run ends."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -85,14 +85,30 @@ def finish(document: "Report", out: Path) -> NoReturn:
 
 
 @contextmanager
-def interruptible(out: Path | None = None) -> Iterator[None]:
+def interruptible(out: Path | None = None, command: str = "run") -> Iterator[None]:
     """Say Ctrl-C, where outcomes so far are, if anywhere, and exit as shells expect."""
     try:
         yield
     except KeyboardInterrupt:
         kept = "nothing is kept of what was done"
         if out:
-            again = f"rnn-parity run --resume {quote(str(out))}"
+            again = f"rnn-parity {command} --resume {quote(str(out))}"
             kept = f"outcomes so far are in {out}; go on with: {again}"
         sys.stderr.write(f"rnn-parity: interrupted; {kept}\n")
         raise typer.Exit(INTERRUPTED) from None
+
+
+def only_with_resume(context: typer.Context, allowed: Sequence[str]) -> None:
+    """See that nothing is said of what goes on but what its folder leaves open.
+
+    Raises:
+        UsageError: Something is.
+
+    """
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in allowed and source and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"--{name} is said by the folder of the run that goes on; "
+                "leave it out, or leave out --resume"
+            )

@@ -14,6 +14,7 @@ from harness.cli.options import (
     finish,
     interruptible,
     no_file,
+    only_with_resume,
     split,
     write_out,
 )
@@ -119,7 +120,6 @@ def _go_on(
     What a folder says is run by no program that it names: --python and --host are
     given again, and must be what they were; what is done asks for none.
     """
-    from harness.errors import UsageError
     from harness.folder import RunFolder
     from harness.run.engine import default_jobs
     from harness.run.registry import named_backends
@@ -127,13 +127,7 @@ def _go_on(
     from harness.screen.progress import RunProgress
     from harness.session import judge_and_write, pending, resume
 
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if name not in _WITH_RESUME and source and source.name == "COMMANDLINE":
-            raise UsageError(
-                f"--{name} is said by the folder of the run that goes on; "
-                "leave it out, or leave out --resume"
-            )
+    only_with_resume(context, _WITH_RESUME)
     begun = RunFolder(out)
     rest, jobs = pending(begun), jobs or default_jobs()
     done = {info.name for info in begun.record().infos} - rest.keys()

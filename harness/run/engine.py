@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Literal
 
 from harness.backend import Absent, BackendInfo
 from harness.errors import UsageError
@@ -68,14 +69,19 @@ class Runner:
         if worker := self._worker:
             worker.kill()
 
+    def trouble(self) -> tuple[Literal["absent", "error"], str] | None:
+        """Start the worker, if none is at work, and say what came in the way."""
+        worker = None if self._absent else self._started()
+        if self._absent:
+            return "absent", self._absent
+        return None if worker else ("error", f"did not start: {self._never_started}")
+
     def entry(self, problem: Problem) -> Entry:
         """Compute one problem, keep its outcome, and say what came of it."""
         case, name = problem.case.id, self._info.name
-        worker = None if self._absent else self._started()
-        if self._absent:
-            return Entry(case, name, "absent", self._absent)
-        if not worker:
-            return Entry(case, name, "error", f"did not start: {self._never_started}")
+        trouble, worker = self.trouble(), self._worker
+        if trouble or not worker:
+            return Entry(case, name, *(trouble or ("error", "did not start")))
         begun = time.perf_counter()
         try:
             kind, *rest = worker.run(name, problem, self._timeout)

@@ -22,6 +22,20 @@ from harness.watch import Watch
 _MOST_WORDS = 60
 
 
+def bars(console: Console) -> Progress:
+    """Give bars that have a name each; silent off a terminal, cleared at the end."""
+    return Progress(
+        TextColumn("[bold]{task.fields[name]}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
 class RunProgress(Watch):
     """A bar for each backend, then one for judging; silent off a terminal.
 
@@ -32,16 +46,7 @@ class RunProgress(Watch):
     """
 
     def __init__(self, console: Console, totals: dict[str, int]) -> None:
-        self._progress = Progress(
-            TextColumn("[bold]{task.fields[name]}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._progress = bars(console)
         self._tasks = {
             name: self._progress.add_task(
                 "[dim]waits", name=escape(clean(name)), total=total, start=False

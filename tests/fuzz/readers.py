@@ -17,6 +17,7 @@ import numpy as np
 
 import hostile
 from fixtures import catalogue, seeded
+from fixtures.random_cases import RandomCases
 from harness.array_files import read_named
 from harness.arrays import pack, unpack
 from harness.backend import BackendInfo
@@ -31,17 +32,26 @@ from harness.models.layer import Recurrent, settle
 from harness.models.read import saved_layers
 from harness.models.write import WRITERS
 from harness.record import Entry, Line
-from harness.results import BackendRecord, Report, read_report_document
+from harness.results import (
+    BackendRecord,
+    Report,
+    Result,
+    encode,
+    read_report_document,
+)
 from harness.run.answers import WorkerError, checked, decoded
 from harness.run.host import check_host
 from harness.run.registry import known_backends, with_settings
 from harness.session import begin, judge_and_write, new_record
 from harness.stored import in_pairs, same_bytes
+from harness.sweep.record import Identity, Limits, Row, Slice, Sweep
+from harness.sweep.store import Store
 from reports.junit import to_junit
 from reports.markdown import to_markdown
 from reports.moved import moved
 from reports.write import to_csv
 
+_SWEPT = [RandomCases(40, 4)[number] for number in (0, 1)]
 CASE = "lstm-dynamic-B2-T3-D2-H3-f32-s1"
 LAYERS = (
     "lstm-dynamic-B1-T1-D2-H3-L2-bidirectional-f32-s1",
@@ -163,6 +173,39 @@ def _report(path: Path) -> object:
     report = read_report_document(path)
     texts = to_markdown(report), to_csv(report), to_junit(report)
     return texts, moved(_usual(), report)
+
+
+@cache
+def _part() -> bytes:
+    """Give what a sweep keeps of two cases."""
+    store = Store(Path(tempfile.mkdtemp(prefix="fuzz-seed-")))
+    results = [Result(case.id, "numpy", "pass", headroom=0.5) for case in _SWEPT]
+    rows = [Row(number, result) for number, result in enumerate(results)]
+    store.write_part(Slice("numpy", 0), _SWEPT, rows)
+    return store.part(Slice("numpy", 0)).read_bytes()
+
+
+def _part_read(data: bytes, folder: Path) -> object:
+    store = Store(folder)
+    path = store.part(Slice("numpy", 0))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    store.is_done(Slice("numpy", 0), 0, _SWEPT)
+    return list(store.rows(Slice("numpy", 0), 0, _SWEPT))
+
+
+def _sweeps() -> list[bytes]:
+    said = Identity("0.1.0", "2.4", "0" * 16, "3.11", {"numpy": "2.4"}, {"x": 1})
+    environment = RunFolder(_run()).record().environment
+    limits, name = Limits(60.0, 0), "rnn-parity.sweep/1"
+    suite = ["random:40:4"]
+    return [encode(Sweep(name, environment, suite, 40, 1, {"numpy": said}, limits))]
+
+
+def _sweep(data: bytes, folder: Path) -> object:
+    (folder / "sweep.json").write_bytes(data)
+    sweep = Store(folder).sweep()
+    return sum(end - first for _, first, end in sweep.slices())
 
 
 @cache
@@ -324,6 +367,8 @@ READERS = {
     "report.json": Reader(
         _of_run("report.json"), _file("report.json", _report), costly=2
     ),
+    "sweep.json": Reader(_sweeps, _sweep),
+    "a sweep's part": Reader(lambda: [_part()], _part_read, costly=2),
     "problem": Reader(_of_run(f"problems/{CASE}.safetensors"), _problem),
     "outcome": Reader(_of_run(f"outcomes/numpy/{CASE}.safetensors"), _outcome),
     "outcome, in pieces": Reader(

@@ -9,16 +9,20 @@ from pathlib import Path
 HEAVY = (
     *("tensorflow", "torch", "jax", "keras", "tf_keras", "flax", "equinox", "haiku"),
     *("onnx", "onnxruntime", "openvino", "mlx", "tinygrad", "h5py", "igraph", "pandas"),
+    *("distributed", "pyarrow"),
 )
 EXTRA = (
     *("reports.table", "reports.layers", "reports.page", "harness.models.hdf5"),
     *("harness.models.keras_file", "harness.models.keras_write"),
     *("harness.models.onnx_file", "harness.models.onnx_write"),
+    *("harness.screen.sweeps", "harness.sweep.cluster", "harness.sweep.flow"),
+    *("harness.sweep.pages", "harness.sweep.session", "harness.sweep.shrink"),
+    *("harness.sweep.store", "harness.sweep.work"),
 )
 
 # Of a backend's package, and of what several share, the face and the layout import
 # nothing; the rest is the framework's. pandas and igraph are for one view each, h5py
-# and onnx for one format each.
+# and onnx for one format each, Dask and pyarrow for sweeps.
 WALK = f"""
 import importlib, json, pkgutil, sys
 import harness, backends, reports, fixtures

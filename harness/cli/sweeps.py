@@ -1,0 +1,102 @@
+"""The command that goes through suites of any size: sweep."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import Memory, interruptible, only_with_resume, split
+
+if TYPE_CHECKING:
+    from harness.sweep.session import Whole
+
+_WITH_RESUME = ("resume", "scheduler", "workers")
+"""Options that do not define a sweep."""
+
+
+def sweep(
+    context: typer.Context,
+    suite: Annotated[
+        str, typer.Argument(help="Suites or case IDs, as in random:1000000:7.")
+    ] = "",
+    backends: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,…",
+            help="Backends; if none is named, all that are installed and need no "
+            "request, or all that workers at --scheduler offer.",
+        ),
+    ] = "",
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A Dask scheduler whose workers compute, as in tcp://10.0.0.1:8786.",
+        ),
+    ] = "",
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Dask workers here for each backend; 0: as many as there are "
+            "processors for it.",
+        ),
+    ] = 0,
+    out: Annotated[Path, typer.Option(help="New folder for the results.")] = Path(
+        "parity-sweep"
+    ),
+    timeout: Annotated[
+        float, typer.Option(help="Seconds for one case on one backend.")
+    ] = 300.0,
+    memory: Memory = "",
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Go on with a sweep that was cut short; its folder says what it is.",
+        ),
+    ] = None,
+) -> None:
+    """Go through a suite of any size on Dask workers, here or on any cluster.
+
+    A worker says by Dask resources which backends it offers:
+    dask worker ADDRESS --nthreads 1 --resources "torch=1". Results are kept as Parquet
+    as they come, failures by their IDs, with the smallest case of each kind. Exit
+    status: that of a run.
+    """
+    from harness.errors import UsageError
+    from harness.run.engine import check_timeout
+    from harness.run.guard import read_memory
+    from harness.screen.common import console
+
+    if scheduler and workers:
+        raise UsageError("--workers are started here, and --scheduler has its own")
+    if resume:
+        only_with_resume(context, _WITH_RESUME)
+    elif not suite:
+        raise UsageError(
+            "name a suite, as in: rnn-parity sweep random:1000000:7; or go on with a "
+            "sweep that was cut short: --resume DIR"
+        )
+    check_timeout(timeout)
+    most = read_memory(memory)
+
+    from harness.screen.sweeps import SweepProgress, show_sweep
+    from harness.sweep.record import Limits
+    from harness.sweep.session import Where, begin
+    from harness.sweep.session import resume as go_on
+
+    where, progress = Where(scheduler, workers), SweepProgress(console(stderr=True))
+    folder = resume or out
+    with interruptible(folder, "sweep"), progress:
+        if resume:
+            whole: Whole = go_on(resume, where=where, watch=progress)
+        else:
+            whole = begin(
+                *(split(suite, "SUITE", "random:1000:7"), split(backends), out),
+                where=where,
+                limits=Limits(timeout, most),
+                watch=progress,
+            )
+    show_sweep(console(), whole, str(folder))
+    raise typer.Exit(whole.summary.exit_status)
