@@ -69,7 +69,8 @@ def _compare(cases: list[Case], rounds: int, folder: Path) -> None:
     """Run both by turns, and print how many results each gives in a second."""
     ids, results = ",".join(case.id for case in cases), _write(cases, folder / "plain")
     out = str(folder / "report")
-    test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(_TEST)]
+    test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    test += ["-c", os.devnull, "--rootdir", str(_TEST.parent), str(_TEST)]
     run = [sys.executable, "-m", "harness.cli", "run", "--cases", ids]
     run += ["--backends", ",".join(BACKENDS), "--out", out]
     where = [sys.executable, "-m", "benchmarks.throughput", "--where", out, ids]
