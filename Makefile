@@ -45,8 +45,12 @@ slow: $(INSTALLED)
 fuzz: $(INSTALLED)
 	PYTHONPATH=tests:. $(BIN)/python -m fuzz --out parity-fuzz
 
-# The figures of the README: which small faults are caught, and what certificates cost.
+# The figures of the README: how long runs take, which small faults are caught, and what
+# certificates cost.
 bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.run_time
+	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.cost
 

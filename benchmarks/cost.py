@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
+from benchmarks.tables import head, row
 from fixtures import catalogue
 from harness.arrays import unpack
 from harness.backend import BackendInfo
@@ -29,7 +30,8 @@ _STEPS = (128, 256)
 _ROUNDS = 3
 _TIMEOUT = 600.0  # seconds for one case
 
-_Workers = dict[str, tuple[BackendInfo, Worker]]
+Workers = dict[str, tuple[BackendInfo, Worker]]
+"""Backend → what is known of it, and a worker that has it loaded."""
 
 
 def main() -> None:
@@ -39,21 +41,21 @@ def main() -> None:
     for info in infos:
         if reason := absence(info):
             print(f"{info.name}: {reason}", file=sys.stderr)
-    with _started([info for info in infos if not absence(info)]) as workers:
-        _head("forward seconds", *workers, "slowest", "certificate", "times slowest")
+    with started([info for info in infos if not absence(info)]) as workers:
+        head("forward seconds", *workers, "slowest", "certificate", "times slowest")
         for cell in _CELLS:
             for units in _UNITS:
-                _row(*_times(_problem(cell, _STEPS[-1], units), workers))
+                row(*_times(_problem(cell, _STEPS[-1], units), workers))
         print()
         per_element = [f"T = {steps}: bytes each" for steps in _STEPS]
-        _head("memory of the certificate, by B T H", *per_element)
+        head("memory of the certificate, by B T H", *per_element)
         for cell in _CELLS:
             problems = [_problem(cell, steps, _UNITS[-1]) for steps in _STEPS]
-            _row(cell, *(f"{_bytes_each(p, workers):.0f}" for p in problems))
+            row(cell, *(f"{_bytes_each(p, workers):.0f}" for p in problems))
 
 
 @contextmanager
-def _started(infos: list[BackendInfo]) -> Iterator[_Workers]:
+def started(infos: list[BackendInfo]) -> Iterator[Workers]:
     """Start a worker for each backend."""
     with tempfile.TemporaryDirectory() as logs, ExitStack() as stack:
         workers = {}
@@ -70,24 +72,25 @@ def _problem(cell: str, steps: int, units: int) -> Problem:
     return catalogue.build(catalogue.case_from_id(name))
 
 
-def _forward(name: str, problem: Problem, workers: _Workers) -> tuple[Outcome, float]:
+def forward(name: str, problem: Problem, workers: Workers) -> tuple[Outcome, float]:
+    """Compute a problem on a backend, and say in how many seconds."""
     kind, *rest = workers[name][1].run(name, problem, _TIMEOUT)
     if kind != "outcome":
         raise SystemExit(f"{name} {problem.case.id}: {rest[0]}")
     return unpack(rest[0], name)[0], rest[1]
 
 
-def _times(problem: Problem, workers: _Workers) -> list[str]:
+def _times(problem: Problem, workers: Workers) -> list[str]:
     """Give a row: every backend's median, the certificate's, and how they compare."""
     case, certificate = problem.case, []
     able = [name for name, (info, _) in workers.items() if not info.gap(case)]
     forward: dict[str, list[float]] = {name: [] for name in able}
     for name in able:
-        _forward(name, problem, workers)  # compiles
+        forward(name, problem, workers)  # compiles
     for _ in range(_ROUNDS):
         latest = {}
         for name, seconds in forward.items():
-            latest[name], took = _forward(name, problem, workers)
+            latest[name], took = forward(name, problem, workers)
             seconds.append(took)
         slowest = max(forward, key=lambda name: forward[name][-1])
         accuracy = workers[slowest][0].accuracy(case)
@@ -102,10 +105,10 @@ def _times(problem: Problem, workers: _Workers) -> list[str]:
     return [name, *times, slowest, f"{median(certificate):.2f}", f"{ratio:.1f}"]
 
 
-def _bytes_each(problem: Problem, workers: _Workers) -> float:
+def _bytes_each(problem: Problem, workers: Workers) -> float:
     """Give the largest memory of a certificate for each element of B T H."""
     name = next(iter(workers))
-    outcome, _ = _forward(name, problem, workers)
+    outcome, _ = forward(name, problem, workers)
     accuracy = workers[name][0].accuracy(problem.case)
     tracemalloc.start()
     certify_steps(problem, outcome, accuracy)
@@ -113,15 +116,6 @@ def _bytes_each(problem: Problem, workers: _Workers) -> float:
     tracemalloc.stop()
     case = problem.case
     return peak / (case.batch * case.steps * case.units)
-
-
-def _head(*titles: str) -> None:
-    _row(*titles)
-    _row(*["---"] * len(titles))
-
-
-def _row(*cells: str) -> None:
-    print("|", " | ".join(cells), "|", flush=True)
 
 
 if __name__ == "__main__":

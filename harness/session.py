@@ -18,7 +18,7 @@ from harness.backend import BackendInfo
 from harness.errors import FileError, UsageError
 from harness.folder import RunFolder
 from harness.journal import alone
-from harness.judge.saved import judge
+from harness.judge.saved import Judges, judge
 from harness.record import Entry, RunRecord
 from harness.results import Environment, Report
 from harness.run.again import another_environment, differences
@@ -209,7 +209,10 @@ class _Problems:
 
 
 def judge_and_write(
-    folder: RunFolder, jobs: int = 1, watch: Watch | None = None
+    folder: RunFolder,
+    jobs: int = 1,
+    watch: Watch | None = None,
+    judges: Judges | None = None,
 ) -> Report:
     """Judge a saved run and write report.json and its views into its folder.
 
@@ -217,6 +220,7 @@ def judge_and_write(
         folder: The run's.
         jobs: Processes that judge, at most.
         watch: Told of each case as it is judged.
+        judges: Those who were told of the run while it was computed.
 
     Raises:
         FileError: The run is broken, or its folder cannot be written.
@@ -225,7 +229,7 @@ def judge_and_write(
     record = folder.record()
     with alone(folder.path):
         _write_what_was_not_reached(folder, record)
-        report = judge(folder, jobs, watch)
+        report = judge(folder, jobs, watch, judges)
         write_views(report, folder)
     return report
 

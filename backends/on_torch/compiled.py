@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from torch._dynamo import config as dynamo
 from torch._dynamo.exc import Unsupported as Untraceable
 from torch._dynamo.exc import UserError
+from torch._inductor import config as inductor
 from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.cpu_vec_isa import pick_vec_isa
 from torch._inductor.exc import InvalidCxxCompiler
@@ -42,6 +43,7 @@ class CompiledBackend(TorchBackend):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        inductor.deterministic = torch.are_deterministic_algorithms_enabled()
         try:
             self._compiler = get_cpp_compiler()
         except InvalidCxxCompiler as error:

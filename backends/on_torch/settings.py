@@ -40,7 +40,9 @@ def put_in_force(*, tf32: bool, deterministic: bool, threads: int) -> None:
     if deterministic:
         # cuBLAS reads it as it starts.
         os.environ.setdefault(_WORKSPACE, ":4096:8")
-    torch.use_deterministic_algorithms(deterministic)
+    # `use_deterministic_algorithms` sets this and Inductor's mode, for which it imports
+    # Dynamo and SymPy: as long again as PyTorch itself.
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
     torch.backends.cudnn.deterministic = deterministic
     torch.backends.cudnn.benchmark = not deterministic
     if threads:

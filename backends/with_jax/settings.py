@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jax
 
+from backends.with_jax.kept import keep_programs
 from harness.backend import Absent, Scalar
 
 MOST_PROGRAMS = 1_000
@@ -60,6 +61,7 @@ def put_in_force(*, device: str, deterministic: bool, threads: int) -> None:
         flag = f"{_FLAG}={str(deterministic).lower()}"
         os.environ["XLA_FLAGS"] = " ".join([*others, flag])
     _find(device)
+    keep_programs(in_force(""))
     _settled.update(wanted)
 
 

@@ -5,23 +5,28 @@ Ba (2015), epsilon outside of the root.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
-import optax
 
 from backends.with_jax.arrays import Arrays, Forward, Tensor
 from harness.spec import ADAM_BETAS, ADAM_EPSILON, LEARNING_RATE
-
-OPTIMIZERS = {
-    "sgd": optax.sgd(LEARNING_RATE),
-    "adam": optax.adam(LEARNING_RATE, *ADAM_BETAS, eps=ADAM_EPSILON, eps_root=0.0),
-}
 
 State = Any  # an optimiser's own
 Update = Callable[[Arrays, State, Arrays], tuple[Arrays, Arrays, State]]
 """Weights, the optimiser's state and all other arrays to an outcome, the weights that
 come after, and the state that does."""
+
+
+@cache
+def optimizer(task: str) -> Any:
+    """Give Optax' optimiser of a task: few cases train, and to import it takes long."""
+    import optax  # noqa: PLC0415
+
+    if task == "sgd":
+        return optax.sgd(LEARNING_RATE)
+    return optax.adam(LEARNING_RATE, *ADAM_BETAS, eps=ADAM_EPSILON, eps_root=0.0)
 
 
 def with_gradients(forward: Forward) -> Forward:
@@ -41,7 +46,9 @@ def with_gradients(forward: Forward) -> Forward:
 
 def update_of(forward: Forward, task: str) -> Update:
     """Give the function that makes one update."""
-    optimizer = OPTIMIZERS[task]
+    import optax  # noqa: PLC0415
+
+    moved_by = optimizer(task)
 
     def update(
         weights: Arrays, state: State, others: Arrays
@@ -52,7 +59,7 @@ def update_of(forward: Forward, task: str) -> Update:
             return sum(parts), outcome
 
         gradients, outcome = jax.grad(loss, has_aux=True)(weights)
-        changes, state = optimizer.update(gradients, state, weights)
+        changes, state = moved_by.update(gradients, state, weights)
         return outcome, optax.apply_updates(weights, changes), state
 
     return update
@@ -64,7 +71,7 @@ def before_updates(
     """Give what the first update takes: weights, the optimiser's state, the others."""
     others = {n: a for n, a in arrays.items() if n not in {*names, "later_inputs"}}
     weights = {name: arrays[name] for name in names}
-    return weights, OPTIMIZERS[task].init(weights), others
+    return weights, optimizer(task).init(weights), others
 
 
 def with_updates(update: Update, task: str, names: list[str], arrays: Arrays) -> Arrays:

@@ -79,6 +79,8 @@ def run(
     backend crashed or hung.
     """
     from fixtures import catalogue
+    from harness.folder import RunFolder
+    from harness.judge.saved import Judges
     from harness.run.engine import check_timeout, default_jobs
     from harness.run.guard import read_memory
     from harness.run.registry import select_backends
@@ -96,15 +98,16 @@ def run(
     jobs, most = jobs or default_jobs(), read_memory(memory)
     totals = {info.name: len(selected) for info in infos}
     progress = RunProgress(console(stderr=True), totals)
-    with interruptible(out), progress:
+    judges = Judges(RunFolder(out), jobs, progress)
+    with interruptible(out), progress, judges:
         folder = compute(
             *(selected, infos, out),
             jobs=jobs,
             timeout=timeout,
             memory=most,
-            watch=progress,
+            watch=judges,
         )
-        document = judge_and_write(folder, jobs, progress)
+        document = judge_and_write(folder, jobs, progress, judges)
     finish(document, out)
 
 
@@ -121,6 +124,7 @@ def _go_on(
     given again, and must be what they were; what is done asks for none.
     """
     from harness.folder import RunFolder
+    from harness.judge.saved import Judges
     from harness.run.engine import default_jobs
     from harness.run.registry import named_backends
     from harness.screen.common import console
@@ -139,9 +143,10 @@ def _go_on(
     infos = named_backends(rest, python, host)
     totals = {name: len(cases) for name, cases in rest.items()}
     progress = RunProgress(console(stderr=True), totals)
-    with interruptible(out), progress:
-        folder = resume(out, infos, jobs=jobs, watch=progress)
-        document = judge_and_write(folder, jobs, progress)
+    judges = Judges(begun, jobs, progress)
+    with interruptible(out), progress, judges:
+        folder = resume(out, infos, jobs=jobs, watch=judges)
+        document = judge_and_write(folder, jobs, progress, judges)
     finish(document, out)
 
 

@@ -1,12 +1,13 @@
 """Judges a whole saved run: case by case, on several processors if it is large."""
 
+import os
 import shlex
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from contextlib import suppress
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from msgspec.structs import replace
 
@@ -27,6 +28,9 @@ from harness.watch import Watch
 _SMALL = 64
 """Cases that one process has judged before a second one has imported NumPy."""
 
+_NICE = 10
+"""How far judging stands back behind those who compute."""
+
 VACUOUS = "a bound has grown wider than what it is for: nothing is shown by it"
 """What a result's `weak` says where it proves nothing."""
 
@@ -40,13 +44,115 @@ class _CaseJudged(NamedTuple):
 _Asked = tuple[Case, list[tuple[BackendInfo, Entry]]]
 
 
-def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Report:
+class _Run:
+    """A run's entries by case, as far as there are any."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self.cases = {case.id: case for case in record.cases}
+        self._infos = record.infos
+        self._left_out = set(record.left_out)
+        self._entries: dict[str, dict[str, Entry]] = {}
+        for entry in record.entries:
+            self.take(entry)
+
+    def take(self, entry: Entry) -> None:
+        """Take an entry in, in place of an earlier one."""
+        self._entries.setdefault(entry.case, {})[entry.backend] = entry
+
+    def is_whole(self, case: str) -> bool:
+        """Whether every backend has answered that is to."""
+        entries = self._entries.get(case, {})
+        return all(info.name in entries for info in self._backends(case))
+
+    def asked(self, case: str) -> _Asked:
+        """Give what there is to judge of a case."""
+        of, entries = self.cases[case], self._entries.get(case, {})
+        return of, [
+            (info, entries.get(info.name) or _unanswered(of, info))
+            for info in self._backends(case)
+        ]
+
+    def _backends(self, case: str) -> list[BackendInfo]:
+        return [i for i in self._infos if (case, i.name) not in self._left_out]
+
+
+class Judges(Watch):
+    """Processes that judge cases; to be told of a run as it goes, if there is one.
+
+    A case is judged once its last backend has answered, beside those that compute, and
+    after them where processors are short. Of few cases none is judged ahead.
+
+    Args:
+        folder: The run's.
+        jobs: Processes at most.
+        watch: Told of what this is told of.
+
+    """
+
+    def __init__(
+        self, folder: RunFolder, jobs: int, watch: Watch | None = None
+    ) -> None:
+        self._folder = folder
+        self._jobs = jobs
+        self._watch = watch or Watch()
+        self._run: _Run | None = None
+        self._pool: ProcessPoolExecutor | None = None
+        self._begun: dict[str, tuple[_Asked, Future[_CaseJudged]]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+    def starting(self, backend: str, case: str) -> None:
+        """Hear that a backend begins a case."""
+        self._watch.starting(backend, case)
+
+    def entry(self, entry: Entry) -> None:
+        """Hear what came of a case on a backend, and judge the case if it is whole."""
+        self._watch.entry(entry)
+        run = self._run = self._run or _Run(self._folder.record())
+        run.take(entry)
+        self._begun.pop(entry.case, None)  # by an outcome that was computed again
+        if self._jobs == 1 or len(run.cases) <= _SMALL or not run.is_whole(entry.case):
+            return
+        with suppress(BrokenProcessPool):  # is said when the run is judged
+            self.judge(run.asked(entry.case))
+
+    def judge(self, asked: _Asked) -> "Future[_CaseJudged]":
+        """Have a case judged, if exactly this is not being done already."""
+        known, future = self._begun.get(asked[0].id, (None, None))
+        if future and known == asked:
+            return future
+        self._pool = self._pool or ProcessPoolExecutor(
+            self._jobs, mp_context=get_context("spawn"), initializer=_stand_back
+        )
+        future = self._pool.submit(_judge_case, self._folder, asked)
+        self._begun[asked[0].id] = asked, future
+        return future
+
+
+def _stand_back() -> None:
+    """Leave processors to workers that compute."""
+    serve()
+    os.nice(_NICE)
+
+
+def judge(
+    folder: RunFolder,
+    jobs: int = 1,
+    watch: Watch | None = None,
+    judges: Judges | None = None,
+) -> Report:
     """Judge every outcome of a saved run.
 
     Args:
         folder: The run's.
         jobs: Processes at most.
         watch: Told of each case as it is judged.
+        judges: Those who were told of the run while it was computed.
 
     Raises:
         FileError: The run, or one of its problems, is broken.
@@ -54,22 +160,11 @@ def judge(folder: RunFolder, jobs: int = 1, watch: Watch | None = None) -> Repor
 
     """
     record = folder.record()
-    entries = {(entry.case, entry.backend): entry for entry in record.entries}
-    left_out = set(record.left_out)
-    asked = [
-        (
-            case,
-            [
-                (info, entries.get((case.id, info.name)) or _unanswered(case, info))
-                for info in record.infos
-                if (case.id, info.name) not in left_out
-            ],
-        )
-        for case in record.cases
-    ]
+    run = _Run(record)
+    asked = [run.asked(case) for case in run.cases]
     done = []
     watch = watch or Watch()
-    for of_case in _judged(folder, asked, jobs, watch):
+    for of_case in _judged(folder, asked, jobs, watch, judges):
         done.append(of_case)
         watch.judged(of_case.results, len(asked))
     results = [result for of_case in done for result in of_case.results]
@@ -103,22 +198,24 @@ def _unanswered(case: Case, info: BackendInfo) -> Entry:
 
 
 def _judged(
-    folder: RunFolder, asked: list[_Asked], jobs: int, watch: Watch
+    folder: RunFolder,
+    asked: list[_Asked],
+    jobs: int,
+    watch: Watch,
+    judges: Judges | None,
 ) -> Iterator[_CaseJudged]:
     if jobs == 1 or len(asked) <= _SMALL:
         yield from (_judge_case(folder, of_case, watch) for of_case in asked)
         return
-    judge_one = partial(_judge_case, folder)
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=serve)
     try:
-        yield from pool.map(judge_one, asked, chunksize=4)
+        with judges or Judges(folder, jobs) as at_work:
+            for future in [at_work.judge(of_case) for of_case in asked]:
+                yield future.result()
     except BrokenProcessPool:
         raise ParityError(
             "a process that judged was ended from outside, for want of memory perhaps; "
             f"judge again in one: rnn-parity compare {folder.path} --jobs 1"
         ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _judge_case(

@@ -158,11 +158,10 @@ class Engine:
 
         """
         with ThreadPoolExecutor(max_workers=self._jobs) as pool:
-            # Known backends go from NumPy to those that compile each case: these start
-            # first, so that none is left alone at the end.
+            # Of the known backends those that take longest to import come first, and
+            # those that compile each case, two of a kind, end side by side.
             futures = [
-                pool.submit(self._backend, info, pending[info.name])
-                for info in reversed(infos)
+                pool.submit(self._backend, info, pending[info.name]) for info in infos
             ]
             try:
                 for future in as_completed(futures):

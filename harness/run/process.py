@@ -27,6 +27,7 @@ from harness.results import BackendRecord
 from harness.run.answers import LONGEST, WorkerError, checked, decoded, no_answer
 from harness.run.guard import MARK, Guard, bury, ended_within, new_mark
 from harness.run.host import LOST, keeper_program, python_command
+from harness.run.kept import CACHE, cache_folder
 from harness.run.worker import BOOTSTRAP
 from harness.spec import Problem
 
@@ -54,7 +55,7 @@ class _Process(Popen2IOMaster):  # type: ignore[misc] # execnet's, of which no t
                 stderr=printed,
                 # Whom Ctrl-C is not for, and who is killed with all that it started.
                 start_new_session=True,
-                env={**os.environ, MARK: mark},
+                env={**os.environ, MARK: mark, CACHE: cache_folder()},
             )
         model = get_execmodel("thread")
         Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel=model)

@@ -49,7 +49,7 @@ folder, case_id, *optimizers = sys.argv[1:]
 problem = catalogue.build(catalogue.case_from_id(case_id))
 backend = adapter.JaxBackend(jit=False)
 for number, optimizer in enumerate(optimizers):
-    training.OPTIMIZERS["adam"] = eval(optimizer)
+    training.optimizer = lambda task, made=eval(optimizer): made
     adapter._update.cache_clear()
     outcome = backend.run(problem)
     Path(folder, str(number)).write_bytes(pack(outcome, {"case": case_id}))

@@ -6,6 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from support import SEEDED, installed
+
 HEAVY = (
     *("tensorflow", "torch", "jax", "keras", "tf_keras", "flax", "equinox", "haiku"),
     *("onnx", "onnxruntime", "openvino", "mlx", "tinygrad", "h5py", "igraph", "pandas"),
@@ -97,3 +101,30 @@ def test_help_takes_less_than_four_times_an_import_of_numpy() -> None:
         numpy.append(_seconds([sys.executable, "-c", "import numpy"]))
         help_.append(_seconds([*start, "--help"]))
     assert min(help_) < 4 * min(numpy)
+
+
+# Twice PyTorch's own time, and a sixth of JAX's: what compiles, and what trains.
+@pytest.mark.parametrize(
+    ("backend", "unused"),
+    [
+        ("torch", ("torch._dynamo", "torch._inductor", "sympy")),
+        ("jax", ("optax",)),
+        ("jax:eager", ("optax",)),
+    ],
+)
+def test_an_adapter_imports_nothing_that_a_forward_case_does_not_use(
+    backend: str, unused: tuple[str, ...]
+) -> None:
+    info = installed(backend)
+    module, _, name = info.adapter.partition(":")
+    script = f"""
+import sys
+from {module} import {name}
+from fixtures import catalogue
+{name}(**{info.options!r}).run(catalogue.build(catalogue.case_from_id({SEEDED!r})))
+print([name for name in {unused!r} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -10,12 +10,13 @@ import time
 import msgspec
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from fixtures import catalogue
 from harness import session
 from harness.errors import FileError, ParityError
 from harness.folder import RunFolder
-from harness.judge.saved import judge
+from harness.judge.saved import Judges, judge
 from harness.run.registry import select_backends
 
 
@@ -89,3 +90,75 @@ def test_a_process_that_is_ended_is_said(large_run: RunFolder) -> None:
         judge(large_run, jobs=2)
     judged.set()
     thread.join()
+
+
+def test_cases_are_judged_while_others_are_computed(large_run: RunFolder) -> None:
+    record, judged = large_run.record(), judge(large_run)
+    with Judges(large_run, jobs=2) as judges:
+        for entry in record.entries[:10]:
+            judges.entry(entry)
+        ahead = dict(judges._begun)
+        assert len(ahead) == 10
+        again = judge(large_run, jobs=2, judges=judges)
+        assert all(judges._begun[case] is begun for case, begun in ahead.items())
+    assert msgspec.json.encode(again) == msgspec.json.encode(judged)
+
+
+def test_a_case_waits_for_the_last_of_its_backends(large_run: RunFolder) -> None:
+    record = large_run.record()
+    other = replace(record.infos[0], name="numpy#other")
+    large_run.write_record(replace(record, infos=[*record.infos, other], entries=[]))
+    entry = record.entries[0]
+    with Judges(large_run, jobs=2) as judges:
+        judges.entry(entry)
+        assert judges._begun == {}
+        judges.entry(replace(entry, backend=other.name, status="absent"))
+        ((_, future),) = judges._begun.values()
+        verdicts = [result.verdict for result in future.result().results]
+    assert verdicts == ["pass", "absent"]
+    large_run.write_record(record)
+
+
+def test_what_has_changed_since_is_judged_again(large_run: RunFolder) -> None:
+    record = large_run.record()
+    first, *rest = record.entries
+    planted = replace(first, status="error", detail="planted")
+    with Judges(large_run, jobs=2) as judges:
+        judges.entry(first)
+        large_run.write_record(replace(record, entries=[planted, *rest]))
+        found = judge(large_run, jobs=2, judges=judges)
+    assert found.results[0].detail == f"planted [numpy, {first.case}]"
+    large_run.write_record(record)
+
+
+def test_an_outcome_that_was_computed_again_is_judged_again(
+    large_run: RunFolder,
+) -> None:
+    entry = large_run.record().entries[0]
+    path = large_run.path / "outcomes" / "numpy" / f"{entry.case}.safetensors"
+    whole = path.read_bytes()
+    with Judges(large_run, jobs=2) as judges:
+        path.write_bytes(b"")
+        judges.entry(entry)
+        ((_, future),) = judges._begun.values()
+        assert future.result().results[0].verdict == "error"
+        path.write_bytes(whole)
+        judges.entry(entry)
+        ((_, future),) = judges._begun.values()
+        assert future.result().results[0].verdict == "pass"
+
+
+def test_a_process_that_is_ended_meanwhile_ends_no_computing(
+    large_run: RunFolder,
+) -> None:
+    entries = large_run.record().entries
+    with Judges(large_run, jobs=2) as judges:
+        judges.entry(entries[0])
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
+        for entry in entries[1:20]:
+            judges.entry(entry)
+            time.sleep(0.01)
+        with pytest.raises(ParityError, match=r"ended from outside.*--jobs 1"):
+            judge(large_run, jobs=2, judges=judges)
