@@ -84,20 +84,20 @@ def _times(problem: Problem, workers: Workers) -> list[str]:
     """Give a row: every backend's median, the certificate's, and how they compare."""
     case, certificate = problem.case, []
     able = [name for name, (info, _) in workers.items() if not info.gap(case)]
-    forward: dict[str, list[float]] = {name: [] for name in able}
+    taken: dict[str, list[float]] = {name: [] for name in able}
     for name in able:
         forward(name, problem, workers)  # compiles
     for _ in range(_ROUNDS):
         latest = {}
-        for name, seconds in forward.items():
+        for name, seconds in taken.items():
             latest[name], took = forward(name, problem, workers)
             seconds.append(took)
-        slowest = max(forward, key=lambda name: forward[name][-1])
+        slowest = max(taken, key=lambda name: taken[name][-1])
         accuracy = workers[slowest][0].accuracy(case)
         start = time.perf_counter()
         certify_steps(problem, latest[slowest], accuracy)
         certificate.append(time.perf_counter() - start)
-    medians = {name: median(seconds) for name, seconds in forward.items()}
+    medians = {name: median(seconds) for name, seconds in taken.items()}
     slowest = max(medians, key=medians.__getitem__)
     ratio = median(certificate) / medians[slowest]
     times = [f"{medians[name]:.2f}" if name in able else "gap" for name in workers]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -11,14 +12,15 @@ from harness.judge.bounds import spacing
 from harness.results import Figures
 from harness.spec import Array
 
-BLOCK = 1 << 15
+BLOCK = 1 << 17
 """Elements whose working copies stay in a core's cache."""
 
 _LANE = 1 << 13  # elements of one sum of squares: BLAS would start threads for more
-# Bits of a float: the integers as wide, its exponent, and its smallest normal number.
-_BITS = {
-    "float32": (np.int32, 0x7F800000, 0x00800000),
-    "float64": (np.int64, 0x7FF0000000000000, 0x0010000000000000),
+# Integers as wide as a float, and the bits of its exponent.
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_BITS: dict[np.dtype[Any], tuple[np.dtype[Any], int]] = {
+    _FLOAT32: (np.dtype(np.int32), 0x7F800000),
+    _FLOAT64: (np.dtype(np.int64), 0x7FF0000000000000),
 }
 # Squares of errors between these are numbers of float32, and so of float64.
 _SQUARED = 1e-15, 1e15
@@ -42,8 +44,8 @@ class _Running:
 def compare(got: Array, want: Array, *, dtype: str) -> Figures:
     """Give the deviations of `got` from `want`.
 
-    Two arrays of `dtype` itself are subtracted in it: figures are then right to its
-    last place, and `rms` to six digits in float32. All others are in float64.
+    Two arrays of float32 are subtracted in it: figures are then right to its last
+    place, and `rms` to six digits. All others are in float64.
 
     Args:
         got: Any shape.
@@ -70,10 +72,10 @@ def compare_blocks(
         dtype: The dtype whose ulp is counted.
 
     """
-    running, quick = _Running(), _Quick(dtype) if dtype in _BITS else None
+    running, quick = _Running(), _Quick(dtype)
     with np.errstate(all="ignore"):
         for got, want in blocks:
-            if not (quick and quick.add(running, got, want)):
+            if not quick.add(running, got, want):
                 _add_block(running, got, want, dtype)
             running.total += got.size
     worst = running.first_nonfinite if running.nonfinite else running.worst
@@ -105,52 +107,85 @@ def _measure(value: float) -> float | None:
 
 
 class _Quick:
-    """Takes blocks of one dtype in that dtype, with few passes and no new memory."""
+    """Takes blocks with few passes and little new memory.
+
+    Two of `dtype` itself, if that is float32, are taken in it, all others in float64.
+    """
 
     def __init__(self, dtype: str) -> None:
-        integers, self._exponent, self._smallest = _BITS[dtype]
-        self._dtype, self._integers = np.dtype(dtype), np.dtype(integers)
-        self._eps = float(ml_dtypes.finfo(dtype).eps)  # type: ignore[no-untyped-call]
-        self._error = np.empty(0, dtype)
-        self._work = np.empty(0, dtype)
+        info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+        self._dtype = np.dtype(dtype)
+        self._eps = float(info.eps)
+        self._range = float(info.smallest_normal), float(info.max)
+        self._error = self._work = np.empty(0)
 
     def add(self, running: _Running, got: Array, want: Array) -> bool:
-        """Add a block; leave it, and say so, where plain steps in its dtype mislead."""
-        if got.dtype != self._dtype or want.dtype != self._dtype:
-            return False
-        if len(self._error) < got.size:
-            self._error, self._work = (np.empty(got.size, got.dtype) for _ in "ab")
-        error, work = self._error[: got.size], self._work[: got.size]
+        """Add a block; leave it, and say so, where plain steps would mislead."""
+        narrow = got.dtype == want.dtype == self._dtype == _FLOAT32
+        working = _FLOAT32 if narrow else _FLOAT64
+        error, work = self._room(got.size, working)
+        got, want = (of.astype(working, copy=False) for of in (got, want))
         np.abs(np.subtract(got, want, out=error), out=error)
         at = int(error.argmax())
         largest = float(error[at])  # NaN, if there is one
         if not (largest == 0 or _SQUARED[0] < largest < _SQUARED[1]):
             return False
-        units = bound = self._units(error, want, work, least=0)
-        if not units < math.inf:
-            # Zeros and subnormal numbers have the ulp of the smallest normal number.
-            units = self._units(error, want, work, least=self._smallest)
-            if not units < math.inf:
-                return False
+        if self._may_be_worse(running, largest, want, work) and not self._ratios(
+            running, error, want, work
+        ):
+            return False
         if largest > running.max_abs:
             running.max_abs, running.worst = largest, running.total + at
-        running.max_ulp = max(running.max_ulp, units / self._eps)
-        running.mismatched += int(np.count_nonzero(error.view(self._integers)))
+        integers, _ = _BITS[working]
+        running.mismatched += int(np.count_nonzero(error.view(integers)))
         running.squares += _squares(error)
+        return True
+
+    def _room(self, size: int, working: np.dtype[Any]) -> tuple[Array, Array]:
+        if len(self._error) < size or self._error.dtype != working:
+            self._error, self._work = np.empty(size, working), np.empty(size, working)
+        return self._error[:size], self._work[:size]
+
+    def _may_be_worse(
+        self, running: _Running, largest: float, want: Array, work: Array
+    ) -> bool:
+        """Whether an error may be a larger share of `want` than any before."""
+        if running.max_rel <= 0:
+            return True
+        least = float(np.abs(want, out=work).min())
+        # In units of the power of two below it, an error is up to twice that share.
+        known = min(running.max_rel, running.max_ulp * self._eps / 2)
+        return not largest <= known * least
+
+    def _ratios(
+        self, running: _Running, error: Array, want: Array, work: Array
+    ) -> bool:
+        """Look at errors as shares of `want`, and in ulp; say if that could be done."""
+        units = bound = math.inf
+        if self._dtype == work.dtype:
+            units = bound = self._units(error, want, work, clipped=False)
+        if not units < math.inf:
+            # Zeros and subnormal numbers have the ulp of the smallest normal number.
+            units, bound = self._units(error, want, work, clipped=True), math.inf
+        if not units < math.inf:
+            return False
+        running.max_ulp = max(running.max_ulp, units / self._eps)
         # An error is no larger a share of `want` than of the power of two below it.
         if not bound <= running.max_rel:
             running.max_rel = max(running.max_rel, _relative(error, want, work))
         return True
 
-    def _units(self, error: Array, want: Array, work: Array, least: int) -> float:
+    def _units(self, error: Array, want: Array, work: Array, *, clipped: bool) -> float:
         """Give the largest error as a share of the power of two that `want` reaches.
 
-        Its exponent's bits are at least `least`; where they are 0 there is no number.
+        Of zero there is none, unless powers are those of normal numbers of the dtype.
         """
-        powers = work.view(self._integers)
-        np.bitwise_and(want.view(self._integers), self._exponent, out=powers)
-        if least:
-            np.maximum(powers, least, out=powers)
+        size = want
+        if clipped:
+            np.clip(np.abs(want, out=work), *self._range, out=work)
+            size = work
+        integers, exponent = _BITS[work.dtype]
+        np.bitwise_and(size.view(integers), exponent, out=work.view(integers))
         return float(np.divide(error, work, out=work).max())
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from harness.judge import compare as module
 from harness.judge.compare import BLOCK, compare
 from harness.results import Figures
 from harness.spec import Array
@@ -195,20 +196,23 @@ def near(random: np.random.Generator, want: Array) -> Array:
     )
 
 
-def in_float64(got: Array, want: Array) -> Figures:
-    """Give the figures of numbers that float64 holds, but not by steps in its dtype."""
-    with np.errstate(invalid="ignore"):  # NaN that signal
-        return compare(got, want.astype(np.longdouble), dtype=want.dtype.name)
+def element_by_element(got: Array, want: Array, dtype: str) -> Figures:
+    """Give the figures by the steps that take anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module._Quick, "add", lambda *_: False)
+        return compare(got, want, dtype=dtype)
 
 
 KINDS = "any", "near", "tame", "rectified", "subnormal here and there", "tiny", "large"
 
 
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("dtype", "like"), [("float32", "same"), ("float32", "wide"), ("float64", "same")]
+)
 @pytest.mark.parametrize("kind", KINDS)
-def test_figures_within_one_dtype_are_those_of_float64(
-    kind: str, dtype: str, seed: int
+def test_quick_figures_are_those_of_careful_steps(
+    kind: str, dtype: str, like: str, seed: int
 ) -> None:
     random = np.random.default_rng(seed)
     size = BLOCK + 1000
@@ -225,7 +229,11 @@ def test_figures_within_one_dtype_are_those_of_float64(
     elif kind != "tame":
         scale = np.array({"tiny": 1e-36, "large": 1e30}[kind], dtype)
         got, want = got * scale, want * scale
-    quick, slow = compare(got, want, dtype=dtype), in_float64(got, want)
+    if like == "wide":
+        with np.errstate(invalid="ignore"):  # NaN that signal
+            want = want.astype(np.float64)
+    quick = compare(got, want, dtype=dtype)
+    slow = element_by_element(got, want, dtype)
     for name in ("max_abs", "max_rel", "max_ulp", "rms"):
         mine, other = getattr(quick, name), getattr(slow, name)
         if other is None:
@@ -251,3 +259,30 @@ def test_a_subnormal_number_of_a_later_block_counts_as_relative() -> None:
     figures = compare(got, want, dtype="float32")
     assert figures.max_rel == 7
     assert figures.max_abs == pytest.approx(1e-3, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "max_rel", "max_ulp"),
+    [
+        ((1.0, 2.0**-10), (1.0, 2.0**-9), 2.0**-9, 2.0**14),
+        # More ulp, although it is a smaller share of a number nearer to the next power.
+        ((1.0, 2.0**-10), (1.75, 1.5 * 2.0**-10), 2.0**-10, 1.5 * 2.0**13),
+        # A larger share of a number, but no more ulp.
+        ((1.75, 2.0**-10), (1.0, 0.75 * 2.0**-10), 0.75 * 2.0**-10, 2.0**13),
+    ],
+)
+def test_what_a_later_block_has_more_of_is_seen(
+    first: tuple[float, float],
+    later: tuple[float, float],
+    max_rel: float,
+    max_ulp: float,
+) -> None:
+    want = np.repeat(np.array([first[0], later[0]], np.float32), BLOCK)
+    got = want + np.repeat(np.array([first[1], later[1]], np.float32), BLOCK)
+    figures = compare(got, want, dtype="float32")
+    assert (figures.max_rel, figures.max_ulp) == (max_rel, max_ulp)
+
+
+def test_beyond_a_dtype_an_ulp_is_that_of_its_largest_number() -> None:
+    figures = compare(np.array([1e6 + 1]), np.array([1e6]), dtype="float16")
+    assert figures.max_ulp == 1 / 32
