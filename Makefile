@@ -45,9 +45,11 @@ slow: $(INSTALLED)
 fuzz: $(INSTALLED)
 	PYTHONPATH=tests:. $(BIN)/python -m fuzz --out parity-fuzz
 
-# The figures of the README: how long runs take, which small faults are caught, and what
-# certificates cost.
+# The figures of the README: how quick comparisons and runs are, which small faults are
+# caught, and what certificates cost. Takes 9 GB of a disk for a while.
 bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.comparator
+	$(BIN)/python -m benchmarks.large_runs
 	$(BIN)/python -m benchmarks.run_time
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.growth

@@ -31,20 +31,20 @@ class Memory(Watch):
     def __init__(self, total: int) -> None:
         self._every = max(1, total // 10)
         self._seen = 0
-        self.computing: list[int] = []
-        self.judging: list[int] = []
+        self.at_work: list[int] = []
+        self.at_judging: list[int] = []
 
     def entry(self, entry: Entry) -> None:  # noqa: ARG002 - a hook
         """Look after a tenth of the cases."""
         self._seen += 1
         if self._seen % self._every == 0:
-            self.computing.append(resident())
+            self.at_work.append(resident())
 
     def judged(self, results: list[Result], total: int) -> None:  # noqa: ARG002 - a hook
         """Look after a tenth of the cases."""
         self._seen += 1
         if self._seen % self._every == 0:
-            self.judging.append(resident())
+            self.at_judging.append(resident())
 
 
 def resident() -> int:
@@ -71,15 +71,15 @@ def main(counts: str) -> None:
             )
             computed = time.monotonic() - begun
             print(
-                f"{count} cases: {before} MiB before; computing {memory.computing} "
+                f"{count} cases: {before} MiB before; computing {memory.at_work} "
                 f"({computed:.0f} s)",
                 flush=True,
             )
             report = judge_and_write(folder, 2, memory)
         process = psutil.Process()
         print(
-            f"judging {memory.judging}, {most()} at most, to write the report, after "
-            f"{resident()} MiB ({time.monotonic() - begun - computed:.0f} s); "
+            f"judging {memory.at_judging}, {most()} at most, to write the report, "
+            f"after {resident()} MiB ({time.monotonic() - begun - computed:.0f} s); "
             f"{report.summary.passed} pass; left {process.num_fds()} descriptors, "
             f"{threading.active_count()} threads, {len(process.children())} processes",
             flush=True,

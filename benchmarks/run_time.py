@@ -66,7 +66,8 @@ def _written(folder: Path) -> Path:
         named = {n.rpartition(".")[2]: a for n, a in problem.arrays.items()}
         named["initial_h"] = named["initial_h"][0]
         published = problem.published["outputs"]
-        np.savez(folder / f"{case.variant}.npz", **named, published=published)
+        named["published"] = published
+        np.savez(folder / f"{case.variant}.npz", **named)  # type: ignore[arg-type] # no name is `allow_pickle`
     return folder
 
 

@@ -119,7 +119,8 @@ def _write(cases: list[Case], folder: Path) -> int:
         fields = {"cell": case.cell, "variant": case.variant, "layers": case.layers}
         fields |= {"directions": case.directions, "dtype": case.dtype, "backends": able}
         arrays = catalogue.build(case).arrays
-        np.savez(folder / f"{case.id}.npz", case=json.dumps(fields), **arrays)
+        named = {**arrays, "case": np.array(json.dumps(fields))}
+        np.savez(folder / f"{case.id}.npz", **named)  # type: ignore[arg-type] # no name is `allow_pickle`
     return results
 
 

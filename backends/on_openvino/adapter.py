@@ -18,7 +18,8 @@ class OpenVinoBackend:
 
     Args:
         precision: What OpenVINO may compute in, whatever the model says: `f32`, `bf16`,
-            which it takes of itself where the CPU has it, or `f16`.
+            which it takes of itself where the CPU has it, or `f16`, which is bf16 where
+            the CPU has that and no arithmetic of float16.
         threads: Threads of one operator; 0 leaves them to OpenVINO.
 
     Raises:

@@ -4,6 +4,7 @@ OpenVINO is never imported here, only in processes started from here.
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,9 +162,10 @@ def test_the_default_precision_is_called_out_and_named(
         found[name] = judged(worker, info, case, RunFolder(tmp_path))
     usual, *lower = found.values()
     assert usual.verdict == "pass", usual.detail
-    for result, words in zip(lower, ("bfloat16 inside", "float16 inside"), strict=True):
+    # Where a processor has the one and not the other, that is what f16 gives.
+    for result, words in zip(lower, ("bfloat16", "b?float16"), strict=True):
         assert result.verdict == "fail"
-        assert f"it would match with: {words}" in result.detail
+        assert re.search(f"it would match with: {words} inside", result.detail)
 
 
 def test_it_runs_only_if_it_is_named() -> None:
