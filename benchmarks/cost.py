@@ -19,6 +19,7 @@ from fixtures import catalogue
 from harness.arrays import unpack
 from harness.backend import BackendInfo
 from harness.judge.certify import certify_steps
+from harness.judge.memory import keep_memory
 from harness.run.process import Worker
 from harness.run.registry import absence, known_backends
 from harness.spec import Outcome, Problem
@@ -36,6 +37,7 @@ Workers = dict[str, tuple[BackendInfo, Worker]]
 
 def main() -> None:
     """Print both tables, line by line."""
+    keep_memory()  # as the command line does
     names = (sys.argv[1] if len(sys.argv) > 1 else _BACKENDS).split(",")
     infos = [known_backends()[name] for name in names]
     for info in infos:

@@ -14,6 +14,7 @@ from harness.cli.models import convert, verify
 from harness.cli.runs import compare, report, run
 from harness.cli.sweeps import sweep
 from harness.errors import ParityError, UsageError, clean
+from harness.judge.memory import keep_memory
 
 app = typer.Typer(
     add_completion=False,
@@ -56,6 +57,7 @@ def _distributions(name: str) -> str:
 
 def main() -> None:
     """Run the command line; mistakes end in one line and exit status 2."""
+    keep_memory()
     try:
         _check_import_names()
         app()

@@ -22,7 +22,7 @@ from harness.judge.decode import Choices, fed, judge_choices, reference_tokens
 from harness.judge.gradients import hold_gradients, reference_gradients
 from harness.judge.rounded import Rounded
 from harness.judge.stepwise import stepwise
-from harness.judge.systematic import Drift, Samples, drifts
+from harness.judge.systematic import Drift, Samples
 from harness.judge.training import hold_training, reference_training
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
 from harness.results import FirstBad
@@ -180,8 +180,8 @@ def certify_steps(
     orders = [processing_order(lengths, case.steps, way) for way in case.directions]
     systematic = {
         f"layer{case.layers - 1}.{way}.{name}": drift
-        for way, samples in zip(case.directions, exact.samples, strict=True)
-        for name, drift in drifts(case, samples).items()
+        for way, found in zip(case.directions, exact.systematic, strict=True)
+        for name, drift in found.items()
     }
     return Certificate(
         problem,

@@ -9,6 +9,7 @@ what a backend returned.
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from harness.backend import Accuracy
 from harness.judge.bounded import Bounded, together
 from harness.judge.bounds import ratio
 from harness.judge.rounded import Rounded
-from harness.judge.systematic import Samples, most_samples, sampled
+from harness.judge.systematic import Drift, Samples, drifts, most_samples, sampled
 from harness.judge.trajectory import row_lengths, trajectory
 from harness.spec import CELLS, Array, Problem
 
@@ -46,6 +47,8 @@ class Stepwise(NamedTuple):
     """State → `[L * directions, B, R or H]`"""
     samples: list[Samples]
     """Some steps of each direction of the last layer."""
+    systematic: list[dict[str, Drift]]
+    """What the errors of these say of each of its weights, by short name."""
 
 
 class _Part(NamedTuple):
@@ -76,18 +79,23 @@ def stepwise(problem: Problem, outputs: Array, accuracy: Accuracy) -> Stepwise:
         ratio(residual[rows], made.error, out=ratios[rows])
         return part
 
-    parts = _side_by_side(of_rows, list(_blocks(problem)))
+    blocks = list(_blocks(problem))
+    with _processors(len(blocks)) as begin:
+        begun = [begin(of_rows, wanted) for wanted in blocks]
+        sampled_first = [
+            made() for made, (_, most) in zip(begun, blocks, strict=True) if most
+        ]
+        joined = zip(*(part.samples for part in sampled_first), strict=True)
+        samples = [Samples.joined(of) for of in joined]
+        # While other rows are at work.
+        systematic = [drifts(problem.case, of) for of in samples]
+        parts = [made() for made in begun]
     finals = {
         name: _joined([part.finals[name] for part in parts])
         for name in CELLS[problem.case.cell].states
     }
-    samples = zip(*(part.samples for part in parts if part.samples), strict=True)
     return Stepwise(
-        Bounded(value, error),
-        residual,
-        ratios,
-        finals,
-        [Samples.joined(of) for of in samples],
+        Bounded(value, error), residual, ratios, finals, samples, systematic
     )
 
 
@@ -99,15 +107,22 @@ def _joined(parts: list[Bounded]) -> Bounded:
     )
 
 
-def _side_by_side(
-    of_rows: Callable[[_Wanted], _Part], all_rows: list[_Wanted]
-) -> list[_Part]:
-    """Go through blocks of rows, a processor each."""
-    if len(all_rows) == 1:
-        return [of_rows(all_rows[0])]
+def _at_once(
+    of_rows: Callable[[_Wanted], _Part], wanted: _Wanted
+) -> Callable[[], _Part]:
+    part = of_rows(wanted)
+    return lambda: part
+
+
+@contextmanager
+def _processors(blocks: int) -> Iterator[Callable[..., Callable[[], _Part]]]:
+    """Give what begins a block of rows, a processor each, and returns what ends it."""
+    if blocks == 1:
+        yield _at_once
+        return
     # Threads that each start threads for their products would wait for one another.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(of_rows, all_rows))
+        yield lambda *asked: pool.submit(*asked).result
 
 
 def _blocks(problem: Problem) -> Iterator[_Wanted]:
