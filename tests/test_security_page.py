@@ -20,7 +20,7 @@ LIMITS = {
     "8 MiB": torch_pickle.MAX_BYTES / 2**20,
     "100,000; 64 deep": hdf5.MAX_OBJECTS,
     "2 GiB; 64": array_files.MAX_BYTES / 2**30,
-    "16 MiB, read": store.MAX_PART_BYTES / 2**20,
+    "16 MiB, on": store.MAX_PART_BYTES / 2**20,
     "100 |\n| failing": record.MOST_CASES,
     "20, 200, 600 s": shrink.MOST_SHRUNK,
     "200, 600 s": shrink.MOST_TRIED,
