@@ -52,7 +52,10 @@ class Crew:
 
         """
         try:
-            workers = self._client.scheduler_info()["workers"]
+            # `scheduler_info` gives what the client looked up last, at times by itself
+            # and without workers.
+            identity = self._client.scheduler.identity
+            workers = self._client.sync(identity, n_workers=-1)["workers"]
         except (OSError, TimeoutError, KeyError):
             raise self.lost() from None
         found: dict[str, list[str]] = {}

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from fixtures import catalogue
+from harness.sweep.cluster import workers_at
 from sweeping import ROOT, Dask, command, dask, frame, install, swept, wait_for
 
 SUITE = "random:120:4"
@@ -232,6 +233,18 @@ def test_workers_of_two_versions_are_not_mixed(
     done = swept(env, "--resume", out)
     assert done.returncode == 2
     assert "versioned is not what began this run: numpy was '1', is '2'" in done.stderr
+
+
+def test_who_is_there_is_asked_and_not_remembered(cluster: Dask) -> None:
+    """What a client remembers of its workers it forgets now and then by itself."""
+    cluster.worker("numpy=1")
+    with workers_at(cluster.address) as crew:
+        client = crew._client
+        client.wait_for_workers(1)
+        crew.offers()
+        client._scheduler_identity = {"workers": {}}
+        client.scheduler_info = lambda **_: client._scheduler_identity
+        assert list(crew.offers()) == ["numpy"]
 
 
 def test_a_scheduler_that_goes_away_is_said(
