@@ -4,17 +4,31 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from harness.judge.memory import keep_memory
 
 
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Let processes that are started here leave Ctrl-C to this one, from the first on.
+
+    A terminal sends it to all. What a thread blocks stays blocked in what it starts.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def serve() -> None:
-    """Leave Ctrl-C to the main process, which a terminal sends it to, too; end with it.
+    """Keep memory, and end with the main process.
 
     One that is killed tells nobody, and whoever waits for more to judge waits for ever.
     """
     keep_memory()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -15,7 +15,7 @@ from harness.backend import BackendInfo
 from harness.errors import ParityError
 from harness.folder import RunFolder
 from harness.judge.certify import reference
-from harness.judge.helper import serve
+from harness.judge.helper import deaf, serve
 from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.sensitivity import slopes, smallest_changes
 from harness.judge.verdict import judge_entry
@@ -129,7 +129,8 @@ class Judges(Watch):
         self._pool = self._pool or ProcessPoolExecutor(
             self._jobs, mp_context=get_context("spawn"), initializer=_stand_back
         )
-        future = self._pool.submit(_judge_case, self._folder, asked)
+        with deaf():
+            future = self._pool.submit(_judge_case, self._folder, asked)
         self._begun[asked[0].id] = asked, future
         return future
 

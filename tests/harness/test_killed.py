@@ -1,5 +1,6 @@
 """Killed, interrupted or out of disk, a run goes on, and ends in the same report."""
 
+import contextlib
 import os
 import random
 import shlex
@@ -9,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from backends.on_numpy import INFO
@@ -106,6 +108,31 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(
     assert {e.status for e in RunFolder(out).record().entries} <= {"done"}
     subprocess.run(run_command("--resume", out), check=True, capture_output=True)
     assert report(out) == report(undisturbed[0])
+
+
+def test_ctrl_c_is_not_for_processes_that_judge(tmp_path: Path) -> None:
+    """They hear it as all of a terminal do, be it while Python itself starts."""
+    options = ("--cases", "random:70:3", "--backends", "numpy", "--out", tmp_path / "r")
+    process = subprocess.Popen(
+        run_command(*options),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    judges: list[psutil.Process] = []
+    while not judges:
+        assert process.poll() is None
+        for child in psutil.Process(process.pid).children():
+            with contextlib.suppress(psutil.Error):  # it may end meanwhile
+                judges += [child] * ("spawn_main" in " ".join(child.cmdline()))
+    time.sleep(0.1)  # it imports
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err.count("\n") == 1, err
+    psutil.wait_procs(judges, timeout=10)
+    assert not any(judge.is_running() for judge in judges)
 
 
 def on_a_disk_of_its_own(folder: Path, size: str, *steps: str) -> None:
