@@ -1,8 +1,8 @@
 """How the time of a case grows with batch, steps and units, beside the frameworks' own.
 
 `python -m benchmarks.growth [BACKENDS]` computes an LSTM of growing B, T and H on each
-backend and certifies what comes back, and fits seconds = a size^p to the three largest
-sizes of each: the slope in logarithms. Prints a Markdown table of exponents.
+backend and certifies what comes back, and fits seconds = a size^p to each: the slope in
+logarithms. Prints a Markdown table of exponents.
 """
 
 import sys
@@ -13,32 +13,33 @@ from benchmarks.cost import Workers, forward, started
 from benchmarks.tables import head, row
 from fixtures import catalogue
 from harness.judge.certify import certify_steps
+from harness.judge.memory import keep_memory
 from harness.run.registry import absence, known_backends
 from harness.spec import Problem
 
 _BACKENDS = "numpy,tensorflow,tensorflow:v1,torch,jax"
-_SIZES = {"B": (32, 64, 128, 256), "T": (64, 128, 256, 512), "H": (64, 128, 256, 512)}
+_SIZES = (256, 512, 1024)
 _USUAL = {"B": 64, "T": 128, "H": 128}
-_FITTED = 3
 _ROUNDS = 3
 
 
 def main() -> None:
     """Print the table."""
+    keep_memory()  # as the command line does
     names = (sys.argv[1] if len(sys.argv) > 1 else _BACKENDS).split(",")
     infos = [known_backends()[name] for name in names]
     infos = [info for info in infos if not absence(info)]
     with started(infos) as workers:
-        head("exponent of", *_SIZES)
-        found = {axis: _seconds(axis, workers) for axis in _SIZES}
+        head("exponent of", *_USUAL)
+        found = {axis: _seconds(axis, workers) for axis in _USUAL}
     for name in next(iter(found.values())):
-        row(name, *(_exponent(axis, found[axis][name]) for axis in _SIZES))
+        row(name, *(_exponent(found[axis][name]) for axis in _USUAL))
 
 
 def _seconds(axis: str, workers: Workers) -> dict[str, list[float]]:
     """Give seconds by size, the least of rounds: other work only adds to them."""
     found: dict[str, list[float]] = {}
-    for size in _SIZES[axis]:
+    for size in _SIZES:
         problem = _problem({**_USUAL, axis: size})
         for name in workers:
             forward(name, problem, workers)  # compiles
@@ -65,11 +66,9 @@ def _round(problem: Problem, workers: Workers) -> dict[str, float]:
     return took
 
 
-def _exponent(axis: str, seconds: list[float]) -> str:
-    """Give the slope of a straight line through logarithms, of the largest sizes."""
-    points = [
-        (log(size), log(of)) for size, of in zip(_SIZES[axis], seconds, strict=True)
-    ][-_FITTED:]
+def _exponent(seconds: list[float]) -> str:
+    """Give the slope of a straight line through logarithms."""
+    points = [(log(size), log(of)) for size, of in zip(_SIZES, seconds, strict=True)]
     x, y = (sum(each) / len(points) for each in zip(*points, strict=True))
     spread = sum((a - x) ** 2 for a, _ in points)
     return f"{sum((a - x) * (b - y) for a, b in points) / spread:.2f}"
