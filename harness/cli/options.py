@@ -31,6 +31,8 @@ Memory = Annotated[
     ),
 ]
 
+Timeout = Annotated[float, typer.Option(help="Seconds for one case on one backend.")]
+
 
 def split(names: str, option: str = "", example: str = "") -> list[str]:
     """Give the names of a list with commas.

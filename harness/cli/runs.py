@@ -11,6 +11,7 @@ from harness.cli.options import (
     Cases,
     Jobs,
     Memory,
+    Timeout,
     finish,
     interruptible,
     no_file,
@@ -61,9 +62,7 @@ def run(
         "parity-report"
     ),
     jobs: Jobs = 0,
-    timeout: Annotated[
-        float, typer.Option(help="Seconds for one case on one backend.")
-    ] = 300.0,
+    timeout: Timeout = 300.0,
     memory: Memory = "",
     resume: Annotated[
         Path | None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Memory, interruptible, only_with_resume, split
+from harness.cli.options import Memory, Timeout, interruptible, only_with_resume, split
 
 if TYPE_CHECKING:
     from harness.sweep.session import Whole
@@ -45,9 +45,7 @@ def sweep(
     out: Annotated[Path, typer.Option(help="New folder for the results.")] = Path(
         "parity-sweep"
     ),
-    timeout: Annotated[
-        float, typer.Option(help="Seconds for one case on one backend.")
-    ] = 300.0,
+    timeout: Timeout = 300.0,
     memory: Memory = "",
     resume: Annotated[
         Path | None,
