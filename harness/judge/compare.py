@@ -150,8 +150,8 @@ class _Quick:
         self, running: _Running, largest: float, want: Array, work: Array
     ) -> bool:
         """Whether an error may be a larger share of `want` than any before."""
-        if running.max_rel <= 0:
-            return True
+        if running.max_rel <= 0 or self._dtype != work.dtype:
+            return True  # beyond a dtype's largest number ulp do not grow any more
         least = float(np.abs(want, out=work).min())
         # In units of the power of two below it, an error is up to twice that share.
         known = min(running.max_rel, running.max_ulp * self._eps / 2)

@@ -286,3 +286,9 @@ def test_what_a_later_block_has_more_of_is_seen(
 def test_beyond_a_dtype_an_ulp_is_that_of_its_largest_number() -> None:
     figures = compare(np.array([1e6 + 1]), np.array([1e6]), dtype="float16")
     assert figures.max_ulp == 1 / 32
+
+
+def test_a_later_block_beyond_a_dtype_may_have_more_ulp_of_a_smaller_share() -> None:
+    want = np.repeat([1.0, 1e6], BLOCK)
+    got = want + np.repeat([2.0**-10, 256.0], BLOCK)
+    assert compare(got, want, dtype="float16").max_ulp == 8
