@@ -1,11 +1,35 @@
 """A result in words: in nine or so, and in as many as it takes."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sized
+from typing import Protocol
 
 from harness.errors import clean
 from harness.results import Figures, Result, Summary
 
 _TITLES = ("array", "max_abs", "max_rel", "max_ulp", "rms", "mismatched", "worst_at")
+# Numbers of any form, addresses among them: two failures alike differ in no more.
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", re.IGNORECASE)
+_MOST_CHARACTERS = 300  # of a reason, to tell it from others
+
+
+class Said(Protocol):
+    """What is said of one case on one backend, in one report or what moved from it."""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict, or `missing`."""
+        ...
+
+    @property
+    def explanations(self) -> list[str]:
+        """What would make it pass, the likeliest first."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, in a sentence or two."""
+        ...
 
 
 def in_brief(result: Result) -> str:
@@ -35,17 +59,37 @@ def alike(results: list[Result]) -> list[list[Result]]:
     """Put together what differs for one reason on one backend; most common first."""
     found: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
-        if result.verdict in {"fail", "error"}:
-            key = (result.verdict, result.backend, reason(result))
+        if why := why_alike(result):
+            key = (result.verdict, result.backend, why)
             found.setdefault(key, []).append(result)
     return sorted(found.values(), key=len, reverse=True)
 
 
-def reason(result: Result) -> str:
+def why_alike(said: Said) -> str:
+    """Say what failures of a kind share: the explanation, or all but the numbers."""
+    return reason(said) if said.explanations and kind_of(said) else kind_of(said)
+
+
+def and_others(group: Sized) -> str:
+    """Say how many more are like the first of a group; nothing if none is."""
+    others = len(group) - 1
+    return (
+        f"the same in {others} more case{'s' if others > 1 else ''}" if others else ""
+    )
+
+
+def reason(said: Said) -> str:
     """Say why a result is what it is: what would explain it, or how it shows."""
-    if result.explanations:
-        return f"would match with: {result.explanations[0]}"
-    return result.detail.partition(" [")[0].partition("; ")[0] or result.verdict
+    if said.explanations:
+        return f"would match with: {said.explanations[0]}"
+    return said.detail.partition(" [")[0].partition("; ")[0] or said.verdict
+
+
+def kind_of(said: Said) -> str:
+    """Say in what way a case fails, without the numbers; nothing if it does not."""
+    if said.verdict not in {"fail", "error"}:
+        return ""
+    return _NUMBER.sub("#", reason(said))[:_MOST_CHARACTERS]
 
 
 def counts(summary: Summary) -> str:

@@ -4,7 +4,7 @@ GitHub takes 65,536 characters in a comment and 1 MiB in a step summary.
 """
 
 from harness.results import Report
-from harness.words import alike
+from harness.words import alike, and_others
 from reports.matrix import MOST_CASES, Row, backends, by_case, by_cell
 from reports.templating import environment, escape
 
@@ -29,6 +29,7 @@ def to_markdown(report: Report) -> str:
             cases=len(rows),
             many=many,
             troubled=troubled[:_MOST_ITEMS],
+            and_others=and_others,
             left_out=sum(map(len, troubled[_MOST_ITEMS:])),
             odd=list(report.odd_one_out.items()),
             weak=list(dict.fromkeys(note for r in report.results for note in r.weak)),

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from harness.results import Figures
-from reports.moved import Kind, Moved, Numbers, State
+from harness.words import and_others, why_alike
+from reports.moved import Change, Kind, Moved, Numbers, State
 from reports.templating import environment
 
 TITLES: dict[Kind, str] = {
@@ -14,6 +15,8 @@ TITLES: dict[Kind, str] = {
     "improvement": "Improvements",
 }
 _MOST = {"markdown": 20, "html": 1000}
+_SAID_ONCE: tuple[Kind, ...] = ("regression", "changed", "explanation")
+"""Of the others every number counts."""
 
 
 class ByBackend(NamedTuple):
@@ -46,9 +49,12 @@ def _render(moved: Moved, form: str, template: str) -> str:
         .render(
             moved=moved,
             headline=headline(moved),
-            sections=[(TITLES[k], c[:most], len(c)) for k, c in of.items() if c],
+            sections=[
+                (TITLES[k], c[:most], len(c), alike(c)) for k, c in of.items() if c
+            ],
             numbers=by_backend(moved),
             most=most,
+            and_others=and_others,
             state=state,
             worst=worst,
         )
@@ -62,6 +68,18 @@ def headline(moved: Moved) -> str:
     said += [f"{lost} that passed are not there any more"] if lost else []
     counts = f"{moved.unchanged} of {moved.common} unchanged"
     return f"{', '.join(said) or 'nothing regressed'}; {counts}"
+
+
+def alike(changes: list[Change]) -> list[list[Change]]:
+    """Put together what moved for one reason on one backend, in the order given."""
+    found: dict[tuple[str, ...], list[Change]] = {}
+    for change in changes:
+        key: tuple[str, ...] = change.backend, change.case
+        if change.kind in _SAID_ONCE:
+            why = why_alike(change.new) or change.new.detail.partition(" [")[0]
+            key = change.backend, change.old.verdict, change.new.verdict, why
+        found.setdefault(key, []).append(change)
+    return list(found.values())
 
 
 def state(state: State) -> str:

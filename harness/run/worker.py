@@ -24,6 +24,8 @@ from harness.results import BackendRecord
 from harness.run.host import PACKAGES
 from harness.spec import Case, Outcome, Problem
 
+_MOST_CHARACTERS = 400  # of what an adapter raised
+
 # Runs in the fresh interpreter before anything of ours can be imported. The working
 # directory leaves sys.path, where a folder named `torch` would hide the framework. Of
 # the folder that holds our packages these alone are found: where they are installed it
@@ -78,7 +80,12 @@ def _answer(adapters: dict[str, "_Adapter"], kind: str, *arguments: Any) -> Any:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:500]
+    """Give what was raised, on a line; of a long one, with arrays in it, both ends."""
+    words = " ".join(str(error).split())
+    if len(words) <= _MOST_CHARACTERS:
+        return words
+    half = _MOST_CHARACTERS // 2
+    return f"{words[:half]} … {words[-half:]}"
 
 
 class _Adapter:

@@ -7,8 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.errors import clean
+from harness.words import and_others
 from reports.moved import Change, Difference, Kind, Moved, OneSided
-from reports.moved_views import ByBackend, by_backend, headline, state, worst
+from reports.moved_views import ByBackend, alike, by_backend, headline, state, worst
 
 _MOST_WORDS = 10
 _MARKS: dict[Kind, tuple[str, str]] = {
@@ -35,17 +36,21 @@ def show_moved(console: Console, moved: Moved) -> None:
 
 
 def _show_kind(console: Console, changes: list[Change]) -> None:
-    for change in changes[:_MOST_WORDS]:
+    reasons = alike(changes)
+    for same in reasons[:_MOST_WORDS]:
+        change = same[0]
         mark, style = _MARKS[change.kind]
         words = f"{change.backend} {change.case}: {_words(change)}"
         line = Text.assemble((f"{mark} ", style), clean(words))
         console.print(line, soft_wrap=True)
+        if others := and_others(same):
+            console.print(f"  {others}")
         if change.kind == "regression" and change.new.reproduce:
             again = clean(f"  again: {change.new.reproduce}")
             console.print(Text(again, "dim"), soft_wrap=True)
-    if len(changes) > _MOST_WORDS:
+    if left := sum(map(len, reasons[_MOST_WORDS:])):
         mark, _ = _MARKS[changes[0].kind]
-        console.print(f"… and {len(changes) - _MOST_WORDS} more {mark[2:]}")
+        console.print(f"… and {left} more {mark[2:]}")
     if changes:
         console.print()
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.errors import clean
 from harness.results import Report, Result
 from harness.screen.common import CELL_WIDTH, LABEL_STYLES, STYLES, count, header
-from harness.words import alike
+from harness.words import alike, and_others
 
 _MOST_WORDS = 10
 
@@ -146,8 +146,8 @@ def _show_trouble(console: Console, results: list[Result]) -> None:
     mark, style = STYLES[result.verdict]
     words = Text.assemble((f"{mark} ", style), clean(result.detail))
     console.print(words, soft_wrap=True)
-    if others := len(results) - 1:
-        console.print(f"  the same in {others} more case{'s' if others > 1 else ''}")
+    if others := and_others(results):
+        console.print(f"  {others}")
     if result.reproduce:
         again = Text(clean(f"  again: {result.reproduce}"), "dim")
         console.print(again, soft_wrap=True)

@@ -1,6 +1,5 @@
 """What a sweep is made of: what is asked of workers, what they answer, what is kept."""
 
-import re
 from collections.abc import Iterator
 from shlex import quote
 from typing import Annotated, Literal, NamedTuple
@@ -10,14 +9,10 @@ import msgspec
 from harness.backend import Scalar
 from harness.results import Count, Environment, Result
 from harness.spec import Case
-from harness.words import reason
 
 MOST_CASES = 100
 """Of one slice: what is lost at most where a worker dies."""
 _SLICES = 100  # that a suite is cut into at least, if it has as many cases
-
-# Numbers of any form, addresses among them: two failures alike differ in no more.
-_NUMBER = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,13 +114,6 @@ def slice_length(cases: int) -> int:
 
 KILLS = "Dask workers died at it"
 """What is said of a case that takes its Dask worker with it."""
-
-
-def kind_of(result: Result) -> str:
-    """Say in what way a case fails, without the numbers; nothing if it does not."""
-    if result.verdict not in {"fail", "error"}:
-        return ""
-    return _NUMBER.sub("#", reason(result))[:300]
 
 
 def again(case: Case, backend: str) -> str:

@@ -15,8 +15,9 @@ from harness.errors import UsageError
 from harness.results import Result
 from harness.spec import Case
 from harness.sweep.flow import Ask, Flow
-from harness.sweep.record import KILLS, Kind, Row, kind_of
+from harness.sweep.record import KILLS, Kind, Row
 from harness.sweep.summary import Found, size
+from harness.words import kind_of
 
 MOST_SHRUNK = 20
 """Kinds that are shrunk, the most frequent ones."""

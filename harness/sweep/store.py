@@ -21,7 +21,8 @@ from harness.journal import LOCK
 from harness.models.memory import bounded
 from harness.results import Verdict, encode, read_record
 from harness.spec import Case
-from harness.sweep.record import Row, Slice, Sweep, kind_of
+from harness.sweep.record import Row, Slice, Sweep
+from harness.words import kind_of
 from reports.rows import COLUMNS, REALS, TEXTS, row
 
 MAX_PART_BYTES = 2**24

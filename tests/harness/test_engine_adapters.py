@@ -90,6 +90,10 @@ class Talks(NumpyBackend):
             print("not the last words")
         os._exit(7)
 
+class Wordy(NumpyBackend):
+    def run(self, problem):
+        raise TypeError(f"{[0.5] * 9000} is no tensor")
+
 def forged(answer):
     def construct():
         harness.run.worker._Adapter.answer = lambda self, *problem: answer
@@ -152,3 +156,16 @@ def test_last_words_are_the_workers_own(
     first, second = (result.detail for result in report.results)
     assert "status 7; it last printed: not the last words [" in first
     assert "status 7 [" in second
+
+
+def test_of_a_long_error_both_ends_are_said(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd_rnn.py").write_text(ODD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    report, _ = run(CASES[:1], [named(INFO, "odd", adapter="odd_rnn:Wordy")])
+    (said,) = (result.detail for result in report.results)
+    assert said.startswith("TypeError: [0.5, 0.5, ")
+    assert " … " in said
+    assert "0.5] is no tensor [odd, " in said
+    assert len(said) < 600

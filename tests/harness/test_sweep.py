@@ -19,10 +19,11 @@ from harness.spec import Case
 from harness.sweep import summary as summaries
 from harness.sweep.cluster import tag
 from harness.sweep.pages import smallest_csv, to_markdown
-from harness.sweep.record import Identity, Kind, Limits, Row, Slice, Sweep, kind_of
+from harness.sweep.record import Identity, Kind, Limits, Row, Slice, Sweep
 from harness.sweep.shrink import Shrunk, smaller
 from harness.sweep.store import MAX_PART_BYTES, PART_COLUMNS, Store
 from harness.sweep.summary import FAILURES, size, summed_up
+from harness.words import kind_of
 
 Cli = Callable[..., tuple[int, str, str]]
 

@@ -16,9 +16,10 @@ from harness.results import Result
 from harness.sweep import flow as flows
 from harness.sweep import shrink as shrinking
 from harness.sweep.flow import Ask, Flow, FlowWatch
-from harness.sweep.record import Answer, Asked, Identity, Kind, Limits, Row, kind_of
+from harness.sweep.record import Answer, Asked, Identity, Kind, Limits, Row
 from harness.sweep.shrink import shrink
 from harness.sweep.summary import Found
+from harness.words import kind_of
 
 CASES = RandomCases(40, 4)
 LIMITS = Limits(60.0, 0)

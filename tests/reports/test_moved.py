@@ -1,12 +1,16 @@
 """What moved is said in the order of how bad it is, and a regression always is."""
 
+import io
+
 import msgspec
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
 from harness.results import BackendRecord, Report, Result
+from harness.screen.moved import show_moved
 from reports.moved import GROWTH, NEAR, Moved, Numbers, moved
-from reports.moved_views import to_html, to_markdown
+from reports.moved_views import alike, to_html, to_markdown
 from support import report_of
 
 
@@ -102,6 +106,47 @@ def test_the_first_heading_and_the_first_row_are_of_the_regression(
     text = view(crowd())  # type: ignore[operator]
     assert text.index("5 regressed") < text.index("Regressions: 5") < text.index("nan")
     assert text.index("nan") < text.index("far") < text.index("grown")
+
+
+def test_what_moved_for_one_reason_on_one_backend_is_said_once() -> None:
+    old = [Result(f"c{n}", b, "pass", 0.1) for n in range(9) for b in ("jax", "torch")]
+    new = [
+        replace(
+            result,
+            verdict="fail",
+            headroom=2.0 + number,
+            detail=f"outputs: {number} of 105 elements outside the bound [{number}]",
+            reproduce=f"run {result.case} {result.backend}",
+        )
+        for number, result in enumerate(old)
+    ]
+    new[3] = replace(new[3], explanations=["bias dropped"])
+    found = moved(report_of(*old), report_of(*new))
+    assert [(len(same), same[0].case) for same in alike(found.changes)] == [
+        (8, "c8"),  # torch's, the farthest first
+        (9, "c8"),
+        (1, "c1"),
+    ]
+    for text in (to_markdown(found), to_html(found), on_screen(found)):
+        assert text.count("the same in 7 more cases") == 1
+        assert text.count("the same in 8 more cases") == 1
+        assert text.count("outputs: ") == 3
+        assert text.count("again: ") == 3
+
+
+def test_every_headroom_that_grew_is_said() -> None:
+    old, new = (
+        report_of(*(Result(f"c{n}", "jax", "pass", h) for n in range(3)))
+        for h in (0.1, 0.9)
+    )
+    assert list(map(len, alike(moved(old, new).changes))) == [1, 1, 1]
+
+
+def on_screen(found: Moved) -> str:
+    console = Console(file=io.StringIO(), width=500)
+    with console.capture() as capture:
+        show_moved(console, found)
+    return capture.get()
 
 
 def test_what_passed_and_is_gone_is_a_regression_and_said_once() -> None:
