@@ -1,8 +1,11 @@
 """One pass over two arrays: every figure that a report shows."""
 
 import math
+import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import ml_dtypes
@@ -12,9 +15,10 @@ from harness.judge.bounds import spacing
 from harness.results import Figures
 from harness.spec import Array
 
-BLOCK = 1 << 17
+BLOCK = 1 << 19
 """Elements whose working copies stay in a core's cache."""
 
+_PART = 1 << 22  # elements that a thread of its own is worth its start for
 _LANE = 1 << 13  # elements of one sum of squares: BLAS would start threads for more
 # Integers as wide as a float, and the bits of its exponent.
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -24,6 +28,7 @@ _BITS: dict[np.dtype[Any], tuple[np.dtype[Any], int]] = {
 }
 # Squares of errors between these are numbers of float32, and so of float64.
 _SQUARED = 1e-15, 1e15
+_NOWHERE = np.empty(0, np.intp)
 
 
 @dataclass
@@ -39,6 +44,23 @@ class _Running:
     total: int = 0
     worst: int = -1
     first_nonfinite: int = -1
+
+    def joined(self, later: "_Running") -> "_Running":
+        """Give the figures of both, of which the other has the elements behind."""
+        farther = later.max_abs > self.max_abs
+        return _Running(
+            max_abs=max(self.max_abs, later.max_abs),
+            max_rel=max(self.max_rel, later.max_rel),
+            max_ulp=max(self.max_ulp, later.max_ulp),
+            squares=self.squares + later.squares,
+            mismatched=self.mismatched + later.mismatched,
+            nonfinite=self.nonfinite + later.nonfinite,
+            total=later.total,
+            worst=later.worst if farther else self.worst,
+            first_nonfinite=(
+                later if self.first_nonfinite < 0 else self
+            ).first_nonfinite,
+        )
 
 
 def compare(got: Array, want: Array, *, dtype: str) -> Figures:
@@ -58,7 +80,19 @@ def compare(got: Array, want: Array, *, dtype: str) -> Figures:
     """
     if got.shape != want.shape:
         raise ValueError(f"shapes differ: {got.shape}, {want.shape}")
-    return compare_blocks(_blocks(got, want), got.shape, dtype=dtype)
+    flat = got.reshape(-1), want.reshape(-1)
+    if got.size < 2 * _PART:
+        return _figures(_over(_blocks(*flat), dtype, 0), got.shape)
+    size = max(-(-got.size // (os.cpu_count() or 1)), _PART)
+
+    def of_part(start: int) -> _Running:
+        part = (of[start : start + size] for of in flat)
+        return _over(_blocks(*part), dtype, start)
+
+    starts = range(0, got.size, size)
+    with ThreadPoolExecutor(len(starts)) as pool:
+        found = pool.map(of_part, starts)
+        return _figures(reduce(_Running.joined, found), got.shape)
 
 
 def compare_blocks(
@@ -72,12 +106,21 @@ def compare_blocks(
         dtype: The dtype whose ulp is counted.
 
     """
-    running, quick = _Running(), _Quick(dtype)
+    return _figures(_over(blocks, dtype, 0), shape)
+
+
+def _over(blocks: Iterable[tuple[Array, Array]], dtype: str, start: int) -> _Running:
+    """Go over blocks, before which there are so many elements."""
+    running, quick = _Running(total=start), _Quick(dtype)
     with np.errstate(all="ignore"):
         for got, want in blocks:
             if not quick.add(running, got, want):
                 _add_block(running, got, want, dtype)
             running.total += got.size
+    return running
+
+
+def _figures(running: _Running, shape: tuple[int, ...]) -> Figures:
     worst = running.first_nonfinite if running.nonfinite else running.worst
     return Figures(
         max_abs=_measure(running.max_abs),
@@ -92,9 +135,8 @@ def compare_blocks(
 
 
 def _blocks(got: Array, want: Array) -> Iterator[tuple[Array, Array]]:
-    flat_got, flat_want = got.reshape(-1), want.reshape(-1)
     for start in range(0, got.size, BLOCK):
-        yield flat_got[start : start + BLOCK], flat_want[start : start + BLOCK]
+        yield got[start : start + BLOCK], want[start : start + BLOCK]
 
 
 def _root_mean(running: _Running) -> float:
@@ -118,6 +160,7 @@ class _Quick:
         self._eps = float(info.eps)
         self._range = float(info.smallest_normal), float(info.max)
         self._error = self._work = np.empty(0)
+        self._small = np.empty(0, np.bool_)
 
     def add(self, running: _Running, got: Array, want: Array) -> bool:
         """Add a block; leave it, and say so, where plain steps would mislead."""
@@ -126,16 +169,21 @@ class _Quick:
         error, work = self._room(got.size, working)
         got, want = (of.astype(working, copy=False) for of in (got, want))
         np.abs(np.subtract(got, want, out=error), out=error)
-        at = int(error.argmax())
-        largest = float(error[at])  # NaN, if there is one
+        largest = float(error.max())  # NaN, if there is one
         if not (largest == 0 or _SQUARED[0] < largest < _SQUARED[1]):
             return False
-        if self._may_be_worse(running, largest, want, work) and not self._ratios(
-            running, error, want, work
-        ):
+        at = self._suspects(running, largest, want, work)
+        if at is None:
+            judged = self._ratios(running, error, want, work)
+        else:
+            judged = not at.size or self._ratios(
+                running, error[at], want[at], work[: at.size]
+            )
+        if not judged:
             return False
         if largest > running.max_abs:
-            running.max_abs, running.worst = largest, running.total + at
+            running.max_abs = largest
+            running.worst = running.total + int(error.argmax())
         integers, _ = _BITS[working]
         running.mismatched += int(np.count_nonzero(error.view(integers)))
         running.squares += _squares(error)
@@ -144,18 +192,23 @@ class _Quick:
     def _room(self, size: int, working: np.dtype[Any]) -> tuple[Array, Array]:
         if len(self._error) < size or self._error.dtype != working:
             self._error, self._work = np.empty(size, working), np.empty(size, working)
+            self._small = np.empty(size, np.bool_)
         return self._error[:size], self._work[:size]
 
-    def _may_be_worse(
+    def _suspects(
         self, running: _Running, largest: float, want: Array, work: Array
-    ) -> bool:
-        """Whether an error may be a larger share of `want` than any before."""
-        if running.max_rel <= 0 or self._dtype != work.dtype:
-            return True  # beyond a dtype's largest number ulp do not grow any more
-        least = float(np.abs(want, out=work).min())
+    ) -> Array | None:
+        """Say where an error may be a larger share of `want` than any before.
+
+        That is nowhere in most blocks; None where it may be anywhere.
+        """
         # In units of the power of two below it, an error is up to twice that share.
         known = min(running.max_rel, running.max_ulp * self._eps / 2)
-        return not largest <= known * least
+        if known <= 0 or self._dtype != work.dtype:
+            return None  # beyond a dtype's largest number ulp do not grow any more
+        small = self._small[: want.size]
+        np.less(np.abs(want, out=work), largest / known, out=small)
+        return np.flatnonzero(small) if small.any() else _NOWHERE
 
     def _ratios(
         self, running: _Running, error: Array, want: Array, work: Array

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from harness.judge import compare as module
 from harness.judge.compare import BLOCK, compare
@@ -89,6 +90,25 @@ def test_the_first_of_equally_bad_elements_is_named() -> None:
     assert of([1, 2, 3, 2], [1, 1, 2, 1]).worst_at == (1,)
     ones = np.ones(2 * BLOCK)
     assert compare(ones, 0 * ones, dtype="float64").worst_at == (0,)
+
+
+@pytest.mark.parametrize("processors", [2, 3, 7])
+@pytest.mark.parametrize("broken", [(), (5,), (5, 2990), (1001, 2004)])
+def test_parts_on_processors_of_their_own_give_the_figures_of_the_whole(
+    processors: int, broken: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(processors)
+    want = random.standard_normal((1000, 3))
+    got = want + random.standard_normal(want.shape) / 1000
+    got[[100, 900]], want[[100, 900]] = 9, 0  # equally bad
+    got.reshape(-1)[[*broken]] = np.nan
+    whole = compare(got, want, dtype="float64")
+    monkeypatch.setattr(module, "_PART", 300)
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
+    parts = compare(got, want, dtype="float64")
+    assert parts.rms == pytest.approx(whole.rms, rel=1e-12)
+    assert replace(parts, rms=None) == replace(whole, rms=None)
+    assert whole.worst_at == np.unravel_index(broken[0] if broken else 300, want.shape)
 
 
 def test_strides_and_order_in_memory_do_not_matter() -> None:
