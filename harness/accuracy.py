@@ -5,8 +5,9 @@ else; what comes of it is held against extended precision.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -15,6 +16,7 @@ from harness.backend import BackendInfo
 from harness.contract import contract_violations
 from harness.judge.bounds import spacing
 from harness.spec import HALF_DTYPES, Array, Case, Outcome, Problem
+from harness.statement import Figure, Stated, Worst, stated
 
 FUNCTIONS = ("tanh", "sigmoid")
 VARIANTS = ("basic", "dynamic")
@@ -23,12 +25,7 @@ VARIANTS = ("basic", "dynamic")
 BATCH = 2**17
 """Arguments of one problem, at most."""
 
-TOO_GENEROUS = 10
-"""Times what is measured, from which on a statement hides faults."""
-
 Compute = Callable[[Problem], Outcome]
-Status = Literal["kept", "exceeded", "generous", "unstated"]
-
 _SEED = 7
 _SMALLEST = 1e-12
 # Where a function goes from one end of its values to the other, as far as dtypes see.
@@ -77,34 +74,6 @@ class Way(NamedTuple):
         )
 
 
-class Worst(NamedTuple):
-    """The largest error, at which argument, and in which way."""
-
-    error: float
-    at: float
-    way: str
-
-
-class Figure(NamedTuple):
-    """What was measured of a function."""
-
-    ulp: Worst
-    """In units in the last place, of results that are normal numbers, of what goes
-    beyond the absolute error that is stated."""
-    absolute: Worst
-    """Of results that are zero or subnormal, of which ulps say nothing."""
-
-
-class Stated(NamedTuple):
-    """What a backend states of a function in a dtype."""
-
-    ulp: float | None
-    """Largest error in ulp; None if nothing is stated."""
-    absolute: float = 0.0
-    """Error on top of the ulps; of a flushed result, beyond the smallest normal
-    number."""
-
-
 def ways(info: BackendInfo, function: str, dtype: str) -> list[Way]:
     """Give the ways in which a backend computes a function, but for declared gaps."""
     every = [Way(cell, v) for v in VARIANTS for f, cell in _NETWORKS if f == function]
@@ -121,11 +90,14 @@ def count(dtype: str, samples: int) -> int:
     return 1 if dtype in HALF_DTYPES else math.ceil(samples / BATCH)
 
 
-def arguments(function: str, dtype: str, samples: int) -> Iterator[Array]:
+def arguments(
+    function: str, dtype: str, samples: int, limits: Sequence[float] = ()
+) -> Iterator[Array]:
     """Give the arguments of one problem after the other, `[B]` each.
 
     Half precisions have so few numbers that all are tried. Of others half are drawn by
-    magnitude, a quarter evenly over where the function bends, a quarter over them all.
+    magnitude, and as many evenly: a share over where the function bends, and one over
+    each range that limits cut all magnitudes into, so that none of them lacks any.
     """
     largest = _largest(function, dtype)
     if dtype in HALF_DTYPES:
@@ -133,14 +105,17 @@ def arguments(function: str, dtype: str, samples: int) -> Iterator[Array]:
         with np.errstate(invalid="ignore"):  # of a NaN that signals
             yield every[np.abs(every.astype(np.float64)) <= largest]
         return
-    part = math.ceil(samples / count(dtype, samples) / 4)
+    cuts = [limit for limit in limits if limit < largest]
+    ranges = [(0.0, _BENDS[function]), *pairwise([0.0, *cuts, largest])]
+    half = 2 * math.ceil(samples / count(dtype, samples) / 4)
+    share = math.ceil(half / len(ranges))
     exponents = math.log10(_SMALLEST), math.log10(largest)
     for number in range(count(dtype, samples)):
         random = np.random.default_rng((_SEED, number))
-        by_magnitude = 10 ** random.uniform(*exponents, 2 * part)
-        evenly = [random.uniform(0, end, part) for end in (_BENDS[function], largest)]
+        by_magnitude = 10 ** random.uniform(*exponents, half)
+        evenly = [random.uniform(*ends, share) for ends in ranges]
         drawn = np.concatenate([by_magnitude, *evenly])
-        yield (drawn * random.choice([-1, 1], 4 * part)).astype(dtype)
+        yield (drawn * random.choice([-1, 1], drawn.size)).astype(dtype)
 
 
 def _largest(function: str, dtype: str) -> float:
@@ -217,8 +192,8 @@ def _below_normal(got: Array) -> Array:
 
 def measure(
     info: BackendInfo, function: str, dtype: str, samples: int, compute: Compute
-) -> Figure | None:
-    """Measure a function in every way that a backend has; None if it has none.
+) -> list[Figure]:
+    """Measure a function in every way that a backend has; nothing if it has none.
 
     Args:
         info: The backend.
@@ -227,60 +202,41 @@ def measure(
         samples: Arguments; in half precisions all there are.
         compute: Asks the backend's adapter.
 
+    Returns:
+        One figure for each of what the backend has `stated`.
+
     Raises:
         Unmeasurable: What was computed is not what was asked for.
 
     """
-    absolute = stated(info, function, dtype).absolute
+    said = stated(info, function, dtype)
+    limits = [one.upto for one in said]
     found = [
-        _errors(function, way, x, absolute, compute)
+        _errors(function, way, x, said, compute)
         for way in ways(info, function, dtype)
-        for x in arguments(function, dtype, samples)
+        for x in arguments(function, dtype, samples, limits)
     ]
-    if not found:
-        return None
-    ulp = max((figure.ulp for figure in found), key=lambda worst: worst.error)
-    flushed = max((figure.absolute for figure in found), key=lambda worst: worst.error)
-    return Figure(ulp, flushed)
+    return [
+        Figure(
+            *(max(of, key=lambda worst: worst.error) for of in zip(*one, strict=True))
+        )
+        for one in zip(*found, strict=True)
+    ]
 
 
 def _errors(
-    function: str, way: Way, x: Array, absolute: float, compute: Compute
-) -> Figure:
-    """Measure one problem."""
+    function: str, way: Way, x: Array, said: list[Stated], compute: Compute
+) -> list[Figure]:
+    """Measure one problem, for each statement."""
     problem = problem_of(function, way, x)
     got, right = _values(function, problem, compute(problem)), exact(function, x)
+    ulp = errors_in_ulp(got, right, said[0].absolute)
+    flushed = errors_if_flushed(got, right)
 
-    def worst(errors: Array) -> Worst:
-        number = int(errors.argmax())
-        return Worst(float(errors[number]), float(x[number]), str(way))
+    def worst(errors: Array, one: Stated) -> Worst:
+        # What it is not about counts for less than any error.
+        own = np.where(one.covers(x), errors, -1.0)
+        number = int(own.argmax())
+        return Worst(max(float(own[number]), 0.0), float(x[number]), str(way))
 
-    in_ulp = errors_in_ulp(got, right, absolute)
-    return Figure(worst(in_ulp), worst(errors_if_flushed(got, right)))
-
-
-def stated(info: BackendInfo, function: str, dtype: str) -> Stated:
-    """Give what a backend states."""
-    absolute = info.elementwise_absolute.get(function, {}).get(dtype, 0.0)
-    return Stated(info.elementwise_ulp.get(function, {}).get(dtype), absolute)
-
-
-def allowed_absolute(said: Stated, dtype: str) -> float:
-    """Give the error that bounds allow of a result that is flushed to zero.
-
-    It is the smallest normal number, the stated ulps there and what is stated on top.
-    """
-    info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
-    ulps = (said.ulp or 0.0) * float(info.eps)
-    return float(info.smallest_normal) * (1 + ulps) + said.absolute
-
-
-def held(figure: Figure, said: Stated, dtype: str) -> Status:
-    """Hold what was measured to what a backend states."""
-    if said.ulp is None:
-        return "unstated"
-    flushed = figure.absolute.error > allowed_absolute(said, dtype)
-    if flushed or figure.ulp.error > said.ulp:
-        return "exceeded"
-    generous = said.ulp > 0 and figure.ulp.error * TOO_GENEROUS <= said.ulp
-    return "generous" if generous else "kept"
+    return [Figure(worst(ulp, one), worst(flushed, one)) for one in said]

@@ -4,6 +4,8 @@ An adapter calls its framework's own layers and loops, never falls back to anoth
 (it raises `Unsupported`), copies what it returns, and leaves its inputs alone.
 """
 
+import math
+from itertools import pairwise
 from typing import Annotated, Literal, Protocol
 
 import msgspec
@@ -13,6 +15,9 @@ from harness.spec import CELLS, Case, Outcome, Problem
 
 Ulp = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 Error = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Near = tuple[tuple[Annotated[float, msgspec.Meta(gt=0)], Ulp], ...]
+"""Pairs of an argument's largest magnitude and the ulp that suffice up to there; both
+go up from pair to pair."""
 Scalar = str | int | float | bool | None
 
 FLOAT32_SUMS = {"bfloat16": "float32", "float16": "float32"}
@@ -94,6 +99,8 @@ class Accuracy(msgspec.Struct, frozen=True):
     """Dtype that sums of products are kept in; `""` stands for `dtype`."""
     factor_unit: float = 0.0
     """Relative error of the factors of products: half an ulp of TensorFloat-32."""
+    near: dict[str, Near] = {}
+    """Function → the fewer ulp that suffice near 0."""
 
 
 class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,6 +120,9 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the adapter calls; the first that matches a cell and a variant counts."""
     elementwise_ulp: dict[str, dict[str, Ulp]]
     """Function → dtype → largest error in ulp; the verdict's bound rests on it."""
+    elementwise_near: dict[str, dict[str, Near]] = {}
+    """Function → dtype → the fewer ulp that suffice near 0: `((1.0, 1.5), (8.0, 2.5))`
+    for |x| <= 1 and |x| <= 8; beyond the last pair `elementwise_ulp` holds."""
     elementwise_absolute: dict[str, dict[str, Error]] = {}
     """Function → dtype → error that comes on top, where ulps say nothing: results that
     are 0 too early, or of terms that cancel."""
@@ -131,6 +141,24 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Path of another Python that its worker is started with; nothing: of this one."""
     host: str = ""
     """Another machine that its worker runs on: `ssh:[USER@]HOST[:PORT]`."""
+
+    def __post_init__(self) -> None:
+        """Refuse pairs that would never count, or count in place of better ones.
+
+        Raises:
+            ValueError: They do not go up, or reach what is stated of all arguments.
+
+        """
+        for name, of in self.elementwise_near.items():
+            for dtype, near in of.items():
+                most = self.elementwise_ulp.get(name, {}).get(dtype, 0.0)
+                for pair, beyond in pairwise([(0.0, -1.0), *near, (math.inf, most)]):
+                    if not (pair[0] < beyond[0] and pair[1] < beyond[1]):
+                        raise ValueError(
+                            f"{self.name} states {near} of {name} in {dtype}: expected "
+                            "magnitudes and ulp that go up, to fewer than the "
+                            f"{most:g} of elementwise_ulp"
+                        )
 
     def accuracy(self, case: Case) -> Accuracy:
         """Give what the backend may err by in a case.
@@ -159,6 +187,11 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             },
             self.accumulators.get(dtype, ""),
             max(on, default=0.0) if dtype == "float32" else 0.0,
+            {
+                name: self.elementwise_near[name][dtype]
+                for name in stated
+                if dtype in self.elementwise_near.get(name, {})
+            },
         )
 
     def means_for(self, cell: str, variant: str) -> Means | None:

@@ -222,8 +222,12 @@ def _layer_info(
     info = replace(
         base,
         elementwise_ulp={**base.elementwise_ulp, **said},
+        # What the base says besides is of its own function.
         elementwise_absolute={
             f: of for f, of in base.elementwise_absolute.items() if f not in said
+        },
+        elementwise_near={
+            f: of for f, of in base.elementwise_near.items() if f not in said
         },
     )
     if missing := [
@@ -283,6 +287,9 @@ def _beside(other: Result, report: Report) -> str:
 
 
 def _held_to(info: BackendInfo, case: Case) -> str:
-    stated = info.accuracy(case).ulp
-    said = ", ".join(f"{function} {ulp:g} ulp" for function, ulp in stated.items())
-    return f"held to: {said or 'no elementwise function'}"
+    accuracy, said = info.accuracy(case), []
+    for function, ulp in accuracy.ulp.items():
+        near = accuracy.near.get(function, ())
+        said += [f"{function} {ulp:g} ulp"]
+        said += [f"{fewer:g} where |x| <= {limit:g}" for limit, fewer in near]
+    return f"held to: {', '.join(said) or 'no elementwise function'}"

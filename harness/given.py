@@ -76,7 +76,10 @@ def keep_outcome(
 
 
 def least_accurate(name: str, infos: Iterable[BackendInfo]) -> BackendInfo:
-    """State of a computation that nobody described what the coarsest backends state."""
+    """State of a computation that nobody described what the coarsest backends state.
+
+    That is what each states of all arguments: not that fewer ulp suffice near 0.
+    """
     ulp: dict[str, dict[str, float]] = {}
     absolute: dict[str, dict[str, float]] = {}
     for info in infos:

@@ -1,5 +1,6 @@
 """Measures, in worker processes, what backends state of their functions."""
 
+import math
 import tempfile
 from collections.abc import Iterator
 from itertools import product
@@ -8,18 +9,11 @@ from typing import Literal, NamedTuple
 
 from harness.accuracy import (
     FUNCTIONS,
-    TOO_GENEROUS,
     Compute,
-    Figure,
-    Stated,
-    Status,
     Unmeasurable,
-    allowed_absolute,
     can_measure,
     count,
-    held,
     measure,
-    stated,
     ways,
 )
 from harness.backend import BackendInfo
@@ -28,6 +22,15 @@ from harness.folder import RunFolder
 from harness.record import Entry
 from harness.run.engine import Runner
 from harness.spec import DTYPES, Outcome, Problem
+from harness.statement import (
+    TOO_GENEROUS,
+    Figure,
+    Stated,
+    Status,
+    allowed_absolute,
+    held,
+    stated,
+)
 from harness.watch import Watch
 
 _TIMEOUT = 300.0  # seconds for one problem
@@ -35,7 +38,7 @@ _FAILED = ("exceeded", "generous", "unstated", "wrong")
 
 
 class Row(NamedTuple):
-    """One function of one backend in one dtype, or why there is nothing of it."""
+    """One statement of a backend's, or why nothing was measured of it."""
 
     backend: str
     function: str
@@ -137,30 +140,39 @@ def _backend(
 
         for function, dtype in product(FUNCTIONS, dtypes):
             try:
-                yield _row(info, function, dtype, samples, compute)
+                yield from _rows(info, function, dtype, samples, compute)
             except _Absent as reason:
                 yield Row(info.name, "", "", "absent", detail=str(reason))
                 return
 
 
-def _row(
+def _rows(
     info: BackendInfo, function: str, dtype: str, samples: int, compute: Compute
-) -> Row:
+) -> list[Row]:
+    """Give a row for each of what is stated, or one that says why there is none."""
     said = stated(info, function, dtype)
-    row = Row(info.name, function, dtype, "unmeasured", said)
+    row = Row(info.name, function, dtype, "unmeasured", said[-1])
     if not can_measure(dtype):
         words = f"this machine's long double is no wider than {dtype}"
-        return row._replace(detail=words)
+        return [row._replace(detail=words)]
     try:
-        figure = measure(info, function, dtype, samples, compute)
+        figures = measure(info, function, dtype, samples, compute)
     except Unmeasurable as reason:
         words = f"{function} in {dtype}: {reason}"
-        return row._replace(status="wrong", detail=words)
+        return [row._replace(status="wrong", detail=words)]
     except _Died as reason:
-        return row._replace(status="error", detail=f"{function} in {dtype}: {reason}")
-    if figure is None:
-        return row._replace(status="gap")
-    row = row._replace(status=held(figure, said, dtype), figure=figure)
+        words = f"{function} in {dtype}: {reason}"
+        return [row._replace(status="error", detail=words)]
+    if not figures:
+        return [row._replace(status="gap")]
+    return [
+        _held(row._replace(stated=one), figure)
+        for one, figure in zip(said, figures, strict=True)
+    ]
+
+
+def _held(row: Row, figure: Figure) -> Row:
+    row = row._replace(status=held(figure, row.stated, row.dtype), figure=figure)
     return row._replace(detail=_complaint(row, figure))
 
 
@@ -171,11 +183,12 @@ def _complaint(row: Row, figure: Figure) -> str:
     where += f" at {ulp.at:.9g} ({ulp.way})"
     if row.stated.ulp is None:
         return f"{where}; nothing is stated: add it to elementwise_ulp"
+    said = f"{row.stated.ulp:g} are stated{_range(row.stated)}"
     if row.status == "generous":
-        over = f"{row.stated.ulp:g} are stated, over {TOO_GENEROUS} times as many"
+        over = f"{said}, over {TOO_GENEROUS} times as many"
         return f"{where} at most; {over}, which hides faults"
     if row.status == "exceeded" and ulp.error > row.stated.ulp:
-        return f"{where}; {row.stated.ulp:g} are stated"
+        return f"{where}; {said}"
     if row.status == "exceeded":
         allowed = allowed_absolute(row.stated, row.dtype)
         return (
@@ -183,6 +196,13 @@ def _complaint(row: Row, figure: Figure) -> str:
             f"off, at {flushed.at:.9g} ({flushed.way}); bounds allow {allowed:.3g}"
         )
     return ""
+
+
+def _range(said: Stated) -> str:
+    """Say for which arguments a statement is made, if not for all."""
+    limits = [f"|x| > {said.beyond:g}"] if said.beyond > 0 else []
+    limits += [f"|x| <= {said.upto:g}"] if said.upto < math.inf else []
+    return f" where {' and '.join(limits)}" if limits else ""
 
 
 def exit_status(rows: list[Row]) -> int:

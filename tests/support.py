@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fixtures import catalogue
-from harness.accuracy import can_measure, held, measure, stated
+from harness.accuracy import can_measure, measure
 from harness.arrays import unpack
 from harness.backend import Accuracy, BackendInfo
 from harness.folder import RunFolder
@@ -20,6 +20,7 @@ from harness.results import Environment, Report, Result, summarize
 from harness.run.process import Worker
 from harness.run.registry import absence, known_backends, select_backends
 from harness.spec import CELLS, Array, Case, Outcome, Problem
+from harness.statement import held, stated
 
 BACKENDS = tuple(info.name for info in select_backends([]))
 LAYERS_ON_JAX = ("flax", "equinox", "haiku")
@@ -124,10 +125,10 @@ def assert_as_stated(
         assert kind == "outcome", data
         return unpack(data, info.name)[0]
 
-    figure = measure(info, function, dtype, arguments, compute)
-    assert figure, "every way to compute it is a declared gap"
-    said = stated(info, function, dtype)
-    assert held(figure, said, dtype) == "kept", (figure, said)
+    figures = measure(info, function, dtype, arguments, compute)
+    assert figures, "every way to compute it is a declared gap"
+    for figure, said in zip(figures, stated(info, function, dtype), strict=True):
+        assert held(figure, said, dtype) == "kept", (figure, said)
 
 
 def report_of(*results: Result, **changes: Any) -> Report:

@@ -45,6 +45,8 @@ INFO = BackendInfo(
         "tanh": {"float32": 1.5, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
     },
+    # Up to 1, 6 million numbers: 2.18.
+    elementwise_near={"sigmoid": {"float32": ((1.0, 2.75),)}},
     elementwise_absolute={"sigmoid": {"float32": 5e-39, "bfloat16": 5e-39}},
     # No accumulators: states stay float32 between steps of half precisions too, which
     # only the bound for sums of halves allows.

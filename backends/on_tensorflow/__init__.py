@@ -56,6 +56,11 @@ INFO = BackendInfo(
         "tanh": {"float64": 8.0, "float32": 7.0, "bfloat16": 1.0, "float16": 1.0},
         "sigmoid": {"float64": 4.0, "float32": 7.0, "bfloat16": 3.0, "float16": 3.0},
     },
+    # Up to 1, 40 million numbers: tanh 2.72, sigmoid 4.35.
+    elementwise_near={
+        "tanh": {"float32": ((1.0, 3.5),)},
+        "sigmoid": {"float32": ((1.0, 5.5),)},
+    },
     # Sums are kept in float32: tests/backends/test_accumulators.py. Those of bfloat16
     # too, but what is behind its last place is then cut off, where others round.
     accumulators={"float16": "float32"},
@@ -98,6 +103,7 @@ INFO_V1 = BackendInfo(
         *_v1_means(),
     ),
     elementwise_ulp=INFO.elementwise_ulp,
+    elementwise_near=INFO.elementwise_near,
     accumulators=INFO.accumulators,
     gaps=(
         Gap(

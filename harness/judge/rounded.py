@@ -7,6 +7,7 @@ value itself is from the truth.
 """
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import ml_dtypes
@@ -263,17 +264,40 @@ class Rounded:
         largest += carried
         np.clip(largest, self._tiny, 1.0, out=largest)
         power = power_of_two(largest)
-        # An ulp of either is its rounding unit twice, times that power.
-        ulp, own = 2 * self._unit, 2 * REFERENCE_ULP * U64
-        flat = self._tiny + accuracy.absolute.get(name, 0.0)
-        error = power * (accuracy.ulp[name] * ulp + own)
-        error += carried
-        error += flat
+        own = power * self._relative_to_power(name, x)
+        own += self._tiny + accuracy.absolute.get(name, 0.0)
         if not self._apart:
-            return Bounded(value, error)
+            own += carried
+            return Bounded(value, own)
         # Near one argument a function errs one way, so that all of it may be steady.
-        steady = x.steady * slope + (power * (accuracy.ulp[name] * ulp + own) + flat)
-        return Bounded(value, error, steady, x.sigma * slope)
+        return Bounded(value, own + carried, x.steady * slope + own, x.sigma * slope)
+
+    def _relative_to_power(self, name: str, x: Bounded) -> Array | float:
+        """Give the stated ulps, and the reference's, over the power of two of a result.
+
+        Those of a pair hold where it covers all that a backend's argument may be.
+        """
+        accuracy = self._accuracy
+        # An ulp is its rounding unit twice, times that power.
+        pairs = [
+            (limit, 2 * self._unit * ulp + 2 * REFERENCE_ULP * U64)
+            for limit, ulp in [
+                *accuracy.near.get(name, ()),
+                (math.inf, accuracy.ulp[name]),
+            ]
+        ]
+        if len(pairs) == 1:
+            return pairs[0][1]
+        size = np.abs(x.value)
+        size += x.error
+        largest = size.max(initial=0.0)
+        found = np.full(size.shape, pairs[0][1])
+        for (limit, _), (_, beyond) in pairwise(pairs):
+            if largest <= limit:
+                break
+            # What is not a number is covered by none.
+            np.copyto(found, beyond, where=~(size <= limit))
+        return found
 
     def rebuilt(self, o: Bounded, h: Array) -> Bounded:
         """Bound the c that a backend had where it returned `h = o tanh(c)`.
@@ -283,12 +307,12 @@ class Rounded:
         """
         y = h / o.value
         tellable = np.abs(y) < _TELLABLE
-        squashed = self.exactly(np.where(tellable, y, 0.0))
-        c = np.arctanh(squashed.value)
-        # What tanh(c) is, is known; c itself is exact, so that its slope is not asked.
+        squashed = np.where(tellable, y, 0.0)
+        c = np.arctanh(squashed)
+        # What tanh(c) is, is known, so that no slope is asked; what was c is near by.
+        given = self.exactly(c)._replace(error=np.asarray(_NEAR))
         one = np.ones((), np.float32)
-        tanh = self._function("tanh", squashed.value, squashed.error, squashed, one)
-        shown = self.mul(o, tanh)
+        shown = self.mul(o, self._function("tanh", squashed, _ZERO, given, one))
         slope = o.value * (1 - y * y)
         # So near by, the slope of tanh changes by a factor of exp(2 _NEAR) at most.
         tellable &= (slope > 0) & (shown.error < _NEAR / 2 * slope)

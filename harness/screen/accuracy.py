@@ -1,5 +1,7 @@
 """What a person sees of measured accuracies: the table, and what is wrong in words."""
 
+import math
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -46,19 +48,24 @@ def show_accuracy(console: Console, rows: list[Row]) -> None:
             words = Text.assemble(_STYLES[row.status], f" {clean(row.backend)}: ")
             console.print(words.append(clean(row.detail)), soft_wrap=True)
     if any(row.figure for row in rows):
-        said = "stated, measured: in ulp; flushed: the largest error of results that "
-        said += "are zero or subnormal"
+        said = (
+            "stated, measured: in ulp, where |x| is \N{LESS-THAN OR EQUAL TO} a number "
+        )
+        said += "or else beyond; flushed: the largest error of results that are zero "
+        said += "or subnormal"
         console.print(Text(said, "dim"), soft_wrap=True)
 
 
 def _cells(row: Row) -> list[Text]:
     mark, style = _STYLES[row.status]
     what = [clean(row.backend), row.function, DTYPES.get(row.dtype, "")]
-    what.append("" if row.stated.ulp is None else f"{row.stated.ulp:g}")
+    upto = f"\N{LESS-THAN OR EQUAL TO}{row.stated.upto:g}: "
+    said = "" if row.stated.ulp is None else f"{row.stated.ulp:g}"
+    what.append(said if math.isinf(row.stated.upto) else upto + said)
     if not row.figure:
         return [*map(Text, what), Text(mark, style), *[Text()] * 3]
     ulp, flushed = row.figure
     size = f"{ulp.error:.2f}" if ulp.error < _TOO_LARGE else f"{ulp.error:.0e}"
-    where = [f"{ulp.at:.6g}", ulp.way]
+    where = [f"{ulp.at:.4g}", ulp.way]
     where.append(f"{flushed.error:.0e}" if flushed.error else "")
     return [*map(Text, what), Text(f"{mark} {size}", style), *map(Text, where)]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 
 from harness.accuracy import FUNCTIONS, ways
 from harness.run.process import Worker
@@ -20,6 +21,16 @@ CASES = [
     for name, dtype, function in product(NAMES, DTYPES, FUNCTIONS)
     if ways(known_backends()[name], function, dtype)
 ]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_too_few_ulp_stated_near_0_are_caught(
+    function: str, workers: Callable[[str], Worker]
+) -> None:
+    near = {function: {"float32": ((1.0, 0.75),)}}
+    info = replace(installed("numpy"), elementwise_near=near)
+    with pytest.raises(AssertionError, match=r"Stated\(ulp=0.75, .* upto=1.0"):
+        assert_as_stated(info, workers("numpy"), function, "float32")
 
 
 @pytest.mark.parametrize(("backend", "dtype", "function"), CASES)

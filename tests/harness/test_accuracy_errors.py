@@ -10,20 +10,17 @@ from backends.on_numpy import INFO
 from backends.on_numpy.adapter import NumpyBackend
 from harness.accuracy import (
     BATCH,
-    Figure,
-    Stated,
     Unmeasurable,
-    Worst,
     arguments,
     can_measure,
     errors_if_flushed,
     errors_in_ulp,
     exact,
-    held,
     measure,
 )
 from harness.backend import Gap
 from harness.spec import DTYPES, Array, Outcome, Problem
+from harness.statement import Figure, Stated, Worst, held, stated
 
 LONG = np.longdouble
 
@@ -107,6 +104,17 @@ def test_samples_are_cut_into_problems_and_no_two_are_alike() -> None:
     assert (np.abs(both) < 1e-9).any()
 
 
+def test_every_range_that_limits_cut_is_drawn_from_densely() -> None:
+    (x,) = arguments("sigmoid", "float32", 50_000, (1.0, 8.0, 16.0, np.inf))
+    size = np.abs(x.astype(float))
+    for low, high in ((0, 1), (1, 8), (8, 16), (16, 103)):
+        # A tenth each: half of all evenly, over these and where the function bends.
+        assert ((size > low) & (size <= high)).sum() > 5_000
+    for few in arguments("tanh", "float32", 1, (1.0, 8.0)):
+        inside = few[(np.abs(few) > 1) & (np.abs(few) <= 8)]
+        assert inside.size > 0
+
+
 def spoilt(spoil: Callable[[Array], Array]) -> Callable[[Problem], Outcome]:
     """Give an adapter whose cell states are spoilt."""
 
@@ -120,23 +128,56 @@ def spoilt(spoil: Callable[[Array], Array]) -> Callable[[Problem], Outcome]:
 
 
 def test_the_worst_is_found_where_it_is() -> None:
-    figure = measure(INFO, "tanh", "float32", 1000, NumpyBackend().run)
-    assert figure is not None
+    (figure,) = measure(INFO, "tanh", "float32", 1000, NumpyBackend().run)
     assert 0.4 < figure.ulp.error < 2
     off = spoilt(lambda c: np.where((c > 0.3) & (c < 1), c * np.float32(1 + 1e-6), c))
-    figure = measure(INFO, "tanh", "float32", 1000, off)
-    assert figure is not None
+    (figure,) = measure(INFO, "tanh", "float32", 1000, off)
     assert 8 < figure.ulp.error < 18  # 1e-6 is 8.4 to 16.8 ulp of a float32
     assert figure.ulp.at > np.arctanh(0.3) - 1e-6
     assert figure.ulp.way == "basic lstm"
 
 
+def test_each_statement_is_measured_where_it_holds() -> None:
+    near = {"tanh": {"float32": ((0.25, 1.5), (2.0, 1.75))}}
+    info = replace(INFO, elementwise_near=near)
+    off = spoilt(lambda c: np.where((c > 0.3) & (c < 0.9), c * np.float32(1 + 1e-6), c))
+    said = stated(info, "tanh", "float32")
+    assert [(one.ulp, one.upto) for one in said] == [
+        (1.5, 0.25),
+        (1.75, 2.0),
+        (2.0, np.inf),
+    ]
+    figures = measure(info, "tanh", "float32", 1000, off)
+    found = [held(*pair, "float32") for pair in zip(figures, said, strict=True)]
+    assert found == ["kept", "exceeded", "kept"]
+    limits = [0.0, 0.25, 2.0, 20.0]
+    for figure, low, high in zip(figures, limits, limits[1:], strict=False):
+        assert low < abs(figure.ulp.at) <= high
+
+
+def test_a_statement_covers_its_limit_and_not_the_next_one_s() -> None:
+    x = np.array([0.0, -1.0, 1.0000001, 8.0, -9.0], np.float32)
+    near = {"sigmoid": {"float32": ((1.0, 2.0), (8.0, 3.0))}}
+    said = stated(replace(INFO, elementwise_near=near), "sigmoid", "float32")
+    assert [one.covers(x).tolist() for one in said] == [
+        [True, True, False, False, False],
+        [False, False, True, True, False],
+        [False, False, False, False, True],
+    ]
+
+
+def test_a_statement_about_no_argument_hides_faults() -> None:
+    info = replace(INFO, elementwise_near={"tanh": {"float32": ((25.0, 1.5),)}})
+    figures = measure(info, "tanh", "float32", 1000, NumpyBackend().run)
+    said = stated(info, "tanh", "float32")
+    found = [held(*pair, "float32") for pair in zip(figures, said, strict=True)]
+    assert found == ["kept", "generous"]
+
+
 def test_results_that_are_zero_too_early_are_told_apart_from_ulps() -> None:
     early = spoilt(lambda c: np.where(c < 0.001, 0, c).astype(c.dtype))
-    healthy = measure(INFO, "sigmoid", "float16", 1, NumpyBackend().run)
-    figure = measure(INFO, "sigmoid", "float16", 1, early)
-    assert figure is not None
-    assert healthy is not None
+    (healthy,) = measure(INFO, "sigmoid", "float16", 1, NumpyBackend().run)
+    (figure,) = measure(INFO, "sigmoid", "float16", 1, early)
     assert figure.ulp == healthy.ulp
     assert 0.00099 < figure.absolute.error < 0.001
     assert -6.92 < figure.absolute.at < -6.9
@@ -147,13 +188,11 @@ def test_results_that_are_zero_too_early_are_told_apart_from_ulps() -> None:
 
 def test_only_ways_that_are_no_declared_gap_are_asked() -> None:
     info = replace(INFO, gaps=(Gap("never", "no loops", variants=("basic",)),))
-    figure = measure(info, "sigmoid", "bfloat16", 1, NumpyBackend().run)
-    assert figure is not None
+    (figure,) = measure(info, "sigmoid", "bfloat16", 1, NumpyBackend().run)
     assert figure.ulp.way == "dynamic lstm"
     info = replace(INFO, gaps=(Gap("never", "no gates", cells=("lstm",)),))
-    assert measure(info, "sigmoid", "bfloat16", 1, NumpyBackend().run) is None
-    figure = measure(info, "tanh", "bfloat16", 1, NumpyBackend().run)
-    assert figure is not None
+    assert measure(info, "sigmoid", "bfloat16", 1, NumpyBackend().run) == []
+    (figure,) = measure(info, "tanh", "bfloat16", 1, NumpyBackend().run)
     assert figure.ulp.way == "basic rnn_tanh"
 
 

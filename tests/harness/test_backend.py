@@ -1,12 +1,15 @@
 """What a backend declares: which gap covers a case, and what is called for it."""
 
+import numpy as np
 import pytest
+from msgspec import ValidationError, convert, to_builtins
 from msgspec.structs import replace
 
 from backends.on_numpy import INFO
 from fixtures import catalogue
-from harness.backend import Gap, Means
+from harness.backend import BackendInfo, Gap, Means
 from harness.errors import ParityError
+from harness.given import least_accurate
 from harness.run.registry import known_backends
 from harness.spec import CELLS, VARIANTS, Case
 
@@ -83,12 +86,58 @@ def test_the_stated_accuracy_is_that_of_the_cell_s_functions(
 ) -> None:
     case = replace(CASE, cell=cell)
     assert INFO.accuracy(case).ulp.keys() == functions
-    silent = replace(INFO, elementwise_ulp={})
+    silent = replace(INFO, elementwise_ulp={}, elementwise_near={})
     if functions:
         with pytest.raises(ParityError, match="numpy states no accuracy of"):
             silent.accuracy(case)
     else:
         assert silent.accuracy(case).ulp == {}
+
+
+def near(*pairs: tuple[float, float], function: str = "sigmoid") -> BackendInfo:
+    return replace(INFO, elementwise_near={function: {"float32": pairs}})
+
+
+def test_the_fewer_ulp_near_0_are_those_of_the_case_s_functions_and_dtype() -> None:
+    info, pairs = near((1.0, 2.0), (8.0, 3.5)), ((1.0, 2.0), (8.0, 3.5))
+    assert info.accuracy(CASE).near == {"sigmoid": pairs}
+    assert info.accuracy(replace(CASE, cell="rnn_tanh")).near == {}
+    assert info.accuracy(replace(CASE, dtype="float64")).near == {}
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        ((8.0, 2.0), (1.0, 3.0)),
+        ((1.0, 3.0), (8.0, 2.0)),
+        ((1.0, 2.0), (1.0, 3.0)),
+        ((1.0, 2.0), (8.0, 2.0)),
+        ((1.0, 4.0),),  # as many as everywhere
+        ((np.nan, 2.0),),
+        ((np.inf, 2.0),),
+        ((0.0, 2.0),),
+        ((1.0, np.nan),),
+    ],
+)
+def test_fewer_ulp_near_0_that_would_not_count_are_refused(
+    pairs: tuple[tuple[float, float], ...],
+) -> None:
+    with pytest.raises(ValueError, match=r"numpy states .* of sigmoid in float32: "):
+        near(*pairs)
+
+
+def test_fewer_ulp_of_what_nothing_is_stated_of_are_refused() -> None:
+    with pytest.raises(ValueError, match="of sigmod in float32"):
+        near((1.0, 2.0), function="sigmod")
+    written = {**to_builtins(near((1.0, 2.0))), "elementwise_ulp": {}}
+    with pytest.raises(ValidationError, match="numpy states"):
+        convert(written, BackendInfo)
+
+
+def test_what_nobody_described_is_held_to_what_the_coarsest_state_anywhere() -> None:
+    infos = [near((1.0, 2.0)), replace(INFO, name="coarse", elementwise_near={})]
+    assert least_accurate("expected", infos).accuracy(CASE).near == {}
+    assert least_accurate("expected", infos[:1]).accuracy(CASE).near == {}
 
 
 def cases() -> list[Case]:

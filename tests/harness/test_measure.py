@@ -30,7 +30,8 @@ def stating(**ulp: float) -> BackendInfo:
         name: {**INFO.elementwise_ulp[name], "float32": value}
         for name, value in ulp.items()
     }
-    return replace(INFO, elementwise_ulp={**INFO.elementwise_ulp, **said})
+    ulps = {**INFO.elementwise_ulp, **said}
+    return replace(INFO, elementwise_ulp=ulps, elementwise_near={})
 
 
 def by_function(rows: list[Row]) -> dict[str, Row]:
@@ -45,13 +46,14 @@ def test_numpy_keeps_what_it_states_and_says_how_far_it_is_off() -> None:
             seen.append(entry)
 
     rows = measure_backends([INFO], ["float32", "float16"], SAMPLES, Count())
-    assert [(row.function, row.dtype) for row in rows] == [
-        ("tanh", "float32"),
-        ("tanh", "float16"),
-        ("sigmoid", "float32"),
-        ("sigmoid", "float16"),
+    assert [(row.function, row.dtype, row.stated.upto) for row in rows] == [
+        ("tanh", "float32", np.inf),
+        ("tanh", "float16", np.inf),
+        ("sigmoid", "float32", 1.0),
+        ("sigmoid", "float32", np.inf),
+        ("sigmoid", "float16", np.inf),
     ]
-    assert [row.status for row in rows] == ["kept"] * 4
+    assert [row.status for row in rows] == ["kept"] * 5
     assert exit_status(rows) == 0
     for row in rows:
         assert row.figure is not None
@@ -75,11 +77,29 @@ def test_too_little_too_much_and_nothing_stated_each_fail() -> None:
     assert rows["sigmoid"].status == "generous"
     assert "500 are stated, over 10 times as many" in rows["sigmoid"].detail
     assert [exit_status([row]) for row in rows.values()] == [1, 1]
-    silent = replace(INFO, elementwise_ulp={})
+    silent = replace(INFO, elementwise_ulp={}, elementwise_near={})
     rows = by_function(measure_backends([silent], F32, SAMPLES))
     assert {row.status for row in rows.values()} == {"unstated"}
     assert rows["tanh"].figure is not None
     assert exit_status([*rows.values()]) == 1
+
+
+def test_too_little_and_too_much_near_0_each_fail_in_words_that_name_the_range() -> (
+    None
+):
+    near = ((0.5, 0.75), (2.0, 15.0))
+    info = replace(stating(tanh=20.0), elementwise_near={"tanh": {"float32": near}})
+    rows = [r for r in measure_backends([info], F32, SAMPLES) if r.function == "tanh"]
+    assert [row.status for row in rows] == ["exceeded", "generous", "generous"]
+    first, second, last = (row.detail for row in rows)
+    assert first.endswith("; 0.75 are stated where |x| <= 0.5")
+    assert "; 15 are stated where |x| > 0.5 and |x| <= 2, over 10 times as" in second
+    assert "; 20 are stated where |x| > 2, over 10 times as many" in last
+    assert [exit_status([row]) for row in rows] == [1, 1, 1]
+    file = io.StringIO()
+    show_accuracy(Console(file=file, width=80), rows)
+    said = r"^numpy +tanh +f32 +\S0\.5: 0\.75 +✗ 1\.\d\d "
+    assert re.search(said, file.getvalue(), re.MULTILINE)
 
 
 def test_a_function_of_less_precision_than_its_label_is_found() -> None:
@@ -104,7 +124,7 @@ def test_a_backend_without_a_right_answer_gets_a_row_that_says_so(
     fault: str, state: str, words: str, left: int
 ) -> None:
     rows = measure_backends([plant(INFO, fault), INFO], F32, SAMPLES)
-    assert [row.status for row in rows] == [state, state, "kept", "kept"]
+    assert [row.status for row in rows] == [state, state, *["kept"] * 3]
     assert words in rows[0].detail
     assert exit_status(rows) == left
 

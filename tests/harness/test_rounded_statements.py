@@ -10,7 +10,7 @@ from backends.on_torch import INFO, INFO_CUDA
 from fixtures import catalogue
 from harness.backend import TF32_UNIT, Accuracy, BackendInfo
 from harness.judge.bounded import Bounded
-from harness.judge.conventions.precision import nearest_tf32
+from harness.judge.conventions.precision import _of_dtype, nearest_tf32
 from harness.judge.rounded import Rounded
 from harness.spec import Array
 
@@ -80,6 +80,79 @@ def test_results_that_are_zero_too_early_are_right_by_as_much_as_is_stated() -> 
         of = ops.sigmoid(ops.exactly(x))
         assert of.value[0] == pytest.approx(1.93e-22, rel=1e-2)
         assert (of.value[0] <= of.error[0]) == allowed
+
+
+NEAR = Accuracy(
+    "float32",
+    {"tanh": 6.0, "sigmoid": 6.0},
+    near={"tanh": ((1.0, 1.5), (4.0, 2.5)), "sigmoid": ((1.0, 1.5), (4.0, 2.5))},
+)
+# Magnitude of an argument, its error, and the ulp stated for all that it may be.
+STATED = [
+    (0.0, 0.0, 1.5),
+    (1.0, 0.0, 1.5),
+    (-1.0, 0.0, 1.5),
+    (0.99, 0.02, 2.5),
+    (-0.99, 0.02, 2.5),
+    (1.01, 0.0, 2.5),
+    (4.0, 0.0, 2.5),
+    (4.01, 0.0, 6.0),
+    (0.5, 4.0, 6.0),
+    (-30.0, 0.0, 6.0),
+    (0.5, np.inf, 6.0),
+]
+
+
+@pytest.mark.parametrize("function", ["tanh", "sigmoid"])
+@pytest.mark.parametrize("many", [True, False], ids=["at once", "one by one"])
+def test_the_fewer_ulp_near_0_count_where_they_cover_all_that_may_be(
+    function: str, many: bool
+) -> None:
+    x, error, ulp = np.array(STATED).T
+    places = [slice(None)] if many else [slice(n, n + 1) for n in range(len(x))]
+    for at in places:
+        given = Bounded(x[at], error[at])
+        found = getattr(Rounded(NEAR), function)(given).error
+        for single in sorted(set(ulp[at])):
+            plain = Rounded(Accuracy("float32", {function: single}))
+            same = ulp[at] == single
+            wanted = getattr(plain, function)(given).error
+            assert found[same].tolist() == wanted[same].tolist()
+
+
+def test_what_is_not_a_number_is_held_to_what_is_stated_of_all_arguments() -> None:
+    x = np.array([0.5, np.nan, 0.5])
+    error = np.array([0.0, 0.0, np.nan])
+    for function in ("tanh", "sigmoid"):
+        found = Rounded(NEAR)._relative_to_power(function, Bounded(x, error))
+        assert found == pytest.approx(np.array([1.5, 6.0, 6.0]) * 2**-23, rel=1e-6)
+
+
+def test_a_function_off_by_more_than_is_stated_near_0_is_caught_there_alone() -> None:
+    x = np.array([0.3, -0.9, 1.5, 3.0, 6.0])
+    ops = Rounded(NEAR, apart=True)
+    right = ops.tanh(ops.exactly(x))
+    ulp = np.spacing(np.abs(right.value).astype(np.float32)).astype(float)
+    off = 2.0 * ulp > right.error
+    assert off.tolist() == [True, True, False, False, False]
+    assert (right.steady == right.error).all()
+
+
+def test_c_is_read_off_h_by_the_ulp_stated_for_c_and_not_for_its_tanh() -> None:
+    o, c = np.full(3, 0.5), np.array([0.5, 1.2, 0.99])  # within 0.05 of 1 at last
+    given = Bounded(o, np.zeros(3))
+    told = Rounded(NEAR).rebuilt(given, o * np.tanh(c))
+    for ulp, at in ((1.5, 0), (2.5, 1), (2.5, 2)):
+        plain = Rounded(Accuracy("float32", {"tanh": ulp}))
+        wanted = plain.rebuilt(given, o * np.tanh(c)).error[at]
+        assert told.error[at] == wanted
+
+
+def test_a_lower_dtype_inside_is_not_held_to_what_suffices_near_0() -> None:
+    plain = replace(NEAR, near={})
+    x = Bounded(np.array([0.3]), np.array([1e-3]))
+    guesses = [_of_dtype("float16", stated).tanh(x).error for stated in (NEAR, plain)]
+    assert guesses[0] == guesses[1]
 
 
 def test_what_earlier_steps_were_off_by_is_steady_for_later_ones() -> None:

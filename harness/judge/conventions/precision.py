@@ -194,7 +194,8 @@ def _inside(problem: Problem, outcome: Outcome) -> Iterator[Hypothesis]:
 
 
 def _of_dtype(lower: str, accuracy: Accuracy) -> Guessing:
-    return Guessing(replace(accuracy, dtype=lower, accumulator=""))
+    # What suffices near 0 is stated of kernels of the dtype that it is not.
+    return Guessing(replace(accuracy, dtype=lower, accumulator="", near={}))
 
 
 def looks_like_float32(problem: Problem, residual: Array) -> bool:
