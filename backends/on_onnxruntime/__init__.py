@@ -88,11 +88,13 @@ INFO = BackendInfo(
     # 8.5, where it is 1.00000024) and 1.78e-7 (sigmoid, anywhere; 0 from -18 on), and
     # RNN's tanh is 2 sigmoid(2 x) - 1, off by 1.4e-7 near 0, where ulps say nothing;
     # of tanh 2.94 ulp go beyond 1.5e-7. float16 is float32 between casts: 0.5 ulp.
-    # float64 in `basic` alone: tanh 7.8 ulp, sigmoid 2e-16 anywhere.
+    # float64 in `basic` alone: tanh 7.8 ulp, sigmoid 2e-16 anywhere. GRU's tanh is off
+    # by 6e-7 from 8 on: 7.6 ulp beyond what is absolute, 3.9 ulp up to there.
     elementwise_ulp={
-        "tanh": {"float64": 8.0, "float32": 3.5, "float16": 1.0},
+        "tanh": {"float64": 8.0, "float32": 9.5, "float16": 1.0},
         "sigmoid": {"float64": 0.0, "float32": 0.0, "float16": 1.0},
     },
+    elementwise_near={"tanh": {"float32": ((8.0, 5.0),)}},
     elementwise_absolute={
         "tanh": {"float32": 1.5e-7, "float16": 1.5e-7},
         "sigmoid": {"float64": 3e-16, "float32": 2e-7, "float16": 2e-7},

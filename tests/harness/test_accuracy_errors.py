@@ -196,6 +196,19 @@ def test_only_ways_that_are_no_declared_gap_are_asked() -> None:
     assert figure.ulp.way == "basic rnn_tanh"
 
 
+@pytest.mark.parametrize("cell", ["rnn_tanh", "lstm", "gru"])
+def test_an_error_of_one_cell_alone_is_seen(cell: str) -> None:
+    def run(problem: Problem) -> Outcome:
+        outcome = NumpyBackend().run(problem)
+        if problem.case.cell != cell:
+            return outcome
+        return {name: a * np.float32(1 - 1e-6) for name, a in outcome.items()}
+
+    (figure,) = measure(INFO, "tanh", "float32", 1000, run)
+    assert figure.ulp.way.endswith(cell)
+    assert 8 < figure.ulp.error < 18  # 1e-6 is 8.4 to 16.8 ulp of a float32
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
