@@ -16,13 +16,13 @@ from statistics import median
 
 from benchmarks.tables import head, row
 from fixtures import catalogue
-from harness.arrays import unpack
 from harness.backend import BackendInfo
 from harness.judge.certify import certify_steps
 from harness.judge.memory import keep_memory
 from harness.run.process import Worker
 from harness.run.registry import absence, known_backends
 from harness.spec import Outcome, Problem
+from harness.store.arrays import unpack
 
 _BACKENDS = "numpy,tensorflow,tensorflow:v1,torch,jax,jax:eager"
 _CELLS = ("rnn_tanh", "gru", "lstm")

@@ -16,12 +16,12 @@ import numpy as np
 
 from backends.on_numpy import INFO
 from fixtures import catalogue
-from harness.arrays import pack
-from harness.folder import RunFolder
-from harness.record import Entry, Line
 from harness.results import Report, Result, encode, summarize
 from harness.session import begin, new_record
 from harness.spec import Case
+from harness.store.arrays import pack
+from harness.store.folder import RunFolder
+from harness.store.record import Entry, Line
 
 _GIB = 2**30
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 
 from fixtures import catalogue
-from harness.record import Entry
 from harness.results import Result
 from harness.run.registry import select_backends
 from harness.session import compute, judge_and_write
+from harness.store.record import Entry
 from harness.watch import Watch
 
 _MIB = 2**20

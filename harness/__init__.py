@@ -2,7 +2,7 @@
 
 `spec` and `backend` are the contract that an adapter sees. `run` turns problems into
 outcomes on disk, `judge` turns outcomes on disk into verdicts, and `session` joins the
-two for the faces: the command line (`cli`), the pytest plugin (`pytest_plugin`), and in
+two for the faces: the command line (`cli`), the pytest plugin (`in_pytest`), and in
 Python `verify` and `convert` for layers of one's own.
 """
 

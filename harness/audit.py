@@ -16,14 +16,14 @@ from fixtures.faults import KINDS, Fault, plant
 from harness.backend import BackendInfo
 from harness.cases import spread
 from harness.errors import UsageError
-from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.peers import PEERS, peers
 from harness.judge.verdict import judge_entry
-from harness.record import Entry
 from harness.run.answers import WorkerError
 from harness.run.process import Worker
 from harness.spec import Case, Problem
+from harness.store.folder import RunFolder
+from harness.store.record import Entry
 
 OURS = "rnn-parity"
 CHECKS = (OURS, *PEERS)

@@ -15,16 +15,16 @@ import pytest
 
 from fixtures import catalogue
 from harness.backend import BackendInfo
-from harness.folder import RunFolder
+from harness.in_pytest.items import DeclaredGap
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
-from harness.measure import measure_backends
+from harness.measuring.measure import measure_backends
 from harness.proof import EACH, SAMPLES, TIMEOUT, not_kept, violations
-from harness.pytest_items import DeclaredGap
-from harness.relations import RELATIONS
-from harness.relations_run import Bench, plan
+from harness.relations.checks import RELATIONS
+from harness.relations.run import Bench, plan
 from harness.run.engine import Runner
 from harness.spec import Case
+from harness.store.folder import RunFolder
 
 
 class Workshop:

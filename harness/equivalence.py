@@ -30,16 +30,16 @@ from fixtures import catalogue
 from harness.backend import BackendInfo
 from harness.cases import check_case
 from harness.errors import ParityError, UsageError, clean, unknown_name
-from harness.folder import RunFolder
 from harness.given import as_array, given_problem, keep_outcome
 from harness.judge.saved import VACUOUS, judge
-from harness.record import Entry, RunRecord
 from harness.results import Report, Result
 from harness.run.engine import Runner, check_timeout
 from harness.run.guard import read_memory
 from harness.run.registry import select_backends
 from harness.session import describe_environment
 from harness.spec import CELLS, Array, Case, Problem
+from harness.store.folder import RunFolder
+from harness.store.record import Entry, RunRecord
 from harness.words import in_brief, in_full, table
 
 MAX_ULP = 1e6

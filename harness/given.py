@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from harness.arrays import digest, pack
 from harness.backend import BackendInfo
 from harness.cases import check_case
 from harness.contract import contract_violations, nonfinite, out_of_range
 from harness.errors import UsageError
-from harness.folder import RunFolder
-from harness.record import Entry
 from harness.spec import Array, Case, Outcome, Problem
+from harness.store.arrays import digest, pack
+from harness.store.folder import RunFolder
+from harness.store.record import Entry
 
 
 def as_array(name: str, value: Any) -> Array:

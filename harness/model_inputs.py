@@ -8,12 +8,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from fixtures import seeded
-from harness.array_files import read_named
 from harness.contract import contract_violations
 from harness.errors import UsageError
 from harness.given import as_array, given_problem
 from harness.models.layer import Recurrent
 from harness.spec import Array, Case, Problem
+from harness.store.array_files import read_named
 
 BATCH, STEPS = 4, 16
 """Of the seeded batch."""

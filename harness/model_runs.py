@@ -10,9 +10,7 @@ from msgspec.structs import replace
 
 from harness.backend import BackendInfo, Scalar
 from harness.errors import FileError, UsageError, unknown_name
-from harness.folder import RunFolder
 from harness.given import keep_outcome, least_accurate
-from harness.journal import alone
 from harness.model_inputs import BATCH, STEPS, expected_of, problem_of
 from harness.models.layer import Recurrent, difference
 from harness.models.read import read, read_whole
@@ -23,6 +21,8 @@ from harness.run.guard import read_memory
 from harness.run.registry import built_in_backends, known_backends, select_backends
 from harness.session import begin, complete, judge_and_write, new_record
 from harness.spec import Array, Case, Problem
+from harness.store.folder import RunFolder
+from harness.store.journal import alone
 from harness.watch import Watch
 from harness.words import in_brief
 

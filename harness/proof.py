@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.backend import BackendInfo
-from harness.measure import Row, measure_backends
-from harness.measure import exit_status as accuracy_status
-from harness.relations_run import Trial, relate
-from harness.relations_run import exit_status as relations_status
+from harness.measuring.measure import Row, measure_backends
+from harness.measuring.measure import exit_status as accuracy_status
+from harness.relations.run import Trial, relate
+from harness.relations.run import exit_status as relations_status
 from harness.results import Report, Result
 from harness.session import compute, judge_and_write
 from harness.spec import Case

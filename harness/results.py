@@ -11,8 +11,8 @@ import msgspec
 from harness.backend import Scalar
 from harness.cases import check_case
 from harness.errors import FileError, UsageError
-from harness.files import check_names, read_bytes
 from harness.spec import Case
+from harness.store.files import check_names, read_bytes
 
 MAX_REPORT_BYTES = 2**30
 

@@ -16,14 +16,14 @@ import harness
 from fixtures import catalogue
 from harness.backend import BackendInfo
 from harness.errors import FileError, UsageError
-from harness.folder import RunFolder
-from harness.journal import alone
 from harness.judge.saved import Judges, judge
-from harness.record import Entry, RunRecord
 from harness.results import Environment, Report
 from harness.run.again import another_environment, differences
 from harness.run.engine import Engine
 from harness.spec import Case, Problem
+from harness.store.folder import RunFolder
+from harness.store.journal import alone
+from harness.store.record import Entry, RunRecord
 from harness.watch import Watch
 from reports.write import write_views
 

@@ -8,11 +8,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.errors import ParityError, UsageError, unknown_name
-from harness.folder import RunFolder
 from harness.judge.compare import BLOCK, compare_blocks
 from harness.results import Figures, Report, read_report_document
 from harness.spec import Case
-from harness.stored import Stored, in_pairs, same_bytes, unlike
+from harness.store.folder import RunFolder
+from harness.store.stored import Stored, in_pairs, same_bytes, unlike
 from reports.moved import Moved, Numbers, moved
 
 

@@ -1,7 +1,7 @@
 """Who is told how a run goes; tells nobody by itself."""
 
-from harness.record import Entry
 from harness.results import Result
+from harness.store.record import Entry
 
 
 class Watch:

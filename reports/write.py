@@ -4,8 +4,8 @@ import csv
 import io
 
 from harness.errors import clean
-from harness.folder import RunFolder
 from harness.results import Report, encode
+from harness.store.folder import RunFolder
 from reports.html import to_html
 from reports.junit import to_junit
 from reports.markdown import to_markdown

@@ -7,12 +7,12 @@ import pytest
 
 from fixtures import catalogue
 from harness.backend import BackendInfo
-from harness.folder import RunFolder
 from harness.results import Report
 from harness.run.process import Worker
 from harness.run.registry import known_backends
 from harness.session import compute, judge_and_write
 from harness.spec import Case, Problem
+from harness.store.folder import RunFolder
 from support import SEEDED
 
 pytest_plugins = ["pytester"]

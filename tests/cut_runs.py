@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from fixtures import catalogue
 from harness.backend import BackendInfo
-from harness.folder import RunFolder
-from harness.record import Line
 from harness.session import (
     compute,
 )
+from harness.store.folder import RunFolder
+from harness.store.record import Line
 
 CASES = catalogue.select(["notebook"], [], ["float32"])
 SUITE = ["--cases", "random:16:3", "--backends", "numpy,numpy#twin", "--jobs", "2"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.arrays import pack, unpack
 from harness.spec import Array
+from harness.store.arrays import pack, unpack
 
 # What every script starts with: arguments, and arrays in and out.
 _HEAD = """
@@ -17,7 +17,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 warnings.simplefilter("ignore")
 from pathlib import Path
 import numpy as np
-from harness.arrays import pack, unpack
+from harness.store.arrays import pack, unpack
 given = unpack(Path("given.safetensors").read_bytes(), "given")[0]
 files, made = sys.argv[1:], {}
 """

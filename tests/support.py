@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from fixtures import catalogue
-from harness.accuracy import can_measure, measure
-from harness.arrays import unpack
 from harness.backend import Accuracy, BackendInfo
-from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
-from harness.record import Entry
+from harness.measuring.accuracy import can_measure, measure
+from harness.measuring.statement import held, stated
 from harness.results import Environment, Report, Result, summarize
 from harness.run.process import Worker
 from harness.run.registry import absence, known_backends, select_backends
 from harness.spec import CELLS, Array, Case, Outcome, Problem
-from harness.statement import held, stated
+from harness.store.arrays import unpack
+from harness.store.folder import RunFolder
+from harness.store.record import Entry
 
 BACKENDS = tuple(info.name for info in select_backends([]))
 LAYERS_ON_JAX = ("flax", "equinox", "haiku")

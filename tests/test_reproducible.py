@@ -34,7 +34,7 @@ SAMPLE = """
 import hashlib, sys
 from fixtures import catalogue
 from harness.cases import spread
-from harness.folder import RunFolder
+from harness.store.folder import RunFolder
 from pathlib import Path
 named = [*catalogue.suites(), "random:40:7"]
 cases = [c for name in named for c in spread(catalogue.select([name], [], []), 40)]

@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 from fuzz import child, parent
-from harness import array_files, cases, folder, journal, results
+from harness import cases, results
 from harness.models import hdf5, memory, read, torch_pickle
 from harness.run import process
+from harness.store import array_files, folder, journal
 from harness.sweep import record, shrink, store
 
 ROOT = Path(__file__).parents[1]

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from backends.on_numpy import INFO
 from fixtures import catalogue
 from fixtures.faults import plant
-from harness.folder import RunFolder
 from harness.session import compute, judge_and_write
+from harness.store.folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / ".github" / "parity-workflow.yml"

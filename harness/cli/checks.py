@@ -73,7 +73,7 @@ def relations(
     checked, 3 a backend crashed or hung.
     """
     from fixtures import catalogue
-    from harness.relations_run import exit_status, relate
+    from harness.relations.run import exit_status, relate
     from harness.run.engine import default_jobs
     from harness.run.registry import absence, select_backends
     from harness.screen.common import console
@@ -109,7 +109,12 @@ def measure(
     exceeded or over ten times too generous, 2 wrong usage or nothing measured, 3 a
     backend crashed or hung.
     """
-    from harness.measure import check_dtypes, exit_status, measure_backends, problems
+    from harness.measuring.measure import (
+        check_dtypes,
+        exit_status,
+        measure_backends,
+        problems,
+    )
     from harness.run.registry import select_backends
     from harness.screen.accuracy import show_accuracy
     from harness.screen.common import console

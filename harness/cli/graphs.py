@@ -32,12 +32,12 @@ def graph(
     """
     from fixtures import catalogue
     from harness.drawn import as_json, exit_status, graphs
-    from harness.folder import write_file
     from harness.run.engine import check_timeout, default_jobs
     from harness.run.guard import read_memory
     from harness.run.registry import select_backends
     from harness.screen.common import console
     from harness.screen.graphs import show_graphs
+    from harness.store.folder import write_file
 
     if form == "html":
         from reports.page import to_page  # igraph is an extra

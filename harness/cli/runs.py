@@ -78,7 +78,6 @@ def run(
     backend crashed or hung.
     """
     from fixtures import catalogue
-    from harness.folder import RunFolder
     from harness.judge.saved import Judges
     from harness.run.engine import check_timeout, default_jobs
     from harness.run.guard import read_memory
@@ -86,6 +85,7 @@ def run(
     from harness.screen.common import console
     from harness.screen.progress import RunProgress
     from harness.session import compute, judge_and_write
+    from harness.store.folder import RunFolder
 
     if resume:
         _go_on(context, resume, python or (), host or (), jobs)
@@ -122,13 +122,13 @@ def _go_on(
     What a folder says is run by no program that it names: --python and --host are
     given again, and must be what they were; what is done asks for none.
     """
-    from harness.folder import RunFolder
     from harness.judge.saved import Judges
     from harness.run.engine import default_jobs
     from harness.run.registry import named_backends
     from harness.screen.common import console
     from harness.screen.progress import RunProgress
     from harness.session import judge_and_write, pending, resume
+    from harness.store.folder import RunFolder
 
     only_with_resume(context, _WITH_RESUME)
     begun = RunFolder(out)
@@ -188,11 +188,11 @@ def compare(
             "--format and --out are for what moved; give two runs, OLD NEW, or print "
             f"this one: rnn-parity report {old} --format {form}"
         )
-    from harness.folder import RunFolder
     from harness.run.engine import default_jobs
     from harness.screen.common import console
     from harness.screen.progress import RunProgress
     from harness.session import judge_and_write
+    from harness.store.folder import RunFolder
 
     with interruptible(), RunProgress(console(stderr=True), {}) as progress:
         run = RunFolder(old)

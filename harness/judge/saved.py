@@ -13,16 +13,16 @@ from msgspec.structs import replace
 
 from harness.backend import BackendInfo
 from harness.errors import ParityError
-from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.helper import deaf, serve
 from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.sensitivity import slopes, smallest_changes
 from harness.judge.verdict import judge_entry
 from harness.judge.weak import weaknesses
-from harness.record import Entry, RunRecord
 from harness.results import Pair, Report, Result, summarize
 from harness.spec import Case
+from harness.store.folder import RunFolder
+from harness.store.record import Entry, RunRecord
 from harness.watch import Watch
 
 _SMALL = 64

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from harness.backend import Accuracy, BackendInfo, Gap
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError
-from harness.folder import RunFolder
 from harness.judge.blame import element, gate_at_fault, one_weight, worst_drift
 from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
@@ -17,9 +16,10 @@ from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
 from harness.judge.peers import peers
 from harness.judge.steps import worst_of_each_step
-from harness.record import Entry
 from harness.results import Figures, FirstBad, Published, Result, Verdict
 from harness.spec import Array, Outcome, Problem
+from harness.store.folder import RunFolder
+from harness.store.record import Entry
 
 PUBLISHED_ALLOWED = 1e-6
 """Printed tables carry 8 digits of what was itself float32; 6.6e-7 was the largest

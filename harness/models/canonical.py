@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from harness.arrays import pack
 from harness.errors import FileError
 from harness.models.layer import Recurrent, Saved
 from harness.spec import Array
+from harness.store.arrays import pack
 
 FORMAT = "rnn-parity.weights/1"
 

@@ -10,10 +10,10 @@ from functools import partial
 import numpy as np
 
 from backends.on_flax.layout import to_canonical, to_native
-from harness.arrays import pack
 from harness.errors import FileError
 from harness.models.layer import Recurrent, Saved, expect, natural, possible_cells, rows
 from harness.spec import CELLS, Array
+from harness.store.arrays import pack
 
 _INPUT_GATES = ("ii", "if_", "ig", "io")
 _STATE_GATES = ("hi", "hf", "hg", "ho")

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.arrays import unpack
 from harness.errors import FileError, unknown_name
-from harness.files import read_bytes
 from harness.models import canonical, flax_state, tf1, torch_file, torch_state
 from harness.models.layer import Recurrent, Saved, settle
 from harness.models.memory import bounded
 from harness.models.stack import by_name, stacked
 from harness.spec import Array
+from harness.store.arrays import unpack
+from harness.store.files import read_bytes
 
 MAX_BYTES = 2**31
 """Of a file; `memory` has what a reader may take up beside it."""

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from backends.on_tensorflow.layout import from_v1, to_v1
-from harness.arrays import pack
 from harness.backend import Unsupported
 from harness.errors import FileError
 from harness.models.layer import Recurrent, Saved, expect, rows
 from harness.spec import CELLS, Array
+from harness.store.arrays import pack
 
 _BIASED = ("kernel", "bias")
 _PEEPHOLES = ("w_f_diag", "w_i_diag", "w_o_diag")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from backends.on_torch.layout import to_canonical, to_native
-from harness.arrays import pack
 from harness.errors import FileError
 from harness.models.layer import (
     Recurrent,
@@ -17,6 +16,7 @@ from harness.models.layer import (
     rows,
 )
 from harness.spec import CELLS, Array
+from harness.store.arrays import pack
 
 _NAME = re.compile(
     r"(?P<prefix>(?:.*\.)?)(?P<kind>weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)"

@@ -9,14 +9,14 @@ from typing import Literal
 
 from harness.backend import Absent, BackendInfo
 from harness.errors import UsageError
-from harness.folder import RunFolder
-from harness.record import Entry, Line, most_bytes
 from harness.results import BackendRecord
 from harness.run.again import another_environment, differences
 from harness.run.answers import WorkerError
 from harness.run.process import Worker
 from harness.run.registry import absence
 from harness.spec import Case, Problem
+from harness.store.folder import RunFolder
+from harness.store.record import Entry, Line, most_bytes
 from harness.watch import Watch
 
 MAX_TIMEOUT = 1e6  # seconds: eleven days

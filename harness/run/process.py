@@ -19,7 +19,6 @@ from execnet.gateway_io import Popen2IOMaster, popen_bootstrapline
 from msgspec.structs import replace
 
 import harness
-from harness.arrays import pack
 from harness.backend import Absent, BackendInfo, Unsupported
 from harness.errors import clean
 from harness.graph import Graph
@@ -30,6 +29,7 @@ from harness.run.host import LOST, keeper_program, python_command
 from harness.run.kept import CACHE, cache_folder
 from harness.run.worker import BOOTSTRAP
 from harness.spec import Problem
+from harness.store.arrays import pack
 
 START_TIMEOUT = 300.0
 """Seconds that importing a framework may take; the first import after an installation

@@ -17,12 +17,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.arrays import pack, unpack
 from harness.backend import Absent, Backend, BackendInfo, Unsupported
 from harness.graph import Drawable
 from harness.results import BackendRecord
 from harness.run.host import PACKAGES
 from harness.spec import Case, Outcome, Problem
+from harness.store.arrays import pack, unpack
 
 _MOST_CHARACTERS = 400  # of what an adapter raised
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.errors import clean
-from harness.measure import Row
+from harness.measuring.measure import Row
 from harness.spec import DTYPES
 
 _STYLES = {

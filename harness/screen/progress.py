@@ -15,8 +15,8 @@ from rich.progress import (
 )
 
 from harness.errors import clean
-from harness.record import Entry
 from harness.results import Result
+from harness.store.record import Entry
 from harness.watch import Watch
 
 _MOST_WORDS = 60

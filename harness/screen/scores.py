@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.errors import clean
-from harness.relations_run import Trial, table
+from harness.relations.run import Trial, table
 from harness.screen.common import CELL_WIDTH, LABEL_STYLES, STYLES, header
 
 

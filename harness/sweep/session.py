@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from fixtures import catalogue
 from harness.errors import ParityError, UsageError
-from harness.journal import alone
 from harness.run.again import another_environment, differences
 from harness.run.engine import default_jobs
 from harness.run.registry import (
@@ -19,6 +18,7 @@ from harness.run.registry import (
 )
 from harness.session import describe_environment
 from harness.spec import Case
+from harness.store.journal import alone
 from harness.sweep.cluster import Crew, tag, workers_at, workers_here
 from harness.sweep.flow import Ask, Flow, FlowWatch
 from harness.sweep.pages import smallest_csv, to_markdown

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import FileError
-from harness.files import checked_size
-from harness.folder import file_name, inside, remove_unfinished, write_file
-from harness.journal import LOCK
 from harness.models.memory import bounded
 from harness.results import Verdict, encode, read_record
 from harness.spec import Case
+from harness.store.files import checked_size
+from harness.store.folder import file_name, inside, remove_unfinished, write_file
+from harness.store.journal import LOCK
 from harness.sweep.record import Row, Slice, Sweep
 from harness.words import kind_of
 from reports.rows import COLUMNS, REALS, TEXTS, row

@@ -11,9 +11,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from harness.folder import replacing
 from harness.judge.peers import PEERS
 from harness.spec import Case
+from harness.store.folder import replacing
 from harness.sweep.record import Kind
 from reports.write import inert
 

@@ -20,7 +20,6 @@ import harness
 from fixtures import catalogue
 from harness.backend import BackendInfo
 from harness.errors import ParityError
-from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.saved import VACUOUS
 from harness.judge.verdict import judge_entry
@@ -29,6 +28,7 @@ from harness.results import BackendRecord
 from harness.run.engine import Runner
 from harness.run.registry import named_backends
 from harness.spec import Case
+from harness.store.folder import RunFolder
 from harness.sweep.record import Answer, Asked, Identity, Limits, Row
 
 _PATIENCE = 60.0  # seconds that a worker process is kept for nobody

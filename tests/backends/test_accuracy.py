@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 from msgspec.structs import replace
 
-from harness.accuracy import FUNCTIONS, ways
+from harness.measuring.accuracy import FUNCTIONS, ways
 from harness.run.process import Worker
 from harness.run.registry import known_backends
 from harness.spec import DTYPES

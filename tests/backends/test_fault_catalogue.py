@@ -12,12 +12,12 @@ from fixtures.faults.decoding import Decoder
 from fixtures.faults.equations import Equations, computed
 from fixtures.faults.fault import Held
 from fixtures.faults.training import Loop
-from harness.arrays import unpack
 from harness.contract import contract_violations
 from harness.judge.certify import certify
 from harness.judge.decode import well_formed
 from harness.run.process import Worker
 from harness.spec import CELLS, Case, Outcome, Problem
+from harness.store.arrays import unpack
 from support import honest, installed
 
 

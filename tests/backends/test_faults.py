@@ -13,9 +13,9 @@ from fixtures.faults import (
     WRONG_PROBLEM,
     plant,
 )
-from harness.folder import RunFolder
 from harness.run.process import Worker
 from harness.spec import CELLS, VARIANTS, Case
+from harness.store.folder import RunFolder
 from support import BACKENDS, installed, judged
 
 FED = [variant for variant in VARIANTS if variant != "variable_output"]

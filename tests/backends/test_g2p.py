@@ -8,11 +8,11 @@ import pytest
 
 from backends import on_numpy
 from fixtures import g2p
-from harness.arrays import unpack
 from harness.judge.certify import certify
 from harness.judge.decode import lengths_of
 from harness.run.process import Worker
 from harness.spec import Outcome, Problem
+from harness.store.arrays import unpack
 from support import BACKENDS, installed
 
 BATCH = 500

@@ -15,10 +15,10 @@ from backends.on_equinox import layout as of_equinox
 from backends.on_flax import layout as of_flax
 from backends.on_haiku import layout as of_haiku
 from fixtures import catalogue
-from harness.arrays import unpack
 from harness.run.process import Worker
 from harness.run.registry import known_backends, select_backends
 from harness.spec import Array, Case, Problem
+from harness.store.arrays import unpack
 from support import (
     LAYERS_ON_JAX,
     assert_named_after,
@@ -34,7 +34,7 @@ from importlib import import_module
 from pathlib import Path
 import numpy as np
 from fixtures import catalogue
-from harness.arrays import pack
+from harness.store.arrays import pack
 from harness.run.registry import known_backends
 
 def altered(alter):

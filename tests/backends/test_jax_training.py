@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from fixtures import catalogue
-from harness.arrays import unpack
-from harness.folder import RunFolder
 from harness.judge.certify import certify
 from harness.run.process import Worker
+from harness.store.arrays import unpack
+from harness.store.folder import RunFolder
 from support import installed, judged
 
 CASES = (
@@ -44,7 +44,7 @@ import optax
 from backends.on_jax import adapter
 from backends.with_jax import training
 from fixtures import catalogue
-from harness.arrays import pack
+from harness.store.arrays import pack
 folder, case_id, *optimizers = sys.argv[1:]
 problem = catalogue.build(catalogue.case_from_id(case_id))
 backend = adapter.JaxBackend(jit=False)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from fixtures import catalogue
-from harness.folder import RunFolder
 from harness.run.answers import WorkerError
 from harness.run.process import Worker
 from harness.run.registry import known_backends, select_backends
+from harness.store.folder import RunFolder
 from support import KERAS, installed, judged
 
 # Says the headroom of cases, each after a change to the adapter: `CASE?change`.

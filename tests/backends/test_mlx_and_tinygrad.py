@@ -16,7 +16,7 @@ import pytest
 from backends.on_mlx import layout as of_mlx
 from backends.on_tinygrad import layout as of_tinygrad
 from fixtures import catalogue
-from harness.accuracy import FUNCTIONS
+from harness.measuring.accuracy import FUNCTIONS
 from harness.run.process import Worker
 from harness.run.registry import known_backends, select_backends, with_settings
 from harness.spec import DTYPES, Array
@@ -34,7 +34,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from fixtures import catalogue
-from harness.arrays import pack
+from harness.store.arrays import pack
 from harness.run.registry import known_backends
 
 def altered(alter):

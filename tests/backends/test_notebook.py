@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fixtures import catalogue
-from harness.folder import RunFolder
 from harness.run.process import Worker
+from harness.store.folder import RunFolder
 from support import BACKENDS, installed, judged
 
 

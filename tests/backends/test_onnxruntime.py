@@ -13,7 +13,7 @@ import pytest
 
 from backends.on_onnxruntime import INFO, layout
 from fixtures import catalogue
-from harness.accuracy import FUNCTIONS
+from harness.measuring.accuracy import FUNCTIONS
 from harness.run.process import Worker
 from harness.spec import CELLS
 from support import assert_as_stated, assert_layout_loses_nothing, installed

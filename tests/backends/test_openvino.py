@@ -15,9 +15,9 @@ import pytest
 
 from backends.on_openvino import layout
 from fixtures import catalogue
-from harness.folder import RunFolder
 from harness.run.process import Worker
 from harness.run.registry import known_backends, select_backends, with_settings
+from harness.store.folder import RunFolder
 from support import assert_layout_loses_nothing, installed, judged
 
 NAME = "openvino"

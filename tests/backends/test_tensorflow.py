@@ -15,10 +15,10 @@ import pytest
 from backends.on_tensorflow import layout as of_v1
 from backends.with_keras import layout as of_keras
 from fixtures import catalogue
-from harness.arrays import unpack
 from harness.backend import Unsupported
 from harness.run.process import Worker
 from harness.spec import CELLS, Problem
+from harness.store.arrays import unpack
 from support import bits_equal, installed, with_arrays
 
 KERAS_CELLS = ("rnn_tanh", "rnn_relu", "lstm", "gru", "gru_reset_before")

@@ -15,9 +15,9 @@ import pytest
 from fixtures import catalogue
 from harness.backend import BackendInfo
 from harness.errors import UsageError
-from harness.folder import RunFolder
 from harness.results import Report
 from harness.run.registry import known_backends, with_settings
+from harness.store.folder import RunFolder
 from support import installed
 
 CASE = "lstm-dynamic-B2-T2-D3-H4-f32-s1"

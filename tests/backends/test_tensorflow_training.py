@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from fixtures import catalogue
-from harness.arrays import unpack
-from harness.folder import RunFolder
 from harness.judge.certify import certify
 from harness.run.process import Worker
 from harness.spec import Problem
+from harness.store.arrays import unpack
+from harness.store.folder import RunFolder
 from support import installed, judged
 
 CASES = {
@@ -48,7 +48,7 @@ import json, sys
 from importlib import import_module
 from pathlib import Path
 from fixtures import catalogue
-from harness.arrays import pack
+from harness.store.arrays import pack
 from harness.run.registry import known_backends
 from harness.spec import ADAM_EPSILON
 

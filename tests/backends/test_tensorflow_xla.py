@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from fixtures import catalogue
-from harness.accuracy import FUNCTIONS
-from harness.folder import RunFolder
+from harness.measuring.accuracy import FUNCTIONS
 from harness.run.process import Worker
 from harness.run.registry import known_backends
 from harness.spec import Case
+from harness.store.folder import RunFolder
 from support import assert_as_stated, installed, judged
 
 XLA = "tensorflow:xla"

@@ -15,11 +15,11 @@ import pytest
 
 from fixtures import catalogue
 from harness.backend import Absent, BackendInfo
-from harness.folder import RunFolder
 from harness.results import BackendRecord
 from harness.run.process import Worker
 from harness.run.registry import known_backends, with_settings
 from harness.spec import Case
+from harness.store.folder import RunFolder
 from support import installed, judged
 
 COMPILED = "torch:compile"

@@ -18,12 +18,9 @@ import numpy as np
 import hostile
 from fixtures import catalogue, seeded
 from fixtures.random_cases import RandomCases
-from harness.array_files import read_named
-from harness.arrays import pack, unpack
 from harness.backend import BackendInfo
 from harness.cases import check_case, parse_id
 from harness.errors import FileError, ParityError, UsageError
-from harness.folder import RunFolder
 from harness.graph import Edge, Graph, Node, Part
 from harness.judge.certify import reference
 from harness.judge.compare import compare_blocks
@@ -31,7 +28,6 @@ from harness.judge.saved import judge
 from harness.models.layer import Recurrent, settle
 from harness.models.read import saved_layers
 from harness.models.write import WRITERS
-from harness.record import Entry, Line
 from harness.results import (
     BackendRecord,
     Report,
@@ -43,7 +39,11 @@ from harness.run.answers import WorkerError, checked, decoded
 from harness.run.host import check_host
 from harness.run.registry import known_backends, with_settings
 from harness.session import begin, judge_and_write, new_record
-from harness.stored import in_pairs, same_bytes
+from harness.store.array_files import read_named
+from harness.store.arrays import pack, unpack
+from harness.store.folder import RunFolder
+from harness.store.record import Entry, Line
+from harness.store.stored import in_pairs, same_bytes
 from harness.sweep.record import Identity, Limits, Row, Slice, Sweep
 from harness.sweep.store import Store
 from reports.junit import to_junit

@@ -12,8 +12,8 @@ import pytest
 import harness
 from harness import cli
 from harness.backend import BackendInfo
-from harness.folder import RunFolder
 from harness.run.host import CONFIG
+from harness.store.folder import RunFolder
 from sshd import ADAPTER, Sshd
 
 Snapshot = dict[str, bytes | None]

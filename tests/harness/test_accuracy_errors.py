@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from backends.on_numpy import INFO
 from backends.on_numpy.adapter import NumpyBackend
-from harness.accuracy import (
+from harness.backend import Gap
+from harness.measuring.accuracy import (
     BATCH,
     Unmeasurable,
     arguments,
@@ -18,9 +19,8 @@ from harness.accuracy import (
     exact,
     measure,
 )
-from harness.backend import Gap
+from harness.measuring.statement import Figure, Stated, Worst, held, stated
 from harness.spec import DTYPES, Array, Outcome, Problem
-from harness.statement import Figure, Stated, Worst, held, stated
 
 LONG = np.longdouble
 

@@ -9,7 +9,7 @@ from backends.on_numpy import INFO
 from backends.on_numpy.adapter import NumpyBackend
 from fixtures import catalogue
 from harness.judge.agreement import agreement
-from harness.relations_run import other_bits
+from harness.relations.run import other_bits
 from harness.spec import Array, Problem
 
 STACK = "lstm-dynamic-B3-T7-D4-H5-L2-f32-s1"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from harness.array_files import read_named
 from harness.errors import FileError
 from harness.spec import Array
+from harness.store.array_files import read_named
 from support import bits_equal
 
 HERE = np.arange(24, dtype="float32").reshape(2, 3, 4)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.arrays import DTYPE_NAMES, pack, unpack
 from harness.errors import FileError
 from harness.spec import Array
+from harness.store.arrays import DTYPE_NAMES, pack, unpack
 from support import bits_equal
 
 WHOLE = pack(

@@ -81,8 +81,8 @@ def test_machines_get_json_and_no_page(
     [
         (("graph", CASE), "harness.drawn.graphs"),
         (("audit",), "harness.audit.audit"),
-        (("relations",), "harness.relations_run.relate"),
-        (("measure",), "harness.measure.measure_backends"),
+        (("relations",), "harness.relations.run.relate"),
+        (("measure",), "harness.measuring.measure.measure_backends"),
         (("compare", "run"), "harness.session.judge_and_write"),
     ],
 )

@@ -11,9 +11,9 @@ from backends.on_numpy import INFO
 from fixtures import catalogue
 from fixtures.faults import MISBEHAVIOUR, plant
 from harness.backend import BackendInfo, Gap
-from harness.folder import RunFolder
 from harness.results import Report, Result
 from harness.session import compute, judge_and_write
+from harness.store.folder import RunFolder
 
 CASES = catalogue.select(["notebook"], ["basic", "dynamic"], ["float32"])
 NAMES = [case.id for case in CASES]

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from backends.on_numpy import INFO
 from fixtures import catalogue
 from harness.backend import BackendInfo
-from harness.folder import RunFolder
 from harness.results import Report, Result
+from harness.store.folder import RunFolder
 
 CASES = catalogue.select(["notebook"], ["basic", "dynamic"], ["float32"])
 

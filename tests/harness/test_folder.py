@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from fixtures import catalogue
-from harness.arrays import pack
 from harness.errors import FileError
-from harness.folder import RunFolder
 from harness.spec import Problem
+from harness.store.arrays import pack
+from harness.store.folder import RunFolder
 from support import bits_equal
 
 Snapshot = Callable[[Path], dict[str, bytes | None]]

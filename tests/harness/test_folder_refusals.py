@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures import catalogue
-from harness.arrays import pack
 from harness.errors import FileError
-from harness.folder import RunFolder
-from harness.record import RunRecord
 from harness.spec import Problem
+from harness.store.arrays import pack
+from harness.store.folder import RunFolder
+from harness.store.record import RunRecord
 from support import with_arrays
 
 

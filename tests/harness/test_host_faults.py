@@ -13,12 +13,12 @@ import pytest
 from backends.on_numpy import INFO
 from fixtures import catalogue
 from fixtures.faults import plant
-from harness.folder import RunFolder
 from harness.run.answers import WorkerError
 from harness.run.engine import Runner
 from harness.run.process import Worker
 from harness.session import compute, judge_and_write
 from harness.spec import Problem
+from harness.store.folder import RunFolder
 from sshd import Sshd, asked, on, wait_until
 
 pytestmark = pytest.mark.usefixtures("ssh_config")

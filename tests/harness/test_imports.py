@@ -55,8 +55,8 @@ def test_no_module_but_the_adapters_imports_a_framework_pandas_or_igraph() -> No
     assert {
         "harness.cli",
         "harness.session",
-        "harness.pytest_plugin",
-        "harness.pytest_items",
+        "harness.in_pytest.plugin",
+        "harness.in_pytest.items",
         "harness.run.worker",
         "harness.judge.verdict",
         "backends.on_numpy",

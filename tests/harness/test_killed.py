@@ -15,8 +15,8 @@ import pytest
 
 from backends.on_numpy import INFO
 from cut_runs import CASES, SUITE, cut, files, report, run_command
-from harness.folder import RunFolder
 from harness.session import compute, judge_and_write
+from harness.store.folder import RunFolder
 
 ALL = 32  # entries of SUITE
 JUDGING = ALL + 1

@@ -12,10 +12,10 @@ from rich.console import Console
 from backends.on_numpy import INFO
 from fixtures.faults import plant
 from harness.backend import BackendInfo, Gap
-from harness.measure import Row, exit_status, measure_backends, problems
-from harness.record import Entry
+from harness.measuring.measure import Row, exit_status, measure_backends, problems
 from harness.run import registry
 from harness.screen.accuracy import show_accuracy
+from harness.store.record import Entry
 from harness.watch import Watch
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -12,10 +12,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from fixtures import seeded
-from harness.arrays import unpack
 from harness.cases import parse_id
 from harness.errors import FileError
-from harness.folder import RunFolder
 from harness.models import memory
 from harness.models.layer import Recurrent
 from harness.models.memory import bounded
@@ -23,6 +21,8 @@ from harness.models.read import saved_layers
 from harness.models.write import WRITERS
 from harness.results import read_report_document
 from harness.spec import Array
+from harness.store.arrays import unpack
+from harness.store.folder import RunFolder
 from support import bits_equal
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -9,13 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 import frameworks
-from harness.arrays import pack, unpack
 from harness.equivalence import Parity
 from harness.models import hdf5, keras_write, torch_file
 from harness.models.archive import Archive
 from harness.models.read import read, saved_layers
 from harness.run.registry import known_backends
 from harness.spec import Array, Problem
+from harness.store.arrays import pack, unpack
 from support import bits_equal
 
 Cli = Callable[..., tuple[int, str, str]]

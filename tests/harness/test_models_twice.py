@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
-from harness.arrays import unpack
 from harness.errors import FileError
 from harness.models import canonical, flax_state, hdf5, keras_file, onnx_file
 from harness.models.layer import Saved
 from harness.models.stack import by_name
 from harness.models.write import WRITERS
+from harness.store.arrays import unpack
 from hostile import LONE, layer
 
 ONE = np.ones((3, 3), "float32")

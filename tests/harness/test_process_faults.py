@@ -15,10 +15,10 @@ from backends.on_numpy import INFO
 from fixtures import catalogue
 from harness.backend import BackendInfo, Scalar
 from harness.errors import UsageError
-from harness.journal import alone
 from harness.results import Report, Result, read_report_document
 from harness.run.guard import MARK, read_memory
 from harness.session import compute, judge_and_write
+from harness.store.journal import alone
 
 CASES = catalogue.select(["notebook"], [], ["float32"])
 AT = 1  # the case that goes wrong: those before and after it are right

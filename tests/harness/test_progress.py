@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from by_hand_reports import failing, passing
-from harness.record import Entry
 from harness.screen.progress import RunProgress
+from harness.store.record import Entry
 
 Shown = Callable[[Callable[[RunProgress], None]], str]
 

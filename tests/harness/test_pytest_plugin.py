@@ -52,7 +52,7 @@ def test_a_failure_is_one_line_of_nine_words_or_so(run_pytest: Run) -> None:
     assert not lines(result, "again: .*")
     assert lines(result, r"FAILED parity::.*\[wrong\] - fail: outputs 84x its bound .*")
     assert "Traceback" not in result.stdout.str()
-    assert "pytest_items.py" not in result.stdout.str()
+    assert "in_pytest" not in result.stdout.str()
 
 
 def test_with_v_a_failure_has_all_the_words_and_how_to_see_it_again(

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from harness.folder import RunFolder
 from harness.judge.saved import judge
-from harness.record import RunRecord
 from harness.results import Report, Result, read_report_document
+from harness.store.folder import RunFolder
+from harness.store.record import RunRecord
 from support import installed
 
 BACKENDS = "numpy,wrong,killed,declares,stale"

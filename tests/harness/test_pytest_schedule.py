@@ -3,7 +3,7 @@
 import pytest
 from xdist.remote import Producer
 
-from harness.pytest_schedule import ByBackend
+from harness.in_pytest.schedule import ByBackend
 
 
 class Node:

@@ -11,8 +11,8 @@ from fixtures.faults import FAULTS, Planted
 from harness.cases import check_case
 from harness.contract import contract_violations
 from harness.judge.agreement import agreement
-from harness.relations import RELATIONS, cases_asked
-from harness.relations_run import other_bits
+from harness.relations.checks import RELATIONS, cases_asked
+from harness.relations.run import other_bits
 from harness.spec import CELLS, VARIANTS, Case, Outcome, Problem
 from support import bits_equal, honest
 

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from backends.on_numpy import INFO
 from fixtures import catalogue
 from fixtures.faults import plant
-from harness import relations_run
 from harness.backend import Gap
 from harness.errors import UsageError
-from harness.relations import RELATIONS
-from harness.relations_run import Trial, exit_status, plan, relate, table
+from harness.relations import run as relations_run
+from harness.relations.checks import RELATIONS
+from harness.relations.run import Trial, exit_status, plan, relate, table
 from harness.spec import CELLS, Case
 from support import installed
 

@@ -18,11 +18,7 @@ import harness
 from backends.on_numpy import INFO
 from cut_runs import CASES, SUITE, cut, files, report
 from fixtures.faults import plant
-from harness.arrays import pack
 from harness.errors import FileError, UsageError
-from harness.folder import RunFolder
-from harness.journal import LOCK, alone
-from harness.record import Line
 from harness.session import (
     begin,
     compute,
@@ -32,6 +28,10 @@ from harness.session import (
     resume,
 )
 from harness.spec import Problem
+from harness.store.arrays import pack
+from harness.store.folder import RunFolder
+from harness.store.journal import LOCK, alone
+from harness.store.record import Line
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -171,7 +171,7 @@ def test_two_runs_in_one_folder_are_refused_but_the_dead_hold_nothing(
             assert "another run is at work in run; wait for its end" in err
     shutil.rmtree(tmp_path / "run")
     holds = (
-        "import os, sys, pathlib; from harness.journal import alone\n"
+        "import os, sys, pathlib; from harness.store.journal import alone\n"
         f"with alone(pathlib.Path({str(tmp_path / 'run')!r})): os.kill(os.getpid(), 9)"
     )
     root = str(Path(harness.__file__).parents[1])

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from fixtures import catalogue
 from harness import session
 from harness.errors import FileError, ParityError
-from harness.folder import RunFolder
 from harness.judge.saved import Judges, judge
 from harness.run.registry import select_backends
+from harness.store.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_what_a_process_cannot_read_is_named(large_run: RunFolder) -> None:
 
 JUDGES = """
 import pathlib, sys
-from harness.folder import RunFolder
+from harness.store.folder import RunFolder
 from harness.judge.saved import judge
 from harness.watch import Watch
 

@@ -10,12 +10,12 @@ from rich.console import Console
 from backends.on_numpy import INFO
 from by_hand_reports import failing
 from harness.backend import Gap, Means
-from harness.folder import RunFolder
-from harness.record import Entry
 from harness.results import Report, read_report_document
 from harness.screen.catalogue import show_backends
 from harness.screen.progress import RunProgress
 from harness.screen.report import show_report
+from harness.store.folder import RunFolder
+from harness.store.record import Entry
 
 TITLE = "\x1b]0;owned\x07\x1b[2J\r"  # takes a terminal's title, clears its screen
 

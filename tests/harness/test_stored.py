@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.large_runs import compared, write_run
 from fixtures import catalogue
-from harness.arrays import DTYPE_NAMES, pack
 from harness.errors import FileError
 from harness.spec import Array
-from harness.stored import Stored, in_pairs, open_stored, same_bytes
+from harness.store.arrays import DTYPE_NAMES, pack
+from harness.store.stored import Stored, in_pairs, open_stored, same_bytes
 
 MOST = 2**30
 MIB = 2**20

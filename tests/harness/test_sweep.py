@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from fixtures import catalogue
 from harness.errors import FileError, UsageError
-from harness.journal import alone
 from harness.results import Result
 from harness.spec import Case
+from harness.store.journal import alone
 from harness.sweep import summary as summaries
 from harness.sweep.cluster import tag
 from harness.sweep.pages import smallest_csv, to_markdown

@@ -13,11 +13,8 @@ import numpy as np
 import pytest
 
 from fixtures import catalogue
-from harness.array_files import read_named
-from harness.arrays import unpack
 from harness.contract import contract_violations
 from harness.errors import FileError, ParityError, UsageError
-from harness.folder import RunFolder
 from harness.judge.saved import judge
 from harness.models.read import read
 from harness.models.write import WRITERS
@@ -25,6 +22,9 @@ from harness.results import read_report_document
 from harness.run import interpreter, registry
 from harness.run.answers import WorkerError, checked, decoded
 from harness.spec import Case
+from harness.store.array_files import read_named
+from harness.store.arrays import unpack
+from harness.store.folder import RunFolder
 from hostile import LONE, layer
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from backends.on_numpy import INFO
 from fixtures import catalogue
 from fixtures.faults import plant
-from harness.arrays import pack
 from harness.errors import FileError, UsageError
-from harness.folder import RunFolder
 from harness.session import compute, judge_and_write
 from harness.spec import Problem
+from harness.store.arrays import pack
+from harness.store.folder import RunFolder
 from harness.upgrade import between_backends, between_runs
 
 Cli = Callable[..., tuple[int, str, str]]

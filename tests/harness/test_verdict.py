@@ -7,16 +7,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.arrays import pack
 from harness.backend import BackendInfo, Gap
 from harness.errors import FileError
-from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.saved import judge
 from harness.judge.verdict import judge_entry
-from harness.record import Entry
 from harness.results import Result, Summary
 from harness.spec import Array, Problem
+from harness.store.arrays import pack
+from harness.store.folder import RunFolder
+from harness.store.record import Entry
 from support import honest
 
 NEVER = Gap("never", "it has no such loop")

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from backends.on_numpy import INFO
 from backends.on_numpy.adapter import NumpyBackend
 from fixtures import catalogue
-from harness.arrays import pack
-from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
-from harness.record import Entry
 from harness.results import Result
 from harness.spec import Outcome, Problem
+from harness.store.arrays import pack
+from harness.store.folder import RunFolder
+from harness.store.record import Entry
 from support import honest, weight, with_arrays
 
 Judged = Callable[[Problem, Outcome], Result]

@@ -17,7 +17,6 @@ from backends.on_numpy import INFO
 from fixtures import catalogue
 from fixtures.faults import plant
 from harness.errors import FileError, UsageError
-from harness.folder import RunFolder
 from harness.results import (
     BackendRecord,
     Report,
@@ -26,6 +25,7 @@ from harness.results import (
     read_report_document,
 )
 from harness.session import compute, judge_and_write
+from harness.store.folder import RunFolder
 from reports import read_report
 from reports.rows import COLUMNS
 from reports.schema import SCHEMA_FILE, json_schema

@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import FileError
-from harness.folder import RunFolder
 from harness.results import Result
+from harness.store.folder import RunFolder
 from reports import view_report
 from reports.view import ReportView
 from support import report_of

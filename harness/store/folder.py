@@ -19,15 +19,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from harness.arrays import digest, pack, unpack
 from harness.contract import contract_violations, nonfinite, out_of_range
 from harness.errors import FileError
-from harness.files import read_bytes
-from harness.journal import LOCK, Journal
-from harness.record import Line, RunRecord, check_record, merged
 from harness.results import MAX_REPORT_BYTES, encode, read_record
 from harness.spec import Array, Case, Problem
-from harness.stored import Stored, open_stored
+from harness.store.arrays import digest, pack, unpack
+from harness.store.files import read_bytes
+from harness.store.journal import LOCK, Journal
+from harness.store.record import Line, RunRecord, check_record, merged
+from harness.store.stored import Stored, open_stored
 
 VIEWS = ("report.json", "report.html", "report.md", "results.csv", "junit.xml")
 """What a judged run leaves for readers."""

@@ -16,12 +16,12 @@ from msgspec.structs import replace
 
 from fixtures import catalogue
 from harness.errors import ParityError, clean
-from harness.folder import RunFolder
-from harness.journal import alone
-from harness.pytest_items import Asked, CameOf, Items
-from harness.record import Entry, Line, RunRecord
+from harness.in_pytest.items import Asked, CameOf, Items
 from harness.results import BackendRecord, Report
 from harness.session import begin, judge_and_write, new_record
+from harness.store.folder import RunFolder
+from harness.store.journal import alone
+from harness.store.record import Entry, Line, RunRecord
 from harness.words import counts
 
 _OUT = "parity_out"  # among what a worker of pytest-xdist is given
@@ -91,7 +91,7 @@ class Gathering:
         """Keep a backend's items in one process, unless `--dist` says otherwise."""
         if config.getoption("dist") != "load":
             return None
-        from harness.pytest_schedule import ByBackend  # noqa: PLC0415 - needs xdist
+        from harness.in_pytest.schedule import ByBackend  # noqa: PLC0415 - needs xdist
 
         backends = {node: info.name for node, (_, info) in self._nodes.items()}
         return ByBackend(config, log, backends)

@@ -7,7 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from harness.accuracy import (
+from harness.backend import BackendInfo
+from harness.errors import FileError, unknown_name
+from harness.measuring.accuracy import (
     FUNCTIONS,
     Compute,
     Unmeasurable,
@@ -16,13 +18,7 @@ from harness.accuracy import (
     measure,
     ways,
 )
-from harness.backend import BackendInfo
-from harness.errors import FileError, unknown_name
-from harness.folder import RunFolder
-from harness.record import Entry
-from harness.run.engine import Runner
-from harness.spec import DTYPES, Outcome, Problem
-from harness.statement import (
+from harness.measuring.statement import (
     TOO_GENEROUS,
     Figure,
     Stated,
@@ -31,6 +27,10 @@ from harness.statement import (
     held,
     stated,
 )
+from harness.run.engine import Runner
+from harness.spec import DTYPES, Outcome, Problem
+from harness.store.folder import RunFolder
+from harness.store.record import Entry
 from harness.watch import Watch
 
 _TIMEOUT = 300.0  # seconds for one problem

@@ -15,8 +15,8 @@ import numpy as np
 from harness.backend import BackendInfo
 from harness.contract import contract_violations
 from harness.judge.bounds import spacing
+from harness.measuring.statement import Figure, Stated, Worst, stated
 from harness.spec import HALF_DTYPES, Array, Case, Outcome, Problem
-from harness.statement import Figure, Stated, Worst, stated
 
 FUNCTIONS = ("tanh", "sigmoid")
 VARIANTS = ("basic", "dynamic")

@@ -12,7 +12,7 @@ import filelock
 import msgspec
 
 from harness.errors import FileError
-from harness.files import read_bytes
+from harness.store.files import read_bytes
 
 LOCK = ".lock"
 MAX_BYTES = 2**30

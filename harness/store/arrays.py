@@ -16,8 +16,8 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from harness.errors import FileError
-from harness.files import objects_once
 from harness.spec import Array
+from harness.store.files import objects_once
 
 # Safetensors' name of every dtype that may travel: more than cases have, so that an
 # outcome of a wrong dtype is kept and judged as such.

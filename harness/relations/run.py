@@ -19,11 +19,11 @@ from harness.backend import BackendInfo
 from harness.cases import spread
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError, UsageError
-from harness.folder import RunFolder
 from harness.judge.agreement import agreement
-from harness.relations import RELATIONS, Relation, cases_asked
+from harness.relations.checks import RELATIONS, Relation, cases_asked
 from harness.run.engine import Runner
 from harness.spec import Array, Case, Outcome, Problem
+from harness.store.folder import RunFolder
 
 _TIMEOUT = 300.0  # seconds for one problem
 

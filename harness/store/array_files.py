@@ -15,11 +15,11 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-from harness.arrays import DTYPE_NAMES
 from harness.errors import FileError
-from harness.files import checked_size, unreadable
 from harness.models.read import MAX_BYTES, read_arrays
 from harness.spec import Array
+from harness.store.arrays import DTYPE_NAMES
+from harness.store.files import checked_size, unreadable
 
 _MOST_MEMBERS = 64
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes

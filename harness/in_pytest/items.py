@@ -15,15 +15,15 @@ import pytest
 from fixtures import catalogue
 from harness.backend import BackendInfo
 from harness.errors import ParityError, clean
-from harness.folder import RunFolder
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
-from harness.record import Entry
 from harness.results import BackendRecord, Result
 from harness.run.engine import Runner, check_timeout
 from harness.run.guard import read_memory
 from harness.run.registry import known_backends, with_settings
 from harness.spec import Case
+from harness.store.folder import RunFolder
+from harness.store.record import Entry
 from harness.words import in_brief, in_full, table
 
 ALL = "all"

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from harness.arrays import not_whole, numpy_dtype, read_header
 from harness.errors import FileError
-from harness.files import checked_size, unreadable
 from harness.spec import Array
+from harness.store.arrays import not_whole, numpy_dtype, read_header
+from harness.store.files import checked_size, unreadable
 
 _PIECE = 2**16  # elements that are held to others bit by bit at a time
 

@@ -1,0 +1,1 @@
+"""How far elementwise functions are off, beside what backends state."""

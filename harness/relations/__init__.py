@@ -1,0 +1,1 @@
+"""What a backend must agree with itself about."""
