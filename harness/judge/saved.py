@@ -104,6 +104,7 @@ class Judges(Watch):
 
     def __exit__(self, *exc_info: object) -> None:
         if self._pool:
+            _end_broken(self._pool)
             self._pool.shutdown(cancel_futures=True)
 
     def starting(self, backend: str, case: str) -> None:
@@ -133,6 +134,16 @@ class Judges(Watch):
             future = self._pool.submit(_judge_case, self._folder, asked)
         self._begun[asked[0].id] = asked, future
         return future
+
+
+def _end_broken(pool: ProcessPoolExecutor) -> None:
+    """End what is left of a pool of which a process died.
+
+    One that was just being started then is ended by nobody, and waited for for ever.
+    """
+    if pool._broken:  # noqa: SLF001 - Python 3.14 has `kill_workers`
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001
+            process.kill()
 
 
 def _stand_back() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing import get_context
 
 import msgspec
 import psutil
@@ -162,3 +163,25 @@ def test_a_process_that_is_ended_meanwhile_ends_no_computing(
             time.sleep(0.01)
         with pytest.raises(ParityError, match=r"ended from outside.*--jobs 1"):
             judge(large_run, jobs=2, judges=judges)
+
+
+def test_a_process_that_was_being_started_when_another_died_is_not_waited_for(
+    large_run: RunFolder,
+) -> None:
+    entries = large_run.record().entries
+    with Judges(large_run, jobs=2) as judges:
+        judges.entry(entries[0])
+        ((_, future),) = judges._begun.values()
+        future.result()
+        pool = judges._pool
+        assert pool is not None
+        late = get_context("spawn").Process(target=time.sleep, args=(3600,))
+        for child in multiprocessing.active_children():
+            child.kill()
+        while not pool._broken:
+            time.sleep(0.01)
+        late.start()  # as the pool may be doing in another thread
+        assert late.pid is not None
+        pool._processes[late.pid] = late
+    late.join(30)
+    assert late.exitcode == -signal.SIGKILL
