@@ -107,10 +107,13 @@ def only_with_resume(context: typer.Context, allowed: Sequence[str]) -> None:
         UsageError: Something is.
 
     """
-    for name in context.params:
+    for parameter in context.command.params:
+        name = parameter.name or ""
         source = context.get_parameter_source(name)
         if name not in allowed and source and source.name == "COMMANDLINE":
+            is_argument = parameter.param_type_name == "argument"
+            said = name.upper() if is_argument else f"--{name}"
             raise UsageError(
-                f"--{name} is said by the folder of the run that goes on; "
+                f"{said} is said by the folder of the run that goes on; "
                 "leave it out, or leave out --resume"
             )

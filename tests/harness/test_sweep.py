@@ -300,7 +300,7 @@ def test_what_cannot_be_asked_is_one_line(
         ),
         "is not empty; choose another folder": ("random:9:1", "--out", str(full)),
         "holds no sweep of rnn-parity": ("--resume", str(tmp_path / "none")),
-        "--suite is said by the folder": ("random:9:1", "--resume", str(full)),
+        ": SUITE is said by the folder": ("random:9:1", "--resume", str(full)),
         "a timeout of 0 s is none": ("random:9:1", "--timeout", "0"),
     }.items():
         status, out, said = rnn_parity("sweep", *arguments)
