@@ -67,7 +67,8 @@ def alike(results: list[Result]) -> list[list[Result]]:
 
 def why_alike(said: Said) -> str:
     """Say what failures of a kind share: the explanation, or all but the numbers."""
-    return reason(said) if said.explanations and kind_of(said) else kind_of(said)
+    kind = kind_of(said)
+    return reason(said) if kind and said.explanations else kind
 
 
 def and_others(group: Sized) -> str:

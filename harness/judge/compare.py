@@ -16,7 +16,8 @@ from harness.results import Figures
 from harness.spec import Array
 
 BLOCK = 1 << 19
-"""Elements whose working copies stay in a core's cache."""
+"""Elements at once: few enough for a processor's caches to hold working copies of them,
+and enough for threads not to wait for one another between calls of NumPy."""
 
 _PART = 1 << 22  # elements that a thread of its own is worth its start for
 _LANE = 1 << 13  # elements of one sum of squares: BLAS would start threads for more
