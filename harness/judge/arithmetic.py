@@ -1,5 +1,6 @@
 """The operations of a cell in float64: the reference."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,10 @@ class Float64:
     def mul(self, a: Array, b: Array) -> Array:
         """Product, element by element."""
         return a * b
+
+    def recurrence(self, f: Array, a: Array) -> Callable[[int, Array], Array]:
+        """Give what makes `f c + a` of a step and c."""
+        return lambda step, c: f[:, step] * c + a[:, step]
 
     def scale(self, a: Array, weight: Array) -> Array:
         """Product with a weight, element by element."""

@@ -3,6 +3,7 @@
 `arithmetic` has them in float64, `rounded` with error bounds, `tape` for going back.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -60,6 +61,10 @@ class Operations(Protocol[Value]):
         """Product, element by element."""
         ...
 
+    def recurrence(self, f: Value, a: Value) -> Callable[[int, Value], Value]:
+        """Give what makes `f c + a` of a step, counted along axis 1, and of c."""
+        ...
+
     def scale(self, a: Value, weight: Any) -> Value:
         """Product with an exact weight, element by element."""
         ...
@@ -95,3 +100,15 @@ class Operations(Protocol[Value]):
     def concatenate(self, values: list[Value], axis: int = -1) -> Value:
         """Join along an axis."""
         ...
+
+
+def one_by_one(
+    ops: Operations[Value], f: Value, a: Value
+) -> Callable[[int, Value], Value]:
+    """Give what makes `f c + a` of a step and c, by operations of each step's own."""
+
+    def made(step: int, c: Value) -> Value:
+        at = slice(None), step
+        return ops.add(ops.mul(ops.take(f, at), c), ops.take(a, at))
+
+    return made

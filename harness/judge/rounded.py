@@ -7,6 +7,8 @@ value itself is from the truth.
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,9 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.backend import Accuracy
-from harness.judge.arithmetic import logistic, product
-from harness.judge.bounded import Bounded, steepest, together, unit
+from harness.judge.arithmetic import product
+from harness.judge.bounded import (
+    Bounded,
+    Curve,
+    logistic_of,
+    surely_within,
+    tanh_of,
+    together,
+    unit,
+)
 from harness.judge.bounds import likely, power_of_two, worst_case
+from harness.judge.operations import one_by_one
 from harness.spec import Array
 
 REFERENCE_ULP = 4.0
@@ -94,7 +105,8 @@ class Rounded:
         added = np.abs(bias)
         if offset is not None:
             added = added + 2 * np.abs(offset)  # |bias - offset| + |offset| at most
-        value, magnitude, shown, carried = bias, added, added, 0 * added
+        value, shown, carried = bias, added, 0 * added
+        factors = []
         for x, w in products:
             made, size = product(x.value, w), np.abs(w)
             if self._inside != self._both:
@@ -102,12 +114,12 @@ class Rounded:
             made += value
             value = made
             if x.error.any():
-                carried = carried + self._sizes(x.error, size)
-                summed = self._sizes(np.abs(x.value) + x.error, size)
+                carried = carried + self._sizes([(x.error, size)])
+                factors.append((np.abs(x.value) + x.error, size))
             else:
-                summed = self._sizes(x.value, size)
-            summed += magnitude
-            magnitude = summed
+                factors.append((x.value, size))
+        magnitude = self._sizes(factors)
+        magnitude += added
         error = self._relative(products, terms, value.size) * magnitude
         error += carried + terms * self._tiny
         if self._inside != self._both:
@@ -132,23 +144,27 @@ class Rounded:
         steady, spread = factor * (2 + factor) * magnitude, 0 * magnitude
         for x, w in products:
             if x.error.any():
-                steady = steady + self._sizes(np.asarray(x.steady), np.abs(w))
+                steady = steady + self._sizes([(np.asarray(x.steady), np.abs(w))])
                 # The roundings of different units are different ones.
                 spread = spread + product(np.square(x.sigma), np.square(w))
         return steady, np.sqrt(spread)
 
-    def _sizes(self, x: Array, w: Array) -> Array:
+    def _sizes(self, factors: list[tuple[Array, Array]]) -> Array:
         """Sum up magnitudes, `|x| @ w` with a `w` that is not negative, rounded up.
 
         In float64 also numbers that float32 has not would count.
         """
-        if self._dtype == "float64":
-            return product(np.abs(x), w)
-        up = 1 + 2 * (w.shape[0] + 2) * 2.0**-24
-        narrow = x.astype(np.float32)
-        np.abs(narrow, out=narrow)
-        narrow = product(narrow, w.astype(np.float32))
-        return np.asarray(np.multiply(narrow, up, dtype=np.float64))
+        dtype = np.float64 if self._dtype == "float64" else np.float32
+        total: Array = np.zeros((), dtype)
+        terms = 2
+        for x, w in factors:
+            narrow = x.astype(dtype)
+            summed = product(np.abs(narrow, out=narrow), w.astype(dtype))
+            if total.shape:
+                summed += total
+            total, terms = summed, terms + len(w) + 1
+        up = 1 + terms * float(np.finfo(dtype).eps)
+        return np.asarray(np.multiply(total, up, dtype=np.float64))
 
     def _relative(
         self, products: list[tuple[Bounded, Array]], terms: int, sums: int
@@ -196,6 +212,32 @@ class Rounded:
             )
         return self._rounded(a.value * b.value, carried, apart)
 
+    def recurrence(self, f: Bounded, a: Bounded) -> Callable[[int, Bounded], Bounded]:
+        """Give what bounds `f c + a` of a step and c.
+
+        What `add` and `mul` come to, with all but c multiplied out once for all steps.
+        """
+        if self._apart:
+            return one_by_one(self, f, a)
+        size, up = np.abs(f.value), 1 + self._both
+        by_size = f.error * up**2 + size * (self._both * up)
+        by_error = (size + f.error) * up**2
+        rest = a.error * up + self._tiny * (1 + up)
+
+        def made(step: int, c: Bounded) -> Bounded:
+            value = f.value[:, step] * c.value
+            value += a.value[:, step]
+            error = np.abs(c.value)
+            error *= by_size[:, step]
+            error += by_error[:, step] * c.error
+            error += rest[:, step]
+            own = np.abs(value)
+            own *= self._both
+            error += own
+            return Bounded(value, error)
+
+        return made
+
     def scale(self, a: Bounded, weight: Array) -> Bounded:
         """Bound a product with an exact weight."""
         size = np.abs(weight)
@@ -231,48 +273,26 @@ class Rounded:
 
     def tanh(self, x: Bounded) -> Bounded:
         """Bound tanh: its steepest slope within the error, plus its own ulps."""
-        value = np.tanh(x.value)
-        distance = np.abs(x.value)
-        distance -= x.error
-        distance *= 2
-        slope = steepest(distance)
-        slope *= 4
-        carried = x.error * slope
-        if (carried > 1.0).any():
-            # No two numbers between -1 and 1 are farther apart than this.
-            np.minimum(carried, 1.0 + np.abs(value), out=carried)
-        return self._function("tanh", value, carried, x, slope)
+        return self._function("tanh", tanh_of(x), x)
 
     def sigmoid(self, x: Bounded) -> Bounded:
         """Bound the logistic function in the same way."""
-        value = logistic(x.value)
-        # Not y (1 - y), of which float64 leaves nothing from 37 on.
-        distance = np.abs(x.value)
-        distance -= x.error
-        slope = steepest(distance)
-        carried = x.error * slope
-        if (carried > 1 / 2).any():
-            np.minimum(carried, np.maximum(value, 1.0 - value), out=carried)
-        return self._function("sigmoid", value, carried, x, slope)
+        return self._function("sigmoid", logistic_of(x), x)
 
-    def _function(
-        self, name: str, value: Array, carried: Array, x: Bounded, slope: Array
-    ) -> Bounded:
+    def _function(self, name: str, curve: Curve, x: Bounded) -> Bounded:
         """Add the stated errors of a function that is never larger than 1."""
-        accuracy = self._accuracy
-        largest = np.abs(value)
-        largest += carried
-        np.clip(largest, self._tiny, 1.0, out=largest)
-        power = power_of_two(largest)
-        own = power * self._relative_to_power(name, x)
+        accuracy, value, carried = self._accuracy, curve.value, curve.carried
+        own = power_of_two(curve.largest)
+        own *= self._relative_to_power(name, curve)
         own += self._tiny + accuracy.absolute.get(name, 0.0)
         if not self._apart:
             own += carried
             return Bounded(value, own)
         # Near one argument a function errs one way, so that all of it may be steady.
+        slope = curve.slope
         return Bounded(value, own + carried, x.steady * slope + own, x.sigma * slope)
 
-    def _relative_to_power(self, name: str, x: Bounded) -> Array | float:
+    def _relative_to_power(self, name: str, curve: Curve) -> Array | float:
         """Give the stated ulps, and the reference's, over the power of two of a result.
 
         Those of a pair hold where it covers all that a backend's argument may be.
@@ -286,17 +306,10 @@ class Rounded:
                 (math.inf, accuracy.ulp[name]),
             ]
         ]
-        if len(pairs) == 1:
-            return pairs[0][1]
-        size = np.abs(x.value)
-        size += x.error
-        largest = size.max(initial=0.0)
-        found = np.full(size.shape, pairs[0][1])
-        for (limit, _), (_, beyond) in pairwise(pairs):
-            if largest <= limit:
-                break
-            # What is not a number is covered by none.
-            np.copyto(found, beyond, where=~(size <= limit))
+        found: Array | float = pairs[-1][1]
+        for (limit, inside), (_, beyond) in pairwise(pairs):
+            # Less by so much.
+            found = found + curve.within(limit) * (inside - beyond)
         return found
 
     def rebuilt(self, o: Bounded, h: Array) -> Bounded:
@@ -310,9 +323,9 @@ class Rounded:
         squashed = np.where(tellable, y, 0.0)
         c = np.arctanh(squashed)
         # What tanh(c) is, is known, so that no slope is asked; what was c is near by.
-        given = self.exactly(c)._replace(error=np.asarray(_NEAR))
-        one = np.ones((), np.float32)
-        shown = self.mul(o, self._function("tanh", squashed, _ZERO, given, one))
+        near = partial(surely_within, Bounded(c, np.asarray(_NEAR)))
+        given = Curve(squashed, 0.0, 0.0, np.abs(squashed), near)
+        shown = self.mul(o, self._function("tanh", given, self.exactly(c)))
         slope = o.value * (1 - y * y)
         # So near by, the slope of tanh changes by a factor of exp(2 _NEAR) at most.
         tellable &= (slope > 0) & (shown.error < _NEAR / 2 * slope)

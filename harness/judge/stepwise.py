@@ -28,6 +28,8 @@ _AT_ONCE = 2**17
 """Values of one kind that are bounded at once: few enough for a cache to hold them, and
 enough for calls of NumPy, and for going through weights, not to matter."""
 _ROWS_AT_ONCE = 16
+_ROWS_OF_SAMPLES = 2
+"""Rows that take a processor as long as samples of one do, besides that one."""
 
 
 _Wanted = tuple[slice, int]
@@ -139,7 +141,8 @@ def _blocks(problem: Problem) -> Iterator[_Wanted]:
         yield slice(start, start + rows), most
         most = max(most - int(lengths[start : start + rows].sum()), 0)
         start += rows
-    rows = max(-(-(case.batch - start) // (os.cpu_count() or 1)), fewest)
+    share = case.batch - start + _ROWS_OF_SAMPLES * min(start, case.batch)
+    rows = max(-(-share // (os.cpu_count() or 1)), fewest)
     for first in range(start, case.batch, rows):
         yield slice(first, first + rows), 0
 

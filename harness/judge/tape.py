@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.judge.adjoint import Outer, Placed, Rows, Through
+from harness.judge.operations import one_by_one
 from harness.spec import Array
 
 Pull = Callable[[Any], Any]
@@ -98,6 +99,10 @@ class Tape:
         """Take the first."""
         del b
         return a
+
+    def recurrence(self, f: Node, a: Node) -> Callable[[int, Node], Node]:
+        """Give what makes `f c + a` of a step and c."""
+        return one_by_one(self, f, a)
 
     def weight(self, value: Array, name: str) -> Node:
         """Take a weight, by name."""

@@ -5,6 +5,7 @@ step before gave, but what the backend returned: each step then stands for itsel
 all are taken at once.
 """
 
+from collections.abc import Callable
 from typing import Any, Generic, NamedTuple
 
 import numpy as np
@@ -221,22 +222,32 @@ class _Pass(Generic[Value]):
         Where what a backend returned tells c more exactly than the steps before it do,
         that is what the next step starts from. Peepholes and projections hide it.
         """
-        ops, cell, weights = self._ops, self._case.cell, self._weights
-        rebuilt = None
-        if cell == "lstm" and self._terms is AS_PUBLISHED:
+        ops, rebuilt = self._ops, None
+        if self._case.cell == "lstm" and self._terms is AS_PUBLISHED:
             rebuilt = ops.rebuilt(early["o"], h)
+        taken_from = self._recurrence(early)
         (c, start), before, after = carry, [], []
         for s in range(h.shape[1]):
-            at = (slice(None), s)
-            now = {name: ops.take(early[name], at) for name in "ifg"}
-            taken = carried(ops, cell, now, start, weights, self._terms)
+            taken = taken_from(s, start)
             before.append(start)
             after.append(taken)
             c = self._if(valid[:, s], taken, c)
             start = ops.past(c)
             if rebuilt is not None:
-                start = ops.nearer(ops.take(rebuilt, at), start)
+                start = ops.nearer(ops.take(rebuilt, (slice(None), s)), start)
         return ops.stack(before), ops.stack(after), (c, start)
+
+    def _recurrence(self, early: State[Value]) -> Callable[[int, Value], Value]:
+        """Give what takes c a step further."""
+        ops, cell, weights = self._ops, self._case.cell, self._weights
+        if self._terms is AS_PUBLISHED and "peephole" not in weights:
+            return ops.recurrence(early["f"], ops.mul(early["i"], early["g"]))
+
+        def taken(step: int, c: Value) -> Value:
+            now = {name: ops.take(early[name], (slice(None), step)) for name in "ifg"}
+            return carried(ops, cell, now, c, weights, self._terms)
+
+        return taken
 
     def _if(self, valid: Array, taken: Value, otherwise: Value) -> Value:
         """Take what steps give where they are valid, which mostly all are."""

@@ -10,7 +10,7 @@ from harness.judge.rounded import Rounded
 from harness.spec import Array
 
 U32 = 2.0**-24
-SLOPE_UP = 1 + 2e-5  # slopes are computed in float32, and rounded up
+SLOPE_UP = 1 + 2.0**-8  # slopes are bounded near by, or rounded up
 ULP = {"tanh": 2.0, "sigmoid": 2.0}
 OPS = Rounded(Accuracy("float32", ULP))
 
@@ -124,7 +124,7 @@ def test_the_logistic_function_may_be_off_by_the_stated_ulps_and_no_more() -> No
         assert (within(off, bounded)[inside] == allowed).all(), ulps
 
 
-@pytest.mark.parametrize("size", [1e-3, 0.25, 3.0])
+@pytest.mark.parametrize("size", [5e-4, 1e-3, 0.25, 3.0])
 def test_the_logistic_function_carries_the_error_of_its_argument(size: float) -> None:
     x = np.random.default_rng(3).uniform(-6, 6, 500)
     value, error, *_ = OPS.sigmoid(Bounded(x, np.full_like(x, size)))
@@ -165,3 +165,23 @@ def test_where_take_stack_and_concatenate_keep_values_and_errors_together() -> N
     joined = OPS.concatenate([a, b])
     assert joined.value.tolist() == [[1.0, 2.0, 3.0, 4.0]]
     assert joined.error.tolist() == [[0.1, 0.2, 0.3, 0.4]]
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_recurrence_is_bounded_as_its_product_and_its_sum_are(apart: bool) -> None:
+    ops = Rounded(Accuracy("float32", {}), apart=apart)
+    draw = np.random.default_rng(4)
+
+    def value() -> Bounded:
+        error = draw.uniform(0, 1e-5, (3, 7, 4))
+        parts = [error * draw.uniform(0, 1, error.shape) for _ in range(2)]
+        return Bounded(draw.uniform(-2, 2, error.shape), error, *parts)
+
+    f, a, c = value(), value(), value()
+    for step in range(7):
+        at = slice(None), step
+        of_f, of_a, of_c = (ops.take(of, at) for of in (f, a, c))
+        made = ops.recurrence(f, a)(step, of_c)
+        for got, want in zip(made, ops.add(ops.mul(of_f, of_c), of_a), strict=True):
+            assert got == pytest.approx(want, rel=1e-12)
+        assert (made.error > 0).all()
