@@ -3,7 +3,8 @@
 `python -m benchmarks.detection [BACKENDS] [DRAWS]` changes one element of a weight in
 each of DRAWS random networks of every cell, once a kernel's by 1e-4 of itself and once
 a bias' by 1e-3, computes the right and the altered network on the first of BACKENDS
-that has the cell, holds both to the right one, and prints a Markdown table.
+that has the cell, holds both to the right one, and prints a Markdown table. It does so
+on a seeded batch, and with the same weights on one that shows them all, a probe.
 """
 
 import importlib
@@ -11,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from fixtures import catalogue
 from harness.backend import Accuracy, Backend, BackendInfo
 from harness.judge.certify import certify_steps, reference
 from harness.judge.stepwise import stepwise
+from harness.probing import probing
 from harness.run.registry import known_backends
 from harness.spec import CELLS, Array, Case, Problem
 
@@ -31,13 +33,15 @@ _TITLES = (
     "backend",
     "cell",
     "changed",
-    "caught",
+    "caught with a probe",
+    "caught without",
     "by single steps",
     "only by sums over steps",
     "of those over 2 ulp",
     "of those over twice the rounding",
     "healthy: median headroom",
     "largest",
+    "largest of probes",
 )
 
 
@@ -65,7 +69,11 @@ class _Draw(NamedTuple):
 
     healthy: float
     """Headroom of the right network."""
+    probe: float
+    """The same on a batch that shows every weight."""
     caught: bool
+    probed: bool
+    """Whether that batch shows it."""
     by_steps: bool
     over_places: bool
     """Whether an exact step moves an output by more than its last places."""
@@ -131,26 +139,43 @@ def _draws(
         rng = _rng(number)
         case = _case(cell, change.units, rng)
         problem, accuracy = catalogue.build(case), info.accuracy(case)
-        altered = _altered(problem, change, rng)
-        healthy = certify_steps(problem, adapter.run(problem), accuracy)
-        faulty = certify_steps(problem, adapter.run(altered), accuracy)
+        name, array = _altered(problem, change, rng)
+        altered = _with(problem, name, array)
+        healthy, faulty = (
+            certify_steps(problem, adapter.run(of), accuracy)
+            for of in (problem, altered)
+        )
+        probe = catalogue.build(cast("Case", probing(case)))
+        right, wrong = (
+            certify_steps(probe, adapter.run(of), accuracy)
+            for of in (probe, _with(probe, name, array))
+        )
         moved, places = _moved(problem, altered, accuracy)
         yield _Draw(
             healthy.headroom,
+            right.headroom,
             caught=not faulty.headroom <= 1,
+            probed=not wrong.headroom <= 1,
             by_steps=not faulty.steps_pass,
             over_places=places > _LAST_PLACES,
             over_rounding=moved > _TIMES_SEEN * np.abs(healthy.residual).max(),
         )
 
 
-def _altered(problem: Problem, change: _Change, rng: np.random.Generator) -> Problem:
-    """Change one element of one weight."""
+def _altered(
+    problem: Problem, change: _Change, rng: np.random.Generator
+) -> tuple[str, Array]:
+    """Change one element of one weight: its name, and all of it."""
     names = [n for n in problem.case.weight_shapes() if n.endswith(change.names)]
     name = names[rng.integers(len(names))]
     array = problem[name].copy()
     places = np.argwhere(np.abs(array) >= change.least)
     array[tuple(places[rng.integers(len(places))])] *= change.factor
+    return name, array
+
+
+def _with(problem: Problem, name: str, array: Array) -> Problem:
+    """Put another array in the place of one."""
     return replace(problem, arrays={**problem.arrays, name: array})
 
 
@@ -168,6 +193,7 @@ def _moved(
 def _summary(draws: list[_Draw]) -> list[str]:
     headrooms = [draw.healthy for draw in draws]
     return [
+        _share([draw.caught or draw.probed for draw in draws]),
         _share([draw.caught for draw in draws]),
         _share([draw.by_steps for draw in draws]),
         _share([draw.caught and not draw.by_steps for draw in draws]),
@@ -175,6 +201,7 @@ def _summary(draws: list[_Draw]) -> list[str]:
         _share([draw.caught for draw in draws if draw.over_rounding]),
         f"{np.median(headrooms):.2f}",
         f"{max(headrooms):.2f}",
+        f"{max(draw.probe for draw in draws):.2f}",
     ]
 
 

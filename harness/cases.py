@@ -4,6 +4,7 @@ import math
 import re
 
 from harness.errors import UsageError, unknown_name
+from harness.probing import probing
 from harness.spec import CELLS, DIRECTIONS, DTYPES, HALF_DTYPES, TASKS, VARIANTS, Case
 
 # What one array may take up, so that a mistyped size is refused and not attempted.
@@ -20,6 +21,7 @@ _ID = re.compile(
     r"(-G(?P<gain>\d{1,3}(\.\d{1,5})?))?"
     r"(-(?P<direction>reverse|bidirectional))?"
     r"(?P<no_bias>-nobias)?(?P<time_major>-timemajor)?(?P<zero_length>-zerolength)?"
+    r"(?P<probe>-probe)?"
     r"(-(?P<task>gradient|sgd|adam))?"
     r"-(?P<dtype>[a-z]+\d+)-s(?P<seed>\d+)"
 )
@@ -65,6 +67,7 @@ def parse_id(case_id: str) -> Case | None:
         bias=not part["no_bias"],
         time_major=bool(part["time_major"]),
         zero_length=bool(part["zero_length"]),
+        probe=bool(part["probe"]),
         task=part["task"] or "forward",
         dtype=long_dtypes[part["dtype"]],
         seed=int(part["seed"][:20]),
@@ -110,7 +113,7 @@ def check_case(case: Case) -> None:
         )
     if not 0 <= (case.seed or 0) <= MAX_SEED:
         raise UsageError(f"case {label}: the seed must be below 2^63")
-    if said := _contradiction(case):
+    if said := _contradiction(case) or _misprobed(case):
         raise UsageError(f"case {label}: {said}")
     for name, shape in {**case.input_shapes(), **case.output_shapes()}.items():
         if (elements := math.prod(shape)) > MAX_ELEMENTS:
@@ -126,6 +129,17 @@ def _label(case: Case) -> str:
         return case.id
     except ValueError:
         return "of sizes too large to write"
+
+
+def _misprobed(case: Case) -> str:
+    """Say what is wrong with a case that is to show every weight, if anything."""
+    if not case.probe or case == (right := probing(case)):
+        return ""
+    said = (
+        "a probe goes forward through one step, and not with zerolength, nor "
+        "variable_output"
+    )
+    return f"{said}; here it is {right.id}" if right else said
 
 
 def _contradiction(case: Case) -> str:

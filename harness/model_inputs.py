@@ -1,6 +1,7 @@
 """What a layer of a file is computed on, and what somebody expects of it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from harness.contract import contract_violations
 from harness.errors import UsageError
 from harness.given import as_array, given_problem
 from harness.models.layer import Recurrent
+from harness.probing import probing
 from harness.spec import Array, Case, Problem
 from harness.store.array_files import read_named
 
@@ -21,12 +23,27 @@ BATCH, STEPS = 4, 16
 _SEED = 1
 
 
-def problem_of(layer: Recurrent, data: Any) -> Problem:
-    """Make a problem of a layer: on a seeded batch and states, or on given inputs."""
-    if data is None:
-        case = replace(layer.case, batch=BATCH, steps=STEPS, seed=_SEED)
-        drawn = seeded.problem(case).arrays
-        return given_problem(case, {**drawn, **layer.weights}, layer.name)
+def problems_of(layer: Recurrent, data: Any) -> list[Problem]:
+    """Make problems of a layer: of given inputs one, else of batches of our own.
+
+    These are a seeded one, and one that shows every weight unless that is too large.
+    """
+    if data is not None:
+        return [_given(layer, data)]
+    case = replace(layer.case, batch=BATCH, steps=STEPS, seed=_SEED)
+    found = [_seeded(layer, case)]
+    if probe := probing(case):
+        with suppress(UsageError):
+            found.append(_seeded(layer, probe))
+    return found
+
+
+def _seeded(layer: Recurrent, case: Case) -> Problem:
+    drawn = seeded.problem(case).arrays
+    return given_problem(case, {**drawn, **layer.weights}, layer.name)
+
+
+def _given(layer: Recurrent, data: Any) -> Problem:
     given, origin = _named(data, "inputs")
     inputs, lengths = given.get("inputs"), given.get("lengths")
     if inputs is None or inputs.ndim != len("BTD"):

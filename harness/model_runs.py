@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from harness.backend import BackendInfo, Scalar
 from harness.errors import FileError, UsageError, unknown_name
 from harness.given import keep_outcome, least_accurate
-from harness.model_inputs import BATCH, STEPS, expected_of, problem_of
+from harness.model_inputs import expected_of, problems_of
 from harness.models.layer import Recurrent, difference
 from harness.models.read import read, read_whole
 from harness.models.write import WRITERS
@@ -24,7 +24,7 @@ from harness.spec import Array, Case, Problem
 from harness.store.folder import RunFolder
 from harness.store.journal import alone
 from harness.watch import Watch
-from harness.words import in_brief
+from harness.words import in_brief, sizes
 
 RUN_BY = {
     "torch": "torch",
@@ -45,7 +45,7 @@ class Plan:
     """What is to be verified: all of it read and checked."""
 
     layer: Recurrent
-    problem: Problem
+    problems: Sequence[Problem]
     infos: list[BackendInfo]
     expected: Mapping[str, Array] | None
     again: Sequence[str]
@@ -62,16 +62,18 @@ class Plan:
     ) -> Report:
         """Compute it, judge everything and write the report; as `verify` says."""
         check_timeout(timeout)
-        case, jobs, folder = self.problem.case, jobs or default_jobs(), RunFolder(out)
+        cases, folder = [problem.case for problem in self.problems], RunFolder(out)
+        jobs = jobs or default_jobs()
         record = new_record(
-            [case], self.infos, timeout=timeout, memory=memory, verify=self.again
+            cases, self.infos, timeout=timeout, memory=memory, verify=self.again
         )
         folder.check()
         with alone(out):
             begin(folder, record)
-            folder.write_problem(self.problem)
+            for problem in self.problems:
+                folder.write_problem(problem)
             if self.expected is not None:
-                _add_expected(folder, case, self.expected)
+                _add_expected(folder, cases[0], self.expected)
             complete(folder, self.infos, jobs=jobs, watch=watch)
         return judge_and_write(folder, jobs, watch)
 
@@ -96,10 +98,11 @@ def verify(  # noqa: PLR0913 - as many as a run has
         model: The file of weights.
         layer: Which recurrent layer of it, if there are several.
         cell: Which cell it is, if the file does not say.
-        inputs: `[B, T, D]` of the layer's dtype, a seeded batch without it; or named
-            arrays: `inputs`, and if you like `initial_h`, `initial_c` `[L * directions,
-            B, R or H]`, zeros without them, and `lengths` `[B]`. Arrays of any
-            framework, or the path of a .npy, .npz or .safetensors file.
+        inputs: `[B, T, D]` of the layer's dtype; without it a seeded batch, and one
+            that shows every weight; or named arrays: `inputs`, and if you like
+            `initial_h`, `initial_c` `[L * directions, B, R or H]`, zeros without them,
+            and `lengths` `[B]`. Arrays of any framework, or the path of a .npy, .npz or
+            .safetensors file.
         expected: What you expect, judged as one more backend, `expected`: `outputs`
             `[B, T, R * directions]`, or any of `outputs`, `final_h` and `final_c`
             `[L * directions, B, R or H]` by name; in the same forms.
@@ -153,8 +156,8 @@ def plan(
             "what is expected was not computed of the seeded batch: give its inputs too"
         )
     found = read(Path(model), layer, cell)
-    problem = problem_of(found, inputs)
-    wanted = None if expected is None else expected_of(problem.case, expected)
+    problems = problems_of(found, inputs)
+    wanted = None if expected is None else expected_of(problems[0].case, expected)
     infos = select_backends([backends] if isinstance(backends, str) else [*backends])
     files = {"--inputs": inputs, "--expected": expected}
     again: list[str] = []
@@ -163,7 +166,7 @@ def plan(
         options = {"--layer": layer, "--cell": cell, **files, "--backends": named}
         said = ((option, str(value)) for option, value in options.items() if value)
         again = [str(model), *(word for pair in said for word in pair)]
-    return Plan(found, problem, infos, wanted, again)
+    return Plan(found, problems, infos, wanted, again)
 
 
 def convert(
@@ -179,7 +182,8 @@ def convert(
         cell: Which cell it is, if the file does not say.
 
     Returns:
-        What came of a seeded batch on the form's backend: `pass`; or `absent` or `gap`,
+        What came of a seeded batch, and of one that shows every weight, on the form's
+        backend: `pass`; or `absent` or `gap`,
         where nothing could certify what was written.
 
     Raises:
@@ -215,11 +219,13 @@ def convert_layer(
                 f"{to} does not hold {layer.name} exactly: {said}; nothing was written"
             )
         info = known_backends()[RUN_BY[to]]
-        say(f"running {BATCH} rows of {STEPS} steps on {info.name}, and judging them")
-        planned = Plan(back, problem_of(back, None), [info], None, [])
+        planned = Plan(back, problems_of(back, None), [info], None, [])
+        on = " and ".join(sizes(problem.case) for problem in planned.problems)
+        say(f"running {on} on {info.name}, and judging them")
         report = planned.run(Path(path) / "run", jobs=1, timeout=300.0, watch=watch)
-    result = report.results[0]
-    if result.verdict in {"fail", "error"}:
+    for result in report.results:
+        if result.verdict not in {"fail", "error"}:
+            continue
         said = f"{in_brief(result)} on {info.name}"
         raise FileError(f"{to} does not compute {layer.name}: {said}; nothing written")
     RunFolder(out.parent).write(out.name, data)

@@ -150,6 +150,8 @@ class Case(
     """Whether the framework is fed `[T, B, D]`; the arrays here never are."""
     zero_length: bool = False
     """Whether a row of `variable_input` has no valid step at all."""
+    probe: bool = False
+    """Whether inputs and initial states show every weight: `harness.probing`."""
     task: str = "forward"
 
     @property
@@ -170,6 +172,7 @@ class Case(
         parts += [] if self.bias else ["nobias"]
         parts += ["timemajor"] if self.time_major else []
         parts += ["zerolength"] if self.zero_length else []
+        parts += ["probe"] if self.probe else []
         parts += [self.task] if self.task != "forward" else []
         origin = f"w{self.given}" if self.given else f"s{self.seed}"
         return "-".join([*parts, dtype, origin])

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from harness.errors import clean
 from harness.results import Figures, Result, Summary
+from harness.spec import Case
 
 _TITLES = ("array", "max_abs", "max_rel", "max_ulp", "rms", "mismatched", "worst_at")
 # Numbers of any form, addresses among them: two failures alike differ in no more.
@@ -91,6 +92,12 @@ def kind_of(said: Said) -> str:
     if said.verdict not in {"fail", "error"}:
         return ""
     return _NUMBER.sub("#", reason(said))[:_MOST_CHARACTERS]
+
+
+def sizes(case: Case) -> str:
+    """Say how many rows and steps a case has."""
+    parts = ((case.batch, "row"), (case.steps, "step"))
+    return " of ".join(f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in parts)
 
 
 def counts(summary: Summary) -> str:

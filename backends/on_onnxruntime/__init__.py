@@ -89,7 +89,8 @@ INFO = BackendInfo(
     # RNN's tanh is 2 sigmoid(2 x) - 1, off by 1.4e-7 near 0, where ulps say nothing;
     # of tanh 2.94 ulp go beyond 1.5e-7. float16 is float32 between casts: 0.5 ulp.
     # float64 in `basic` alone: tanh 7.8 ulp, sigmoid 2e-16 anywhere. GRU's tanh is off
-    # by 6e-7 from 8 on: 7.6 ulp beyond what is absolute, 3.9 ulp up to there.
+    # by 6e-7 from 8 on: 7.6 ulp beyond what is absolute, 3.9 ulp up to there. Its reset
+    # gate is off by 3.01e-7, and below 0, from -18 on: -2.4e-7 where it should be none.
     elementwise_ulp={
         "tanh": {"float64": 8.0, "float32": 9.5, "float16": 1.0},
         "sigmoid": {"float64": 0.0, "float32": 0.0, "float16": 1.0},
@@ -97,7 +98,7 @@ INFO = BackendInfo(
     elementwise_near={"tanh": {"float32": ((8.0, 5.0),)}},
     elementwise_absolute={
         "tanh": {"float32": 1.5e-7, "float16": 1.5e-7},
-        "sigmoid": {"float64": 3e-16, "float32": 2e-7, "float16": 2e-7},
+        "sigmoid": {"float64": 3e-16, "float32": 3.2e-7, "float16": 3.2e-7},
     },
     # Not of float16, whose sums are float32's: states stay float32 between steps too,
     # which only the bound for sums of halves allows.

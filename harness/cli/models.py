@@ -23,7 +23,7 @@ def verify(
         Path | None,
         typer.Option(
             help="Inputs [B, T, D]: .npy; .npz or .safetensors may also have initial_h,"
-            " initial_c and lengths. Seeded without it.",
+            " initial_c and lengths. Without it seeded ones, and ones showing all weights.",
         ),
     ] = None,
     expected: Annotated[
@@ -48,7 +48,7 @@ def verify(
     from harness.model_runs import plan
     from harness.run.guard import read_memory
     from harness.screen.common import console
-    from harness.screen.models import show_layer, show_problem
+    from harness.screen.models import show_layer, show_problems
     from harness.screen.progress import RunProgress
 
     most = read_memory(memory)
@@ -61,8 +61,8 @@ def verify(
         backends=split(backends),
     )
     show_layer(console(), planned.layer)
-    show_problem(console(), planned.problem, inputs, expected)
-    totals = {info.name: 1 for info in planned.infos}
+    show_problems(console(), planned.problems, inputs, expected)
+    totals = {info.name: len(planned.problems) for info in planned.infos}
     progress = RunProgress(console(stderr=True), totals)
     with interruptible(out), progress:
         report = planned.run(
@@ -91,6 +91,6 @@ def convert(
 
     found, steps = read(model, layer, cell), console(stderr=True)
     show_layer(console(), found)
-    with interruptible(), RunProgress(steps, {RUN_BY[to]: 1}) as progress:
+    with interruptible(), RunProgress(steps, {RUN_BY[to]: 2}) as progress:
         report = convert_layer(found, to, out, say=steps.print, watch=progress)
-    show_conversion(console(), report.results[0], out)
+    show_conversion(console(), report.results, out)

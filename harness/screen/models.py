@@ -1,5 +1,6 @@
 """What was found in a model's file, what it is run on, what was written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from harness.models.layer import Recurrent
 from harness.results import Result
 from harness.screen.common import STYLES, count
 from harness.spec import Problem
+from harness.words import sizes
 
 
 def show_layer(console: Console, layer: Recurrent) -> None:
@@ -28,23 +30,28 @@ def show_layer(console: Console, layer: Recurrent) -> None:
         console.print(Text(f"  {clean(note)}", "dim"), soft_wrap=True)
 
 
-def show_problem(
-    console: Console, problem: Problem, inputs: Path | None, expected: Path | None
+def show_problems(
+    console: Console,
+    problems: Sequence[Problem],
+    inputs: Path | None,
+    expected: Path | None,
 ) -> None:
     """Say what a layer is run on, and what it is compared with."""
-    case = problem.case
-    rows, steps = count(range(case.batch), "row"), count(range(case.steps), "step")
-    said = f"on    {rows} of {steps}"
-    if "lengths" in problem.arrays:
-        lengths = problem["lengths"]
+    first, *probes = problems
+    said = f"on    {sizes(first.case)}"
+    if "lengths" in first.arrays:
+        lengths = first["lengths"]
         said += f", of lengths from {lengths.min()} to {lengths.max()}"
     said += f", of {inputs}" if inputs else ", seeded"
     said += f"; expected: {expected}" if expected else ""
+    for probe in probes:
+        said += f"; and {sizes(probe.case)} that show every weight"
     console.print(Text(clean(said)), soft_wrap=True)
 
 
-def show_conversion(console: Console, result: Result, out: Path) -> None:
+def show_conversion(console: Console, results: Sequence[Result], out: Path) -> None:
     """Say what certifies a file that was written, or why nothing does."""
+    result = max(results, key=lambda of: (of.verdict != "pass", of.headroom or 0))
     if result.verdict == "pass":
         mark, style = STYLES["pass"]
         words = f"{result.backend} computes the same, headroom {result.headroom:.2f}"
@@ -53,6 +60,6 @@ def show_conversion(console: Console, result: Result, out: Path) -> None:
         why = result.detail.partition(" [")[0]
         words = f"not run, so not certified: {result.backend}: {why}"
         console.print(Text(clean(words), STYLES["gap"][1]), soft_wrap=True)
-    for note in result.weak:
+    for note in dict.fromkeys(note for of in results for note in of.weak):
         console.print(Text(clean(f"  weak data: {note}"), "dim"), soft_wrap=True)
     console.print(Text.assemble("wrote ", (clean(str(out)), "bold")), soft_wrap=True)

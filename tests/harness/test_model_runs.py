@@ -54,7 +54,7 @@ def forward() -> dict[str, Array]:
 def made(inputs: dict[str, Array], weights: dict[str, Array]) -> Outcome:
     """Give what a right production makes of inputs, with weights of PyTorch's names."""
     save_file(weights, "made.safetensors")
-    return honest(model_runs.plan("made.safetensors", inputs=inputs).problem)
+    return honest(model_runs.plan("made.safetensors", inputs=inputs).problems[0])
 
 
 @pytest.fixture
@@ -277,9 +277,22 @@ def converted(own: Own, to: str = "canonical") -> Report:
 
 
 def test_what_is_converted_is_certified_on_the_forms_own_backend(own: Own) -> None:
-    (result,) = converted(own).results
-    assert (result.verdict, result.backend) == ("pass", "numpy")
+    seeded, probe = converted(own).results
+    for result in (seeded, probe):
+        assert (result.verdict, result.backend) == ("pass", "numpy")
+    assert "-B4-T16-" in seeded.case
+    assert "-probe-" in probe.case
     assert Path("new.safetensors").is_file()
+
+
+def test_inputs_of_ones_own_are_all_that_is_computed(own: Own) -> None:
+    ask: dict[str, Any] = {"backends": ["numpy"]}
+    assert len(harness.verify(own.model, inputs=own.inputs, **ask).results) == 1
+    seeded, probe = harness.verify(own.model, **ask).results
+    assert (seeded.verdict, probe.verdict) == ("pass", "pass")
+    for kind, change in probe.smallest_changes.items():
+        assert change is not None
+        assert change < (seeded.smallest_changes[kind] or 1)
 
 
 def with_backend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:

@@ -70,6 +70,7 @@ def test_an_id_is_parsed_back_to_its_case_and_words_are_no_id() -> None:
         ("bias", False),
         ("time_major", True),
         ("zero_length", True),
+        ("probe", True),
         ("vocabulary", 9),
         ("task", "gradient"),
         ("task", "adam"),
@@ -87,7 +88,7 @@ def test_every_field_of_a_case_is_told_apart_by_its_id() -> None:
     assert set(CASE.__struct_fields__) == {
         *("cell", "variant", "batch", "steps", "features", "units", "dtype", "seed"),
         *("projection", "layers", "direction", "bias", "time_major", "zero_length"),
-        *("vocabulary", "task", "gain", "given"),
+        *("vocabulary", "task", "gain", "given", "probe"),
     }
 
 
