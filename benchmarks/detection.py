@@ -1,10 +1,11 @@
 """Small faults in random networks: how many the certificate catches.
 
 `python -m benchmarks.detection [BACKENDS] [DRAWS]` changes one element of a weight in
-each of DRAWS random networks of every cell, once a kernel's by 1e-4 of itself and once
-a bias' by 1e-3, computes the right and the altered network on the first of BACKENDS
-that has the cell, holds both to the right one, and prints a Markdown table. It does so
-on a seeded batch, and with the same weights on one that shows them all, a probe.
+each of DRAWS random networks of every cell, a kernel's by 1e-4 of itself, a bias' by
+1e-3, and a kernel's of two layers of both directions by 1e-4, computes the right and
+the altered network on the first of BACKENDS that has the cell, holds both to the right
+one, and prints a Markdown table. It does so on a seeded batch, and with the same
+weights on one that shows them all, a probe.
 """
 
 import importlib
@@ -15,6 +16,7 @@ from dataclasses import replace
 from typing import NamedTuple, cast
 
 import numpy as np
+from msgspec.structs import replace as other
 
 from fixtures import catalogue
 from harness.backend import Accuracy, Backend, BackendInfo
@@ -56,11 +58,14 @@ class _Change(NamedTuple):
     """Smallest magnitude of an element that is changed."""
     units: int
     """Most units and features."""
+    layers: int = 1
+    """Of both directions each, if there are several."""
 
 
 _CHANGES = (
     _Change("a kernel element by 1e-4", ("kernel",), np.float32(1 + 1e-4), 0.0, 16),
     _Change("a bias by 1e-3", ("bias",), np.float32(1 + 1e-3), 0.01, 128),
+    _Change("one of two layers", ("kernel",), np.float32(1 + 1e-4), 0.0, 16, layers=2),
 )
 
 
@@ -138,6 +143,8 @@ def _draws(
     for number in range(count):
         rng = _rng(number)
         case = _case(cell, change.units, rng)
+        if change.layers > 1:
+            case = other(case, layers=change.layers, direction="bidirectional")
         problem, accuracy = catalogue.build(case), info.accuracy(case)
         name, array = _altered(problem, change, rng)
         altered = _with(problem, name, array)

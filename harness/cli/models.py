@@ -23,7 +23,7 @@ def verify(
         Path | None,
         typer.Option(
             help="Inputs [B, T, D]: .npy; .npz or .safetensors may also have initial_h,"
-            " initial_c and lengths. Without it seeded ones, and ones showing all weights.",
+            " initial_c and lengths. Seeded without it, and a probe.",
         ),
     ] = None,
     expected: Annotated[

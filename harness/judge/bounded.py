@@ -12,9 +12,9 @@ from harness.judge.arithmetic import logistic
 from harness.spec import Array
 
 # Of an argument: up to which slopes are bounded by what they are where it is.
-_SMALL = 2.0**-10
-_STEEPER = 1 + 2.0**-8
-_LOST = 2.0**-50  # of what float64 has of 1 - y next to 1
+_SMALL = 2.0**-13
+_STEEPER = 1 + 2.0**-11
+_ONE = 1 + 2.0**-50  # more by what float64 loses of 1 - y next to 1
 
 # Slopes farther off and sums of magnitudes are computed in float32, which is twice as
 # fast, and rounded up by more than that can err by.
@@ -66,7 +66,7 @@ def tanh_of(x: Bounded) -> Curve:
     value = np.tanh(x.value)
     size = np.abs(value)
     if x.error.max(initial=0.0) <= _SMALL:
-        return _near_by(x, value, size, lambda y: 1.0 - y * y, np.tanh)
+        return _near_by(x, value, size, lambda y: _ONE - y * y, np.tanh)
     distance = np.abs(x.value)
     distance -= x.error
     distance *= 2
@@ -80,7 +80,7 @@ def logistic_of(x: Bounded) -> Curve:
     """Bound what the logistic function makes of a value."""
     value = logistic(x.value)
     if x.error.max(initial=0.0) <= _SMALL:
-        return _near_by(x, value, value, lambda y: (1.0 - y) * y, logistic)
+        return _near_by(x, value, value, lambda y: (_ONE - y) * y, logistic)
     distance = np.abs(x.value)
     distance -= x.error
     slope = _steepest(distance)
@@ -100,13 +100,12 @@ def _near_by(
     within `_SMALL` it is larger by a factor of less than `_STEEPER`.
     """
     slope = slope_at(value)
-    slope += _LOST
     slope *= _STEEPER
     carried = x.error * slope
 
     def within(limit: float) -> NDArray[np.bool_]:
         least = slope_at(function(np.array([limit])))
-        return np.asarray(slope >= (least + _LOST) * _STEEPER**3)
+        return np.asarray(slope >= least * _STEEPER**3)
 
     return Curve(value, carried, slope, size + carried, within)
 

@@ -60,21 +60,30 @@ class _Part(NamedTuple):
     samples: list[Samples]
 
 
-def stepwise(problem: Problem, outputs: Array, accuracy: Accuracy) -> Stepwise:
+def stepwise(
+    problem: Problem,
+    outputs: Array,
+    accuracy: Accuracy,
+    final_h: Array | None = None,
+) -> Stepwise:
     """Take one step from each state.
 
     Args:
         problem: The problem.
         outputs: What a backend returned, `[B, T, R * directions]`, float64.
         accuracy: What it may err by.
+        final_h: Final states that it returned, `[L * directions, B, R]`: where every
+            row has one step, they are what each layer gave to the next.
 
     """
+    one_step = bool(problem.case.steps == 1 and row_lengths(problem).all())
+    below = final_h if one_step else None
     value, error, residual, ratios = (np.empty(outputs.shape) for _ in range(4))
 
     def of_rows(wanted: _Wanted) -> _Part:
         # Into its place at once: to put large arrays together takes as long as a gate.
         rows, seen = wanted[0], outputs[wanted[0]]
-        made, part = _of_rows(problem, seen, accuracy, wanted)
+        made, part = _of_rows(problem, seen, accuracy, wanted, below)
         value[rows], error[rows] = made.value, made.error
         with np.errstate(invalid="ignore", over="ignore"):
             np.subtract(seen, made.value, out=residual[rows])
@@ -148,15 +157,20 @@ def _blocks(problem: Problem) -> Iterator[_Wanted]:
 
 
 def _of_rows(
-    problem: Problem, seen: Array, accuracy: Accuracy, wanted: _Wanted
+    problem: Problem,
+    seen: Array,
+    accuracy: Accuracy,
+    wanted: _Wanted,
+    below: Array | None,
 ) -> tuple[Bounded, _Part]:
     rows, most = wanted
+    shown = None if below is None else below[:, rows]
     part = _rows_of(problem, rows)
     # All steps are kept where some of them are wanted.
     many = None if most else max(_AT_ONCE // (part.case.batch * part.case.units), 1)
     with np.errstate(all="ignore"):  # a bound that is no number says so itself
         ops = Rounded(accuracy, apart=most > 0)
-        exact = trajectory(ops, part, observed=seen, at_once=many)
+        exact = trajectory(ops, part, observed=seen, at_once=many, below=shown)
         lengths, size = row_lengths(part), part.case.recurrent_size
         samples = [
             sampled(steps, seen[..., k * size : (k + 1) * size], lengths, most)

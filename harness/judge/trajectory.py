@@ -50,7 +50,7 @@ class Trajectory(NamedTuple, Generic[Value]):
     """Of each direction of the last layer, if all its steps were observed at once."""
 
 
-def trajectory(
+def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to go
     ops: Operations[Value],
     problem: Problem,
     observed: Array | None = None,
@@ -58,6 +58,7 @@ def trajectory(
     *,
     one_by_one: bool = False,
     at_once: int | None = None,
+    below: Array | None = None,
 ) -> Trajectory[Value]:
     """Go through a problem.
 
@@ -69,6 +70,8 @@ def trajectory(
         one_by_one: Whether observed steps follow one another too, for what flows back.
         at_once: How many observed steps are taken at once, so that what is computed of
             them stays in a processor's cache; None: all of them.
+        below: What a backend's layers gave the next one in their only step, where there
+            is no other, `[L * directions, B, R]`.
 
     """
     case = problem.case
@@ -82,6 +85,9 @@ def trajectory(
             this = _Pass(ops, problem, (layer, way), terms)
             if observed is None or layer < case.layers - 1:
                 made, final = this.followed(x)
+                if below is not None:
+                    shown = below[len(finals["h"])][:, np.newaxis]
+                    made = ops.seen(shown.astype(np.float64), made)
             else:
                 seen = observed[..., number * size : (number + 1) * size]
                 if one_by_one:

@@ -76,7 +76,7 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
     every = (c for r in report.results for c in r.smallest_changes.values())
     changes = [change for change in every if change is not None]
     if changes:
-        words = f"a weight changed by {median(changes):.1g} of itself would fail "
+        words = f"all of a weight, off by {median(changes):.1g} of itself, would fail "
         words += f"(median; from {min(changes):.1g} to {max(changes):.1g})"
         yield "sees", Text(words)
     if report.pairs:

@@ -70,6 +70,20 @@ for case in catalogue.suites()["standard"]:
 print(json.dumps(count))
 """
 
+# n is tanh(64 r): from -18 on r should be next to nothing, and 64 times it is seen.
+RESET_GATE = """
+case = catalogue.case_from_id("gru-dynamic-B100000-T1-D1-H1-f32-s1")
+arrays = {n: np.zeros(s, "float32") for n, s in case.input_shapes().items()}
+x = np.random.default_rng(1).uniform(-40, -18, case.batch).astype("float32")
+arrays["inputs"][:, 0, 0] = x
+arrays["layer0.forward.kernel"][0] = 1, 0, 0
+arrays["layer0.forward.bias"][:] = 0, -40, 0
+arrays["layer0.forward.recurrent_bias"][:] = 64
+n = backend.run(Problem(case, arrays))["outputs"].ravel().astype(float)
+off = np.abs(np.arctanh(n) / 64 - 1 / (1 + np.exp(-x.astype(float))))
+print(json.dumps([off.max(), INFO.accuracy(case).absolute["sigmoid"]]))
+"""
+
 EMPTY_ROWS = """
 from harness.backend import Unsupported
 from harness.judge.certify import reference
@@ -185,6 +199,11 @@ def test_each_order_of_gates_and_peepholes_and_each_reset_is_needed() -> None:
     assert max(healthy.values()) < 1
     assert len(found) == 7
     assert min(found.values()) > 1e3
+
+
+def test_the_reset_gate_is_off_by_more_than_others_and_by_no_more_than_stated() -> None:
+    off, stated = said_by(RESET_GATE)
+    assert 2e-7 < off < stated
 
 
 def test_onnx_accepts_the_model_of_every_case() -> None:

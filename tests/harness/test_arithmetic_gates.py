@@ -10,7 +10,7 @@ from harness.judge.rounded import Rounded
 from harness.spec import Array
 
 U32 = 2.0**-24
-SLOPE_UP = 1 + 2.0**-8  # slopes are bounded near by, or rounded up
+SLOPE_UP = 1 + 2.0**-11  # slopes are bounded near by, or rounded up
 ULP = {"tanh": 2.0, "sigmoid": 2.0}
 OPS = Rounded(Accuracy("float32", ULP))
 
@@ -124,7 +124,7 @@ def test_the_logistic_function_may_be_off_by_the_stated_ulps_and_no_more() -> No
         assert (within(off, bounded)[inside] == allowed).all(), ulps
 
 
-@pytest.mark.parametrize("size", [5e-4, 1e-3, 0.25, 3.0])
+@pytest.mark.parametrize("size", [1e-4, 1e-3, 0.25, 3.0])
 def test_the_logistic_function_carries_the_error_of_its_argument(size: float) -> None:
     x = np.random.default_rng(3).uniform(-6, 6, 500)
     value, error, *_ = OPS.sigmoid(Bounded(x, np.full_like(x, size)))

@@ -7,11 +7,12 @@ from fixtures import catalogue
 from harness.backend import Accuracy
 from harness.judge import stepwise as module
 from harness.judge.bounded import Bounded
-from harness.judge.certify import reference
+from harness.judge.certify import certify_steps, reference
 from harness.judge.rounded import Rounded
 from harness.judge.stepwise import Stepwise, stepwise
 from harness.judge.trajectory import trajectory
 from harness.spec import CELLS, Array, Problem
+from support import honest
 
 ACCURACY = Accuracy("float32", {"tanh": 2.0, "sigmoid": 4.0})
 OPTIONS = ("", "-reverse", "-L2-bidirectional", "-zerolength")
@@ -101,3 +102,46 @@ def test_c_that_is_read_off_h_keeps_bounds_from_growing_with_memory() -> None:
     carried = trajectory(ops, keeping, outputs, one_by_one=True).outputs.error
     assert (told <= carried * 1.001).all()
     assert np.median(told[:, 100:] / carried[:, 100:]) < 0.5
+
+
+def stacked() -> tuple[Problem, dict[str, Array]]:
+    name = "lstm-dynamic-B40-T1-D4-H5-L2-bidirectional-f32-s1"
+    problem = catalogue.build(catalogue.case_from_id(name))
+    return problem, honest(problem)
+
+
+def test_final_states_of_a_single_step_are_what_the_next_layer_got() -> None:
+    problem, right = stacked()
+    outputs = right["outputs"].astype(float)
+    guessed = stepwise(problem, outputs, ACCURACY)
+    shown = stepwise(problem, outputs, ACCURACY, right["final_h"])
+    assert (shown.ratio <= 1).all()
+    assert (shown.outputs.error < guessed.outputs.error).all()
+    off = right["final_h"].copy()
+    off[1, 3] += np.float32(1e-3)
+    other = stepwise(problem, outputs, ACCURACY, off)
+    assert {int(row) for row in np.argwhere(other.ratio > 1)[:, 0]} == {3}
+
+
+def test_a_layer_that_gives_the_next_one_something_else_is_caught() -> None:
+    problem, right = stacked()
+    lower = problem["layer0.forward.bias"].copy()
+    lower[0] += np.float32(1e-4)
+    arrays = {**problem.arrays, "layer0.forward.bias": lower}
+    wrong = honest(Problem(problem.case, arrays))
+    given = {**right, "outputs": wrong["outputs"]}
+    found = certify_steps(problem, given, ACCURACY)
+    assert all((ratio <= 1).all() for ratio in found.final_ratios.values())
+    assert found.first_bad is not None
+    assert found.first_bad.layer == 1
+
+
+@pytest.mark.parametrize("options", ["B40-T2-D4-H5-L2", "B40-T1-D4-H5-L2-zerolength"])
+def test_of_more_steps_or_of_none_final_states_say_less(options: str) -> None:
+    name = f"gru-variable_input-{options}-f32-s1"
+    problem = catalogue.build(catalogue.case_from_id(name))
+    right = honest(problem)
+    outputs = right["outputs"].astype(float)
+    once = stepwise(problem, outputs, ACCURACY).outputs
+    with_finals = stepwise(problem, outputs, ACCURACY, right["final_h"]).outputs
+    assert (once.error == with_finals.error).all()
