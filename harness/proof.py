@@ -13,6 +13,7 @@ from harness.results import Report, Result
 from harness.session import compute, judge_and_write
 from harness.spec import Case
 from harness.watch import Watch
+from harness.words import without_place
 
 SAMPLES = 20_000
 """Arguments of each elementwise function; in half precisions all there are."""
@@ -34,7 +35,7 @@ class Proof(NamedTuple):
     def gaps(self) -> dict[str, int]:
         """Reason of each declared gap → how many cases it kept from being computed."""
         declared = [r.detail for r in self.report.results if r.verdict == "gap"]
-        return dict(Counter(detail.partition(" [")[0] for detail in declared))
+        return dict(Counter(without_place(detail) for detail in declared))
 
     @property
     def troubles(self) -> list[str]:

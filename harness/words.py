@@ -11,6 +11,7 @@ from harness.spec import Case
 _TITLES = ("array", "max_abs", "max_rel", "max_ulp", "rms", "mismatched", "worst_at")
 # Numbers of any form, addresses among them: two failures alike differ in no more.
 _NUMBER = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", re.IGNORECASE)
+_PLACE = re.compile(r" \[[^ ]+, [^ ]+\]$")
 _MOST_CHARACTERS = 300  # of a reason, to tell it from others
 
 
@@ -80,11 +81,16 @@ def and_others(group: Sized) -> str:
     )
 
 
+def without_place(detail: str) -> str:
+    """Take off the backend and the case that end what is said of a result."""
+    return _PLACE.sub("", detail)
+
+
 def reason(said: Said) -> str:
     """Say why a result is what it is: what would explain it, or how it shows."""
     if said.explanations:
         return f"would match with: {said.explanations[0]}"
-    return said.detail.partition(" [")[0].partition("; ")[0] or said.verdict
+    return without_place(said.detail).partition("; ")[0] or said.verdict
 
 
 def kind_of(said: Said) -> str:
@@ -121,7 +127,7 @@ def _reason(result: Result) -> str:
         return f"outputs {bad.times_bound:.3g}x its bound at step {bad.step}{layer}"
     if not bad and (result.systematic or 0) > 1:
         return f"errors of all steps add up to {result.systematic:.3g}x their bound"
-    return result.detail.partition(f" [{result.backend},")[0].partition("; ")[0]
+    return without_place(result.detail).partition("; ")[0]
 
 
 def _sentences(result: Result) -> Iterator[str]:

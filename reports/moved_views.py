@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from harness.results import Figures
-from harness.words import and_others, why_alike
+from harness.words import and_others, why_alike, without_place
 from reports.moved import Change, Kind, Moved, Numbers, State
 from reports.templating import environment
 
@@ -76,7 +76,7 @@ def alike(changes: list[Change]) -> list[list[Change]]:
     for change in changes:
         key: tuple[str, ...] = change.backend, change.case
         if change.kind in _SAID_ONCE:
-            why = why_alike(change.new) or change.new.detail.partition(" [")[0]
+            why = why_alike(change.new) or without_place(change.new.detail)
             key = change.backend, change.old.verdict, change.new.verdict, why
         found.setdefault(key, []).append(change)
     return list(found.values())

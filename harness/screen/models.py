@@ -11,7 +11,7 @@ from harness.models.layer import Recurrent
 from harness.results import Result
 from harness.screen.common import STYLES, count
 from harness.spec import Problem
-from harness.words import sizes
+from harness.words import sizes, without_place
 
 
 def show_layer(console: Console, layer: Recurrent) -> None:
@@ -57,7 +57,7 @@ def show_conversion(console: Console, results: Sequence[Result], out: Path) -> N
         words = f"{result.backend} computes the same, headroom {result.headroom:.2f}"
         console.print(Text.assemble((f"{mark} ", style), clean(words)), soft_wrap=True)
     else:
-        why = result.detail.partition(" [")[0]
+        why = without_place(result.detail)
         words = f"not run, so not certified: {result.backend}: {why}"
         console.print(Text(clean(words), STYLES["gap"][1]), soft_wrap=True)
     for note in dict.fromkeys(note for of in results for note in of.weak):

@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.errors import clean
 from harness.results import Report, Result
 from harness.screen.common import CELL_WIDTH, LABEL_STYLES, STYLES, count, header
-from harness.words import alike, and_others
+from harness.words import alike, and_others, without_place
 
 _MOST_WORDS = 10
 
@@ -91,7 +91,7 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
         yield "odd one", Text(clean(words))
     absent = {r.backend: r.detail for r in report.results if r.verdict == "absent"}
     for backend, detail in absent.items():
-        yield "absent", Text(clean(f"{backend}: {detail.partition(' [')[0]}"))
+        yield "absent", Text(clean(f"{backend}: {without_place(detail)}"))
     for note in dict.fromkeys(note for r in report.results for note in r.weak):
         cases = {r.case for r in report.results if note in r.weak}
         whole = cases == {r.case for r in report.results}

@@ -189,6 +189,13 @@ def test_failures_alike_are_of_one_kind_whatever_their_numbers() -> None:
     assert kind_of(named) == "would match with: layer#.forward.bias[#] off by #"
     assert kind_of(replace(bad, detail="final_h: 1 of 2 is off")) != kind_of(bad)
     assert kind_of(rows()[0].result) == ""
+    # Of an error that begins with an array the rest counts too.
+    odd, even = (
+        replace(bad, detail=f"ValueError: [1 2] is {what} [{bad.backend}, {bad.case}]")
+        for what in ("odd", "even")
+    )
+    assert kind_of(odd) == "ValueError: [# #] is odd"
+    assert kind_of(even) != kind_of(odd)
 
 
 def kept(store: Store) -> Iterator[tuple[int, Case, dict[str, Any]]]:
