@@ -99,34 +99,21 @@ class Certificate(NamedTuple):
 
         If only final states exceed it, the first of these, at the last step.
         """
-        size = self.problem.case.recurrent_size
-        bad = [
-            (int(self.processed[row, t, unit // size]), -self.ratio[row, t, unit], at)
-            for at in np.argwhere(self.ratio > 1)
-            for row, t, unit in [at]
-        ]
-        if bad:
-            _, minus_times, (row, t, unit) = min(bad, key=lambda item: item[:2])
-            return _place(
-                self.problem.case,
-                (
-                    self.problem.case.layers - 1,
-                    self.problem.case.directions[unit // size],
-                ),
-                (t, row, unit % size),
-                -minus_times,
-            )
+        case = self.problem.case
+        size = case.recurrent_size
+        if (bad := self.ratio > 1).any():
+            order = np.repeat(self.processed, size, axis=-1)
+            first = np.where(bad & (order == order[bad].min()), self.ratio, 0.0)
+            at = np.unravel_index(int(first.argmax()), first.shape)
+            row, t, unit = (int(i) for i in at)
+            which = case.layers - 1, case.directions[unit // size]
+            return _place(case, which, (t, row, unit % size), first[at])
         for final in self.final_ratios.values():
             if (final > 1).any():
                 at = np.unravel_index(int(final.argmax()), final.shape)
                 number, row, unit = (int(i) for i in at)
-                where = (max(self.problem.case.steps - 1, 0), row, unit)
-                return _place(
-                    self.problem.case,
-                    self.problem.case.passes[number],
-                    where,
-                    final[at],
-                )
+                where = (max(case.steps - 1, 0), row, unit)
+                return _place(case, case.passes[number], where, final[at])
         return None
 
 
