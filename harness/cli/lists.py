@@ -29,16 +29,15 @@ def backends(
 
 
 def cases(
-    suite: Annotated[str, typer.Argument(help="A suite; all of them by default.")] = "",
+    suite: Annotated[
+        str, typer.Argument(help="A suite, or probe:SUITE; all suites by default.")
+    ] = "",
 ) -> None:
     """List suites and their cases."""
-    from fixtures.catalogue import suites
-    from harness.errors import unknown_name
+    from fixtures.catalogue import select, suites
     from harness.screen.catalogue import show_cases
     from harness.screen.common import console
+    from harness.spec import DTYPES
 
-    known = suites()
-    if suite and suite not in known:
-        raise unknown_name("suite", suite, known)
-    chosen = {suite: known[suite]} if suite else known
+    chosen = {suite: select([suite], [], list(DTYPES))} if suite else suites()
     show_cases(console(), chosen, whole=bool(suite))

@@ -99,3 +99,5 @@ def show_cases(console: Console, suites: dict[str, list[Case]], *, whole: bool) 
             console.print(f"  … all of them: rnn-parity cases {name}", highlight=False)
     if not whole:
         console.print(Text.assemble(("random:N:SEED", "bold"), "  N cases of any kind"))
+        said = "  a suite's networks, on a batch that shows every weight"
+        console.print(Text.assemble(("probe:SUITE", "bold"), said))
