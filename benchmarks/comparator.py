@@ -15,13 +15,13 @@ import torch
 from polygraphy.comparator import IterationResult, SimpleCompareFunc
 from polygraphy.logger import G_LOGGER
 
+from benchmarks.quiet import settle
 from harness.judge.compare import compare
 from harness.spec import Array
 
 _LARGE, _SMALL = 20_000_000, 40
 _ROUNDS = 7
 _CALLS = 2000  # of the small arrays in a round
-_SETTLING = 0.2  # seconds in which threads of BLAS and OpenMP stop waiting for work
 _OURS = "rnn-parity: 4 deviations, 2 counts, where"
 
 _Compared = dict[str, Callable[[], object]]
@@ -70,7 +70,7 @@ def _table(title: str, compared: _Compared, calls: int) -> None:
     times: dict[str, list[float]] = {name: [] for name in compared}
     for number in range(_ROUNDS + 1):  # the first is not counted
         for name, call in compared.items():
-            time.sleep(_SETTLING)
+            settle()
             begun = time.perf_counter()
             for _ in range(calls):
                 call()

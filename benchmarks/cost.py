@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
+from benchmarks.quiet import settle
 from benchmarks.tables import head, row
 from fixtures import catalogue
 from harness.backend import BackendInfo
@@ -92,10 +93,12 @@ def _times(problem: Problem, workers: Workers) -> list[str]:
     for _ in range(_ROUNDS):
         latest = {}
         for name, seconds in taken.items():
+            settle()
             latest[name], took = forward(name, problem, workers)
             seconds.append(took)
         slowest = max(taken, key=lambda name: taken[name][-1])
         accuracy = workers[slowest][0].accuracy(case)
+        settle()
         start = time.perf_counter()
         certify_steps(problem, latest[slowest], accuracy)
         certificate.append(time.perf_counter() - start)
