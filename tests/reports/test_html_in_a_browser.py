@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from by_hand_reports import CASE, failing, passing
+from harness.probing import probing
 from harness.results import Report, Steps, summarize
 from reports.html import to_html
 from support import report_of
@@ -266,3 +267,18 @@ def test_ten_thousand_results_fit_into_six_megabytes_and_answer_at_once(
     assert page.locator("#matrix tbody tr").count() == 2500
     page.locator("#matrix a.cell.fail").last.click()
     expect(page.locator("#first-bad")).to_be_visible()
+
+
+def test_of_a_probe_its_one_step_is_said_and_not_drawn(show: Open) -> None:
+    case = probing(CASE)
+    assert case is not None
+    result = replace(passing(case.id, "torch"), steps=Steps([0], [2e-8], [8e-8]))
+    page = show(replace(report_of(result), cases=[case]))
+    page.locator("#matrix a.cell").click()
+    said = "2070 rows, 1 step, 4 features, 5 units; a probe, which shows every weight"
+    expect(page.locator("#case")).to_contain_text(said)
+    chart = page.locator("#steps-chart")
+    expect(chart).to_have_text(
+        "There is one step: its worst error is 2.0e-8, where 8.0e-8 may be."
+    )
+    expect(chart.locator("svg")).to_have_count(0)

@@ -46,8 +46,9 @@ class CaseView {
   words(index) {
     const it = this.report.described[index];
     if (!it) return "";
-    const options = [it.direction, it.bias === false ? "no biases" : null, it.time_major ? "time-major" : null, it.zero_length ? "with a row of length 0" : null, it.gain && it.gain !== 1 ? `recurrent gain ${it.gain}` : null, it.task && it.task !== "forward" ? `task ${it.task}` : null];
-    const sizes = `${it.batch} rows, ${it.steps} steps, ${it.features} features, ${it.units} units` + (it.projection ? `, projected to ${it.projection}` : "") + (it.vocabulary ? `, ${it.vocabulary} tokens` : "") + (it.layers ? `, ${it.layers} layers` : "");
+    const options = [it.direction, it.bias === false ? "no biases" : null, it.time_major ? "time-major" : null, it.zero_length ? "with a row of length 0" : null, it.probe ? "a probe, which shows every weight" : null, it.gain && it.gain !== 1 ? `recurrent gain ${it.gain}` : null, it.task && it.task !== "forward" ? `task ${it.task}` : null];
+    const many = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+    const sizes = [many(it.batch, "row"), many(it.steps, "step"), many(it.features, "feature"), many(it.units, "unit")].join(", ") + (it.projection ? `, projected to ${it.projection}` : "") + (it.vocabulary ? `, ${it.vocabulary} tokens` : "") + (it.layers ? `, ${it.layers} layers` : "");
     return [`${it.cell}, ${it.variant}, ${it.dtype}`, sizes, ...options].filter(Boolean).join("; ");
   }
 
@@ -107,6 +108,7 @@ class CaseView {
     }
     const target = el("div", { class: "chart", id: "steps-chart" });
     if (!points.some((p) => p.bound && p.error)) target.textContent = "Every step is exact, or no number: there is nothing to draw.";
+    else if (points.length === 1) target.textContent = `There is one step: its worst error is ${short(points[0].error)}, where ${short(points[0].bound)} may be.`;
     else draw(target, "steps", points.map((p) => ({ ...p, error: p.error || null, bound: p.bound || null, over: p.error === null || p.error > p.bound })));
     const rows = points.map((p) => [p.step, short(p.error), short(p.bound), p.bound ? short(p.error / p.bound) : "–"]);
     into.append(target, this.details("The same as a table", ["step", "error", "bound", "share"], rows));
