@@ -48,6 +48,18 @@ def _entries(case: Case) -> int:
     return case.features + len(case.passes) * states
 
 
+def by_itself(case: Case, row: int) -> list[tuple[str, tuple[int, int, int]]]:
+    """Say what stands out in a row of a probe: names of arrays, and places in them."""
+    places = [("inputs", (row, 0, feature)) for feature in range(case.features)]
+    shapes = case.state_shapes().items()
+    for number in range(len(case.passes)):
+        for state, (*_, width) in shapes:
+            name = f"initial_{state}"
+            places += [(name, (number, row, unit)) for unit in range(width)]
+    groups = min(len(places), _ALONE)
+    return places[row % groups :: groups]
+
+
 def arrays(case: Case) -> dict[str, Array]:
     """Give `inputs` and initial states of a case with `probe`, by name."""
     batch, entries = rows(case), _entries(case)

@@ -16,6 +16,7 @@ from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
 from harness.judge.peers import peers
 from harness.judge.steps import worst_of_each_step
+from harness.probing import by_itself
 from harness.results import Figures, FirstBad, Published, Result, Verdict
 from harness.spec import Array, Outcome, Problem
 from harness.store.folder import RunFolder
@@ -236,7 +237,18 @@ def _first(certificate: Certificate, bad: FirstBad | None) -> list[str]:
     layer = f" of layer {bad.layer}" if certificate.problem.case.layers > 1 else ""
     way = f", {bad.direction}" if bad.direction else ""
     gate = f", gate {bad.gate}" if bad.gate else ""
-    return [f"the first bad step is {bad.step}{layer}{way}{gate}"]
+    said = [f"the first bad step is {bad.step}{layer}{way}{gate}"]
+    if certificate.problem.case.probe:
+        said.append(_standing_out(certificate.problem, bad.row))
+    return said
+
+
+def _standing_out(problem: Problem, row: int) -> str:
+    """Say what a probe looks at in a row."""
+    (name, at), *more = by_itself(problem.case, row)
+    value = float(problem[name][at])
+    others = f", and {len(more)} more with it" if more else ""
+    return f"in row {row} {name}{list(at)} is {value:g} by itself{others}"
 
 
 def _figures(

@@ -13,6 +13,7 @@ from fixtures import catalogue
 from fixtures.catalogue import case_from_id, select
 from harness import probing
 from harness.backend import Accuracy
+from harness.equivalence import Parity
 from harness.errors import UsageError
 from harness.judge.certify import certify_steps, reference
 from harness.judge.weak import weaknesses
@@ -188,3 +189,31 @@ def test_what_is_too_large_to_probe_is_refused_as_any_case_is() -> None:
     )
     with pytest.raises(UsageError, match="elements, more than"):
         catalogue.check_case(probing.probing(case) or case)
+
+
+@pytest.mark.parametrize("case_id", [LSTM, "gru-dynamic-B1-T1-D300-H50-f32-s1"])
+def test_what_stands_out_in_a_row_is_said_by_its_place(case_id: str) -> None:
+    problem = probe(case_id)
+    for row in (0, 43, 44, 257, problem.case.batch - 1):
+        found = probing.by_itself(problem.case, row)
+        shared = entering(problem).shape[1] - 256
+        assert len(found) == (2 if row % 256 < shared else 1)
+        values = [abs(float(problem[name][at])) for name, at in found]
+        assert len(set(values)) == 1
+        assert values[0] in SIZES
+        assert sum(np.abs(entering(problem)[row]) == values[0]) == len(found)
+
+
+def test_a_failure_says_what_its_row_looks_at() -> None:
+    def layer(problem: Problem) -> dict[str, Array]:
+        outcome = honest(problem)
+        outcome["outputs"][5, 0, 1] += np.float32(1e-3)
+        return outcome
+
+    said = r"in row 5 inputs\[5, 0, 0\] is -?0.25 by itself"
+    with Parity() as parity, pytest.raises(AssertionError, match=said):
+        parity.assert_equivalent(
+            layer,
+            case="probe:gru-dynamic-B1-T1-D2-H3-f32-s1",
+            ulp={"tanh": 2.0, "sigmoid": 2.0},
+        )
