@@ -157,7 +157,8 @@ def _derived(problem: Problem, arrays: dict[str, Array], **changes: object) -> P
     """Give a problem made of another one's arrays, and the case that they are of."""
     # A case says whether rows without a step are among its lengths.
     empty = "lengths" in arrays and bool((arrays["lengths"] == 0).any())
-    case = replace(problem.case, zero_length=empty, **changes)
+    # What is cut out of a probe is none any more.
+    case = replace(problem.case, zero_length=empty, probe=False, **changes)
     return Problem(case, {name: np.ascontiguousarray(a) for name, a in arrays.items()})
 
 

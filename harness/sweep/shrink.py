@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from harness.cases import check_case
 from harness.errors import UsageError
+from harness.probing import probing
 from harness.results import Result
 from harness.spec import Case
 from harness.sweep.flow import Ask, Flow
@@ -97,6 +98,8 @@ def smaller(case: Case) -> Iterator[Case]:
     Cell, task, dtype and variant stay: they are what fails.
     """
     found = [*_shorter(case), *_plainer(case)]
+    if case.probe:  # its rows follow from its other sizes
+        found = [probing(each) or each for each in found]
     valid = [each for each in found if _is_case(each) and size(each) < size(case)]
     yield from sorted(dict.fromkeys(valid), key=size)
 

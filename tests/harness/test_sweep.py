@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from fixtures import catalogue
+from harness.cases import check_case
 from harness.errors import FileError, UsageError
 from harness.results import Result
 from harness.spec import Case
@@ -341,3 +342,13 @@ def test_a_sequence_is_what_is_selected() -> None:
     assert catalogue.sequence(names) == catalogue.select(names, [], [])
     with pytest.raises(UsageError, match="names no random suite"):
         catalogue.sequence(["random:x"])
+
+
+def test_what_is_smaller_than_a_probe_is_a_probe() -> None:
+    case = catalogue.case_from_id("probe:gru-dynamic-B1-T1-D4-H5-L2-f32-s1")
+    found = list(smaller(case))
+    assert {one.units for one in found} == {1, 2, 4, 5}
+    assert {one.layers for one in found} == {1, 2}
+    for one in found:
+        assert one.probe
+        check_case(one)
