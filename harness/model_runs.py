@@ -183,8 +183,8 @@ def convert(
 
     Returns:
         What came of a seeded batch, and of one that shows every weight, on the form's
-        backend: `pass`; or `absent` or `gap`,
-        where nothing could certify what was written.
+        backend: `pass`; or `absent` or `gap`, where nothing could certify what was
+        written.
 
     Raises:
         UsageError: A name is unknown, or the file's name has the wrong ending.

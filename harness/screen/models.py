@@ -46,6 +46,8 @@ def show_problems(
     said += f"; expected: {expected}" if expected else ""
     for probe in probes:
         said += f"; and {sizes(probe.case)} that show every weight"
+    if not (inputs or probes):
+        said += "; a batch that shows every weight would be too large"
     console.print(Text(clean(said)), soft_wrap=True)
 
 

@@ -285,6 +285,34 @@ def test_what_is_converted_is_certified_on_the_forms_own_backend(own: Own) -> No
     assert Path("new.safetensors").is_file()
 
 
+def test_a_probe_alone_that_fails_keeps_a_file_from_being_written(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = model_runs.Plan.run
+
+    def failing(self: model_runs.Plan, *args: Any, **options: Any) -> Report:
+        report = run(self, *args, **options)
+        seeded, probe = report.results
+        return replace(report, results=[seeded, replace(probe, verdict="fail")])
+
+    monkeypatch.setattr(model_runs.Plan, "run", failing)
+    with pytest.raises(FileError, match="canonical does not compute "):
+        converted(own)
+    assert not Path("new.safetensors").exists()
+
+
+def test_what_is_too_large_to_probe_is_said_and_verified_without(
+    own: Own, monkeypatch: pytest.MonkeyPatch, rnn_parity: Cli
+) -> None:
+    ask = ["verify", own.model, "--backends", "numpy", "--out", "r"]
+    assert "of 1 step that show every weight" in rnn_parity(*ask)[1]
+    monkeypatch.setattr("harness.cases.MAX_ELEMENTS", 5000)
+    status, said, _ = rnn_parity(*ask)
+    assert status == 0
+    assert "a batch that shows every weight would be too large" in said
+    assert len(read_report_document(Path("r")).results) == 1
+
+
 def test_inputs_of_ones_own_are_all_that_is_computed(own: Own) -> None:
     ask: dict[str, Any] = {"backends": ["numpy"]}
     assert len(harness.verify(own.model, inputs=own.inputs, **ask).results) == 1

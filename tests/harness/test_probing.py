@@ -168,11 +168,20 @@ def test_a_run_probes_and_says_how_small_a_change_it_would_see(
     out = tmp_path / "run"
     names = f"{LSTM},probe:{LSTM}"
     asked = ("run", "--cases", names, "--backends", "numpy", "--out", str(out))
-    assert rnn_parity(*asked)[0] == 0
+    status, said, _ = rnn_parity(*asked)
+    assert status == 0
+    assert " all of a weight, off by " in said
     plain, shown = (r.smallest_changes for r in read_report_document(out).results)
     for kind, change in shown.items():
         assert change is not None
         assert change < (plain[kind] or 1)
+
+
+def test_probes_are_listed_as_any_suite_is(rnn_parity: Cli) -> None:
+    assert "probe:SUITE" in rnn_parity("cases")[1]
+    status, said, _ = rnn_parity("cases", f"probe:{LSTM}")
+    assert status == 0
+    assert "lstm-dynamic-B2200-T1-D4-H5-L2-bidirectional-probe-f32-s1" in said
 
 
 def test_what_is_too_large_to_probe_is_refused_as_any_case_is() -> None:
