@@ -46,7 +46,7 @@ class Float64:
         """Take a value of earlier steps."""
         return value
 
-    def rebuilt(self, o: Array, h: Array) -> None:
+    def rebuilt(self, o: Array, h: Array, f: Array, i: Array, g: Array) -> None:
         """Give nothing: c is known as exactly as can be."""
 
     def nearer(self, a: Array, b: Array) -> Array:

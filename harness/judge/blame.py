@@ -60,7 +60,8 @@ def _unexplained(case: Case, samples: Samples, number: int, unit: int) -> float:
     usable = np.isfinite(weight) & np.isfinite(samples.residual[:, unit])
     at = np.flatnonzero(usable)[:_MOST]
     reads = np.concatenate(
-        [samples.x[at], samples.before["h"][at], np.ones((len(at), 1))], axis=1
+        [samples.x.value[at], samples.before["h"].value[at], np.ones((len(at), 1))],
+        axis=1,
     )
     if len(at) < _SPARE * reads.shape[1]:
         return np.nan
@@ -79,8 +80,9 @@ def _slopes(case: Case, samples: Samples, number: int, unit: int) -> Array:
     """Give by how much a unit's outputs move with a gate's pre-activation, `[N]`."""
     bias = samples.weights["bias"].copy()
     bias[number * case.units + unit] += _NUDGE
+    before = {name: of.value for name, of in samples.before.items()}
     here, moved = (
-        step(Float64(), case.cell, samples.x, samples.before, weights)["h"]
+        step(Float64(), case.cell, samples.x.value, before, weights)["h"]
         for weights in (samples.weights, {**samples.weights, "bias": bias})
     )
     return np.asarray((moved - here)[:, unit] / _NUDGE)

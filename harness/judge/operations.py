@@ -33,12 +33,15 @@ class Operations(Protocol[Value]):
         """Take a value of earlier steps, which later ones go on from."""
         ...
 
-    def rebuilt(self, o: Value, h: Array) -> Value | None:
-        """Give the c of `h = o tanh(c)` as far as h tells; None: it is not needed."""
+    def rebuilt(self, o: Value, h: Array, f: Value, i: Value, g: Value) -> Value | None:
+        """Give c, of `h = o tanh(c)` and `c = f c + i g`, as far as h tells.
+
+        None: it is not needed.
+        """
         ...
 
     def nearer(self, a: Value, b: Value) -> Value:
-        """Take whichever of two is known more exactly, element by element."""
+        """Take the first, unless the second is known much more exactly, by element."""
         ...
 
     def affine(

@@ -86,13 +86,13 @@ class Tape:
     def seen(self, value: Array, instead_of: Node | None) -> Node:
         """Take what a backend returned; its gradient flows on to what made it."""
         flow = [(instead_of, lambda g: g)] if instead_of else []
-        return self._node(self._ops.exactly(value), *flow)
+        return self._node(self._ops.seen(value, None), *flow)
 
     def past(self, value: Node) -> Node:
         """Take a value of earlier steps."""
         return value
 
-    def rebuilt(self, o: Node, h: Array) -> None:
+    def rebuilt(self, o: Node, h: Array, f: Node, i: Node, g: Node) -> None:
         """Give nothing: what c was made of is what matters here."""
 
     def nearer(self, a: Node, b: Node) -> Node:

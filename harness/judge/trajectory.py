@@ -230,7 +230,7 @@ class _Pass(Generic[Value]):
         """
         ops, rebuilt = self._ops, None
         if self._case.cell == "lstm" and self._terms is AS_PUBLISHED:
-            rebuilt = ops.rebuilt(early["o"], h)
+            rebuilt = ops.rebuilt(early["o"], h, early["f"], early["i"], early["g"])
         taken_from = self._recurrence(early)
         (c, start), before, after = carry, [], []
         for s in range(h.shape[1]):
