@@ -101,6 +101,8 @@ class Accuracy(msgspec.Struct, frozen=True):
     """Relative error of the factors of products: half an ulp of TensorFloat-32."""
     near: dict[str, Near] = {}
     """Function → the fewer ulp that suffice near 0."""
+    recomputes: bool = True
+    """Whether what is used twice may be computed for each use, rounded otherwise."""
 
 
 class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +132,9 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Dtype → wider one that sums of products are kept in, and rounded from once."""
     factor_units: dict[str, Error] = {}
     """Setting → relative error of the factors of float32 products while it is on."""
+    recomputes: bool = True
+    """Whether a value that is used twice may be computed once for each use, and rounded
+    otherwise, as compilers do; not where each is kept in an array of its own."""
     options: dict[str, Scalar] = {}
     """Keyword arguments of the adapter class."""
     settings: tuple[str, ...] = ()
@@ -192,6 +197,7 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 for name in stated
                 if dtype in self.elementwise_near.get(name, {})
             },
+            self.recomputes,
         )
 
     def means_for(self, cell: str, variant: str) -> Means | None:

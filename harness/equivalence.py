@@ -222,6 +222,7 @@ def _layer_info(
     info = replace(
         base,
         elementwise_ulp={**base.elementwise_ulp, **said},
+        recomputes=True,  # of a layer of somebody's own nobody knows
         # What the base says besides is of its own function.
         elementwise_absolute={
             f: of for f, of in base.elementwise_absolute.items() if f not in said

@@ -64,6 +64,7 @@ INFO = BackendInfo(
     # Sums are kept in float32: tests/backends/test_accumulators.py. Those of bfloat16
     # too, but what is behind its last place is then cut off, where others round.
     accumulators={"float16": "float32"},
+    recomputes=False,
     gaps=(with_keras.NO_LAYER,),
 )
 
@@ -105,6 +106,7 @@ INFO_V1 = BackendInfo(
     elementwise_ulp=INFO.elementwise_ulp,
     elementwise_near=INFO.elementwise_near,
     accumulators=INFO.accumulators,
+    recomputes=False,
     gaps=(
         Gap(
             "never",
