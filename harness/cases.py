@@ -26,6 +26,7 @@ _ID = re.compile(
     r"-(?P<dtype>[a-z]+\d+)-s(?P<seed>\d+)"
 )
 
+_TRAINED = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _OF_GIVEN = re.compile(r".*-w[0-9a-f]{16}", re.ASCII)
 
@@ -110,6 +111,13 @@ def check_case(case: Case) -> None:
         raise UsageError(
             f"case {label}: given weights have a digest of 16 hexadecimal digits, and "
             "no seed"
+        )
+    if case.trained and (
+        case.seed is not None or case.given or not _TRAINED.fullmatch(case.trained)
+    ):
+        raise UsageError(
+            f"case {label}: a trained network is named by small letters, digits and "
+            "hyphens, and has neither a seed nor a digest"
         )
     if not 0 <= (case.seed or 0) <= MAX_SEED:
         raise UsageError(f"case {label}: the seed must be below 2^63")
