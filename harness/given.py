@@ -53,7 +53,8 @@ def given_problem(case: Case, arrays: Mapping[str, Array], origin: str) -> Probl
     own = {name: np.array(array) for name, array in arrays.items()}
     for array in own.values():
         array.flags.writeable = False
-    return Problem(replace(case, seed=None, given=digest(own)), own)
+    own_case = replace(case, seed=None, trained="", given=digest(own))
+    return Problem(own_case, own)
 
 
 def keep_outcome(
