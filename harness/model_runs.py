@@ -65,7 +65,11 @@ class Plan:
         cases, folder = [problem.case for problem in self.problems], RunFolder(out)
         jobs = jobs or default_jobs()
         record = new_record(
-            cases, self.infos, timeout=timeout, memory=memory, verify=self.again
+            *(cases, self.infos),
+            timeout=timeout,
+            memory=memory,
+            model=True,
+            verify=self.again,
         )
         folder.check()
         with alone(out):
@@ -218,6 +222,8 @@ def convert_layer(
             raise FileError(
                 f"{to} does not hold {layer.name} exactly: {said}; nothing was written"
             )
+        for note in back.notes:
+            say(f"note: {note}")
         info = known_backends()[RUN_BY[to]]
         planned = Plan(back, problems_of(back, None), [info], None, [])
         on = " and ".join(sizes(problem.case) for problem in planned.problems)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from harness.backend import Accuracy, BackendInfo, Gap
+from harness.backend import Accuracy, BackendInfo
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError
 from harness.judge.blame import element, gate_at_fault, one_weight, worst_drift
@@ -18,7 +18,7 @@ from harness.judge.peers import peers
 from harness.judge.steps import worst_of_each_step
 from harness.probing import by_itself
 from harness.results import Figures, FirstBad, Published, Result, Verdict
-from harness.spec import Array, Outcome, Problem
+from harness.spec import Array, Case, Outcome, Problem
 from harness.store.folder import RunFolder
 from harness.store.record import Entry
 
@@ -39,7 +39,7 @@ def judge_entry(
 ) -> Judged:
     """Judge one case on one backend, whatever came of it."""
     case = problem.case
-    verdict, detail = _before_comparing(entry, info.gap(case))
+    verdict, detail = _before_comparing(entry, info, case)
     fields: dict[str, Any] = {}
     certificate = None
     if not verdict:
@@ -80,15 +80,17 @@ def _reproduce(case: str, info: BackendInfo) -> str:
     return command
 
 
-def _before_comparing(entry: Entry, gap: Gap | None) -> tuple[Verdict | None, str]:
+def _before_comparing(
+    entry: Entry, info: BackendInfo, case: Case
+) -> tuple[Verdict | None, str]:
     """Give the verdict that needs no outcome; None if there is one to compare."""
     if entry.status == "unsupported":
-        if gap:
-            return "gap", f"{gap.kind}: {gap.reason}"
+        if gap := info.may_decline(case):
+            return "gap", f"{gap.kind}: {gap.reason or entry.detail}"
         return "fail", f"undeclared gap: {entry.detail}; declare it as a Gap"
     if entry.status != "done":
         return entry.status, entry.detail
-    if gap:
+    if gap := info.gap(case):
         said = f"declared {gap.kind} ({gap.reason})"
         return "fail", f"stale gap: {said}, yet it computes; remove the Gap"
     return None, ""

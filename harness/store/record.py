@@ -46,6 +46,8 @@ class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entries: list[Entry]
     left_out: list[tuple[str, str]] = []
     """Cases and backends that were not to be computed together, though others were."""
+    model: bool = False
+    """Whether somebody's model is verified, and not a suite computed."""
     verify: list[str] = []
     """Arguments of `rnn-parity verify`, where weights came from a file."""
     timeout: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 300.0
