@@ -1,5 +1,6 @@
 """One outcome's verdict: compare, certify, explain, and say it in words."""
 
+from functools import partial
 from shlex import quote
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from harness.backend import Accuracy, BackendInfo
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError
+from harness.judge.attempts import Attempts
 from harness.judge.blame import element, gate_at_fault, one_weight, worst_drift
 from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
@@ -105,12 +107,13 @@ def _judge_numbers(
 ) -> tuple[dict[str, Any], str]:
     """Give a result's figures, and what is wrong with them in words, if anything."""
     headroom, published = certificate.headroom, _published(problem, outcome)
+    attempts = Attempts()
     fields: dict[str, Any] = {
         "headroom": headroom if np.isfinite(headroom) else None,
         "figures": _figures(problem, truth, outcome, certificate),
         "published": published,
         "peers": peers(problem, truth, outcome),
-        "first_bad": _first_bad(certificate),
+        "first_bad": _first_bad(certificate, attempts),
         "steps": worst_of_each_step(certificate) if certificate.has_outputs else None,
         "systematic": _systematic(certificate),
     }
@@ -124,10 +127,11 @@ def _judge_numbers(
             )
         if not broken:
             fields["explanations"] = _explanations(
-                problem, outcome, accuracy, certificate
+                problem, outcome, accuracy, certificate, attempts
             )
         words = broken or _excess(certificate, fields.get("explanations", []))
-        return fields, "; ".join([*words, *_first(certificate, fields["first_bad"])])
+        words += _first(certificate, fields["first_bad"])
+        return fields, "; ".join([*words, *attempts.words])
     if certificate.choices and certificate.choices.differs:
         return fields, "; ".join(certificate.choices.differs)
     if published and (
@@ -140,11 +144,12 @@ def _judge_numbers(
     return fields, ""
 
 
-def _first_bad(certificate: Certificate) -> FirstBad | None:
+def _first_bad(certificate: Certificate, attempts: Attempts) -> FirstBad | None:
     bad = certificate.first_bad
     if bad is None:
         return None
-    return replace(bad, gate=gate_at_fault(certificate, bad))
+    blame = partial(gate_at_fault, certificate, bad)
+    return replace(bad, gate=attempts.call("the gate at fault", blame, None))
 
 
 def _systematic(certificate: Certificate) -> float | None:
@@ -153,13 +158,19 @@ def _systematic(certificate: Certificate) -> float | None:
 
 
 def _explanations(
-    problem: Problem, outcome: Outcome, accuracy: Accuracy, certificate: Certificate
+    problem: Problem,
+    outcome: Outcome,
+    accuracy: Accuracy,
+    certificate: Certificate,
+    attempts: Attempts,
 ) -> list[str]:
     """Name known conventions; else the one weight that is off, if one is."""
-    named = explain(problem, outcome, accuracy)
+    explained = partial(explain, problem, outcome, accuracy, attempts)
+    named = attempts.call("conventions", explained, [])
     if named or "tokens" in outcome or problem.case.task != "forward":
         return named
-    one = one_weight(problem, outcome, accuracy, certificate)
+    blame = partial(one_weight, problem, outcome, accuracy, certificate)
+    one = attempts.call("the one weight", blame, "")
     return [one] if one else []
 
 
