@@ -107,6 +107,18 @@ class Accuracy(msgspec.Struct, frozen=True):
     near: dict[str, Near] = {}
     """Function → the fewer ulp that suffice near 0."""
 
+    def within(self, other: "Accuracy") -> bool:
+        """Whether another one, that holds of all arguments, allows all that this does.
+
+        Sums that are kept in a wider dtype only err by less.
+        """
+        least = all(ulp <= other.ulp[name] for name, ulp in self.ulp.items())
+        return (
+            least
+            and all(a <= other.absolute.get(n, 0.0) for n, a in self.absolute.items())
+            and self.factor_unit <= other.factor_unit
+        )
+
 
 class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that is known of a backend before its framework is imported."""

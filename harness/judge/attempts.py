@@ -28,10 +28,10 @@ class Attempts:
         first = "; ".join([*self._troubles][:_MOST])
         more = len(self._troubles) - _MOST
         others = f" and {more} more" if more > 0 else ""
-        return [
+        said = (
             f"this result stands, but an explanation of it could not be tried ({first}"
-            f"{others}): that is a bug of rnn-parity, please report it"
-        ]
+        )
+        return [f"{said}{others}): that is a bug of rnn-parity, please report it"]
 
     def call(self, what: str, function: Callable[[], _T], otherwise: _T) -> _T:
         """Call a function; where it raises, give `otherwise`."""

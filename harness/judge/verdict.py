@@ -62,6 +62,7 @@ def judge_entry(
                     problem, truth, outcome, certificate, accuracy
                 )
             verdict = "fail" if detail else "pass"
+            detail += f"; {entry.detail}" if detail and entry.detail else ""
     result = Result(
         case.id,
         info.name,
@@ -166,7 +167,7 @@ def _explanations(
 ) -> list[str]:
     """Name known conventions; else the one weight that is off, if one is."""
     explained = partial(explain, problem, outcome, accuracy, attempts)
-    named = attempts.call("conventions", explained, [])
+    named = attempts.call("conventions", explained, list[str]())
     if named or "tokens" in outcome or problem.case.task != "forward":
         return named
     blame = partial(one_weight, problem, outcome, accuracy, certificate)

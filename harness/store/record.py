@@ -25,6 +25,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backend: str
     status: Literal["done", "unsupported", "error", "absent"]
     detail: str = ""
+    """Why it is not done; where it is, what to say if it turns out not to be right."""
     seconds: Measure | None = None
     arrays: list[str] = []
     """What the outcome is of, where that may be a part; nothing: all it must hold."""
