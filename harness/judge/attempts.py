@@ -28,10 +28,8 @@ class Attempts:
         first = "; ".join([*self._troubles][:_MOST])
         more = len(self._troubles) - _MOST
         others = f" and {more} more" if more > 0 else ""
-        said = (
-            f"this result stands, but an explanation of it could not be tried ({first}"
-        )
-        return [f"{said}{others}): that is a bug of rnn-parity, please report it"]
+        said = "the result stands, but explanations of it could not be tried, a bug of "
+        return [f"{said}rnn-parity, please report it: {first}{others}"]
 
     def call(self, what: str, function: Callable[[], _T], otherwise: _T) -> _T:
         """Call a function; where it raises, give `otherwise`."""
