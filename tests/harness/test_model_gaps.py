@@ -189,7 +189,7 @@ def test_whose_outputs_they_may_be_is_asked_where_these_would_pass(
     right = honest(problem)["outputs"]
     # As rounding does, either way: what always goes one way is none.
     off = np.random.default_rng(3).choice([-1, 1], right.shape).astype("float32")
-    near, far = right + np.float32(2e-6) * off, right + np.float32(2e-2) * off
+    near, far = right + np.float32(5e-7) * off, right + np.float32(2e-2) * off
     assert "add it to --backends" not in judged(problem, near).detail
     monkeypatch.setattr("harness.model_runs.known_backends", lambda: known)
     said = "by the accuracy that coarse states it would pass; if that computed it, add"
