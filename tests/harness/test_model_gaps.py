@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 import harness
 from fixtures.faults import plant
@@ -15,6 +17,7 @@ from harness.backend import Accuracy, BackendInfo, Gap
 from harness.results import Report, Result
 from harness.run.registry import known_backends
 from harness.spec import Array, Problem
+from harness.store.folder import RunFolder
 from support import honest, installed
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -132,8 +135,6 @@ def two_biases(tmp_path: Path, kind: int) -> Path:
 
 def production(model: Path, x: Array, **changes: Array) -> Array:
     """Give what a right production makes of weights that it read wrong."""
-    from safetensors.numpy import load_file
-
     other = model.with_name("other.safetensors")
     save_file({**load_file(model), **changes}, other)
     return honest(model_runs.plan(other, inputs=x).problems[0])["outputs"]
@@ -168,8 +169,6 @@ def judged(problem: Problem, expected: Array, *names: str) -> Result:
         {"outputs": expected},
         [],
     )
-    from tempfile import TemporaryDirectory
-
     with TemporaryDirectory() as path:
         report = planned.run(Path(path) / "r", jobs=1, timeout=60)
     (result,) = of_backend(report, "expected")
@@ -200,6 +199,39 @@ def test_whose_outputs_they_may_be_is_asked_where_these_would_pass(
     assert "add it to --backends" not in judged(problem, far).detail
     assert judged(problem, near, "coarse").verdict == "pass"
     assert judged(problem, far, "coarse").verdict == "fail"
+
+
+def saturated(tmp_path: Path) -> Path:
+    """Give an LSTM whose output gates are shut, as some of a trained one are."""
+    file = two_biases(tmp_path, 4)
+    arrays = load_file(file)
+    arrays = {name: array * np.float32(4) for name, array in arrays.items()}
+    arrays["bias_ih_l0"][-5:] -= np.float32(20)
+    save_file(arrays, file)
+    return file
+
+
+def test_outputs_of_onnx_runtime_pass_whether_it_is_named_or_not(
+    tmp_path: Path,
+) -> None:
+    """Its sigmoid is 0 from -18 on: what it returns there says nothing of c."""
+    installed("onnxruntime")
+    model, x = saturated(tmp_path), np.zeros((4, 20, 4), "float32")
+    x[:] = 3 * np.random.default_rng(6).normal(size=x.shape)
+    ask: dict[str, Any] = {
+        "inputs": x,
+        "backends": ["numpy", "onnxruntime"],
+        "out": tmp_path / "r",
+    }
+    report = harness.verify(model, **ask)
+    outcome = RunFolder(tmp_path / "r").outcome("onnxruntime", report.cases[0].id)
+    assert (outcome["outputs"] == 0).mean() > 1 / 10
+    for names in (["numpy"], ["numpy", "onnxruntime"]):
+        report = harness.verify(model, inputs=x, expected=outcome, backends=names)
+        assert {r.verdict for r in report.results} == {"pass"}
+    wrong = {**outcome, "outputs": outcome["outputs"] + np.float32(1e-4)}
+    report = harness.verify(model, inputs=x, expected=wrong, backends=["numpy"])
+    assert of_backend(report, "expected")[0].verdict == "fail"
 
 
 def test_an_accuracy_is_within_another_that_allows_as_much() -> None:
