@@ -1,5 +1,6 @@
 """What a layer of a file is computed on, and what somebody expects of it."""
 
+import dataclasses
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -40,7 +41,14 @@ def problems_of(layer: Recurrent, data: Any) -> list[Problem]:
 
 def _seeded(layer: Recurrent, case: Case) -> Problem:
     drawn = seeded.problem(case).arrays
-    return given_problem(case, {**drawn, **layer.weights}, layer.name)
+    arrays = {**drawn, **layer.weights}
+    return _of_layer(layer, given_problem(case, arrays, layer.name))
+
+
+def _of_layer(layer: Recurrent, problem: Problem) -> Problem:
+    """Tell a problem of the two biases that a layer's file has."""
+    biases = {f"layer{n}.{way}": both for (n, way), both in layer.biases.items()}
+    return dataclasses.replace(problem, biases=biases)
 
 
 def _given(layer: Recurrent, data: Any) -> Problem:
@@ -58,7 +66,7 @@ def _given(layer: Recurrent, data: Any) -> Problem:
     if both := given.keys() & layer.weights.keys():
         raise UsageError(f"{origin}: {min(both)} is for the model to say")
     arrays = {**zeros, **given, **layer.weights}
-    return given_problem(case, arrays, f"{origin} for {layer.name}")
+    return _of_layer(layer, given_problem(case, arrays, f"{origin} for {layer.name}"))
 
 
 def expected_of(case: Case, data: Any) -> dict[str, Array]:

@@ -1,6 +1,7 @@
 """A recurrent layer of a file, on every backend; and the same layer in another form."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,9 +9,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.backend import BackendInfo, Scalar
-from harness.errors import FileError, UsageError, unknown_name
+from harness.backend import Accuracy, BackendInfo, Scalar
+from harness.errors import FileError, ParityError, UsageError, unknown_name
 from harness.given import keep_outcome, least_accurate
+from harness.judge.certify import certify
 from harness.model_inputs import expected_of, problems_of
 from harness.models.layer import Recurrent, difference
 from harness.models.read import read, read_whole
@@ -20,7 +22,7 @@ from harness.run.engine import check_timeout, default_jobs
 from harness.run.guard import read_memory
 from harness.run.registry import built_in_backends, known_backends, select_backends
 from harness.session import begin, complete, judge_and_write, new_record
-from harness.spec import Array, Case, Problem
+from harness.spec import Array, Problem
 from harness.store.folder import RunFolder
 from harness.store.journal import alone
 from harness.watch import Watch
@@ -65,7 +67,11 @@ class Plan:
         cases, folder = [problem.case for problem in self.problems], RunFolder(out)
         jobs = jobs or default_jobs()
         record = new_record(
-            cases, self.infos, timeout=timeout, memory=memory, verify=self.again
+            *(cases, self.infos),
+            timeout=timeout,
+            memory=memory,
+            model=True,
+            verify=self.again,
         )
         folder.check()
         with alone(out):
@@ -73,7 +79,7 @@ class Plan:
             for problem in self.problems:
                 folder.write_problem(problem)
             if self.expected is not None:
-                _add_expected(folder, cases[0], self.expected)
+                _add_expected(folder, self.problems[0], self.expected, self.infos)
             complete(folder, self.infos, jobs=jobs, watch=watch)
         return judge_and_write(folder, jobs, watch)
 
@@ -218,6 +224,8 @@ def convert_layer(
             raise FileError(
                 f"{to} does not hold {layer.name} exactly: {said}; nothing was written"
             )
+        for note in back.notes:
+            say(f"note: {note}")
         info = known_backends()[RUN_BY[to]]
         planned = Plan(back, problems_of(back, None), [info], None, [])
         on = " and ".join(sizes(problem.case) for problem in planned.problems)
@@ -232,15 +240,24 @@ def convert_layer(
     return report
 
 
-def _add_expected(folder: RunFolder, case: Case, expected: Mapping[str, Array]) -> None:
+def _add_expected(
+    folder: RunFolder,
+    problem: Problem,
+    expected: Mapping[str, Array],
+    infos: Sequence[BackendInfo],
+) -> None:
     """Put what somebody expects beside what backends of a run returned."""
-    info = least_accurate(EXPECTED, built_in_backends().values())
-    entry = keep_outcome(folder, EXPECTED, case, expected, part=True)
+    case, known = problem.case, [*built_in_backends().values(), *infos]
+    info = least_accurate(EXPECTED, known)
     accuracy, record = info.accuracy(case), folder.record()
+    entry = keep_outcome(folder, EXPECTED, case, expected, part=True)
+    entry = replace(entry, detail=_whose(problem, expected, accuracy))
     held_to: dict[str, Scalar] = {
         f"{function}, held to": f"{ulp:g} ulp + {accuracy.absolute.get(function, 0):g}"
         for function, ulp in accuracy.ulp.items()
     }
+    if accuracy.factor_unit:
+        held_to["factors of products, held to"] = accuracy.factor_unit
     folder.write_record(
         replace(
             record,
@@ -248,4 +265,25 @@ def _add_expected(folder: RunFolder, case: Case, expected: Mapping[str, Array]) 
             backends={**record.backends, EXPECTED: BackendRecord(settings=held_to)},
             entries=[*record.entries, entry],
         )
+    )
+
+
+def _whose(problem: Problem, expected: Mapping[str, Array], allowed: Accuracy) -> str:
+    """Ask whether outputs that may not be right here are another backend's.
+
+    That is of those that nobody asked for, and that state that they may err by more.
+    """
+    stated: list[tuple[str, Accuracy]] = []
+    for info in known_backends().values():
+        with suppress(ParityError):  # of another dtype, it may state nothing
+            stated.append((info.name, info.accuracy(problem.case)))
+    more = [(name, of) for name, of in stated if not of.within(allowed)]
+    if not more or certify(problem, expected, allowed).headroom <= 1:
+        return ""
+    names = [n for n, of in more if certify(problem, expected, of).headroom <= 1]
+    return (
+        f"by the accuracy that {' or '.join(names)} states it would pass; if that "
+        "computed it, add it to --backends"
+        if names
+        else ""
     )

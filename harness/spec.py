@@ -294,6 +294,9 @@ class Problem:
     its full name, and in `variable_input` `lengths` `[B]`, int32."""
     published: Mapping[str, Array] = field(default_factory=dict)
     """Outcomes printed by somebody before us, float64; adapters never see them."""
+    biases: Mapping[str, Array] = field(default_factory=dict)
+    """`layer0.forward`, … → the two biases `[2, G]` that a file has, the inputs' first,
+    of which `arrays` has the sum; gates in canonical order. For explanations alone."""
 
     def __getitem__(self, name: str) -> Array:
         """Give one array by its full name."""

@@ -30,7 +30,8 @@ def _v1_means() -> tuple[Means, ...]:
             "variable_input": f"dynamic_rnn({cell}, sequence_length)",
             "variable_output": f"tf.while_loop, {cell}, tf.argmax",
         }
-        offset = "; its forget_bias of 1 taken off ours, 0 in training"
+        offset = "; its forget_bias of 1 taken off ours; 0 in training and for "
+        offset += "biases that this would round"
         said = offset if "LSTM" in cell else ""
         said += "; no bias: zeros"
         found += [Means(api + said, (v,), cells) for v, api in calls.items()]

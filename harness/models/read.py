@@ -92,8 +92,11 @@ def _safetensors(data: bytes, origin: str) -> list[Saved]:
     arrays, metadata = unpack(data, origin)
     if metadata.get("format") == canonical.FORMAT:
         return [canonical.saved(arrays, metadata.get("cell", ""), origin)]
-    readers = (torch_state, tf1, flax_state)
-    return [layer for reader in readers for layer in reader.saved(arrays, origin)]
+    return [
+        *torch_state.saved(arrays, origin),
+        *tf1.saved(arrays, metadata, origin),
+        *flax_state.saved(arrays, origin),
+    ]
 
 
 def _torch(data: bytes, origin: str) -> list[Saved]:

@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from backends.on_tensorflow.layout import from_v1, to_v1
-from harness.backend import Unsupported
+from backends.on_tensorflow.layout import from_v1, holds_offset, to_v1
 from harness.errors import FileError
 from harness.models.layer import Recurrent, Saved, expect, rows
 from harness.spec import CELLS, Array
@@ -39,11 +38,22 @@ _NAME = re.compile(
     re.DOTALL,
 )
 _BACKWARD = "bidirectional_rnn/bw/"
-_FORGET = "forget_bias=1, which TensorFlow 1 adds when it runs, was added to the bias"
+_FORGET = "forget_bias"
+"""Of a file's metadata: what its LSTMs' cells must be made with."""
+_ADDED = {
+    "1": "forget_bias=1, which TensorFlow 1 adds when it runs, was added to the bias",
+    "0": "the file says forget_bias=0: make the cells with it, or they add 1",
+}
 
 
-def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
-    """Find every recurrent layer, by the scopes of its variables."""
+def saved(
+    arrays: Mapping[str, Array], metadata: Mapping[str, str], origin: str
+) -> list[Saved]:
+    """Find every recurrent layer, by the scopes of its variables.
+
+    Cells add 1 to their forget gate, unless the metadata says that these do not.
+    """
+    added = metadata.get(_FORGET, "1")
     found: dict[tuple[str, str], dict[tuple[int, str], dict[str, Array]]] = {}
     for name, array in arrays.items():
         if match := _NAME.fullmatch(name):
@@ -56,7 +66,10 @@ def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
             if match["name"] in native:
                 raise FileError(f"{origin}: {name!r} is there under two names")
             native[match["name"]] = array
-    return [_layer(*at, passes, origin) for at, passes in found.items()]
+    if found and added not in _ADDED:
+        said = " or ".join(_ADDED)
+        raise FileError(f"{origin}: its {_FORGET} is {added!r}, expected {said}")
+    return [_layer(*at, passes, added, origin) for at, passes in found.items()]
 
 
 def write(layer: Recurrent) -> bytes:
@@ -64,6 +77,8 @@ def write(layer: Recurrent) -> bytes:
 
     One layer is in `dynamic_rnn`, several are in `MultiRNNCell`, both directions in
     `bidirectional_dynamic_rnn` and several such in `stack_bidirectional_dynamic_rnn`.
+    LSTMs' biases are those of cells that add 1 to their forget gate; where some bias
+    less 1 is no number, of cells that are made with `forget_bias=0`.
 
     Raises:
         FileError: TensorFlow 1 has no such layer.
@@ -85,19 +100,17 @@ def write(layer: Recurrent) -> bytes:
         )
     scope, names = _VARIABLES[case.cell]
     state: dict[str, Array] = {}
-    for n, way in case.passes:
-        try:
-            native = to_v1(case.cell, layer.of_pass(n, way))
-        except Unsupported as error:
-            raise FileError(
-                f"layer{n}.{way}.bias: {error}; choose --to canonical"
-            ) from None
+    every = {at: layer.of_pass(*at) for at in case.passes}
+    added = "1" if all(holds_offset(case.cell, w) for w in every.values()) else "0"
+    for (n, way), weights in every.items():
+        native = to_v1(case.cell, weights, float(added))
         outer = _outer(case.layers, n, case.direction, way)
         state |= {
             f"{outer}{scope}/{name}": array
             for name, array in zip(names, native, strict=True)
         }
-    return pack(state, {"format": "tensorflow-v1"})
+    said = {_FORGET: added} if scope == "lstm_cell" else {}
+    return pack(state, {"format": "tensorflow-v1", **said})
 
 
 def _outer(layers: int, n: int, direction: str, way: str) -> str:
@@ -112,6 +125,7 @@ def _layer(
     prefix: str,
     scope: str,
     passes: Mapping[tuple[int, str], Mapping[str, Array]],
+    added: str,
     origin: str,
 ) -> Saved:
     name = prefix.strip("/") or scope
@@ -129,17 +143,19 @@ def _layer(
         "tensorflow-v1",
         cells,
         passes,
-        partial(_canonical, where=where),
+        partial(_canonical, added=float(added), where=where),
         f"{scope}, {len(passes)} passes",
-        (_FORGET,) if sort == "lstm_cell" else (),
+        (_ADDED[added],) if sort == "lstm_cell" else (),
         refused="" if cells else f"{', '.join(sorted(names))} is no cell's variables",
     )
 
 
-def _canonical(cell: str, native: Mapping[str, Array], where: str) -> dict[str, Array]:
+def _canonical(
+    cell: str, native: Mapping[str, Array], added: float, where: str
+) -> dict[str, Array]:
     _, names = _VARIABLES[cell]
     expect(native, _shapes(cell, native), where)
-    return from_v1(cell, [native[name] for name in names])
+    return from_v1(cell, [native[name] for name in names], added)
 
 
 def _shapes(cell: str, native: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
