@@ -146,7 +146,7 @@ def _named(case: Case, gradients: dict[str, Any]) -> dict[str, Array]:
 
 def _program_of(problem: Problem) -> _Program:
     """Give the program of a problem, which others of one shape have in common."""
-    shape = replace(problem.case, seed=None, given="", zero_length=False)
+    shape = replace(problem.case, seed=None, given="", trained="", zero_length=False)
     return _program(shape, layout.forget_offset(problem))
 
 
