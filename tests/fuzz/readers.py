@@ -25,8 +25,9 @@ from harness.graph import Edge, Graph, Node, Part
 from harness.judge.certify import reference
 from harness.judge.compare import compare_blocks
 from harness.judge.saved import judge
-from harness.models.layer import Recurrent, settle
+from harness.models.layer import Recurrent
 from harness.models.read import saved_layers
+from harness.models.settle import settle
 from harness.models.write import WRITERS
 from harness.results import (
     BackendRecord,
