@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from harness.spec import Array
 
-_LISTED = 12
-"""Names that a message has at most."""
-_GROUPS = 4
+_LONGEST = 240  # characters of names that a line has, or of one name
+_GROUPS = 4  # names that a line has, before it names modules
 
 
 class Account(NamedTuple):
@@ -103,11 +102,15 @@ def merged(accounts: Sequence[Account]) -> Account:
 
 
 def listed(names: Iterable[str]) -> str:
-    """List names, the first of them if they are many."""
-    all_names = [name[:100] for name in names]
-    said = ", ".join(all_names[:_LISTED])
-    more = len(all_names) - _LISTED
-    return said + (f" and {more} more" if more > 0 else "")
+    """List names, the first of them if they are many or long."""
+    waiting = [name[:_LONGEST] for name in names]
+    shown = waiting[:1]
+    for name in waiting[1:]:
+        if sum(map(len, shown)) + len(name) > _LONGEST:
+            break
+        shown.append(name)
+    more = len(waiting) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def in_lines(found: Account) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def _layers(
         if len(told) > 1 or any(owned[one.path] > 1 for one in told):
             why = "several layers have its name: save the model as .keras"
         elif not told and (other := _other(path, config.others)):
-            why = f"it is in {other[0][:80]!r}, a {other[1][:80]}, which is not read"
+            why = f"{other[0][:80]!r} is a {other[1][:80]}, which is not read"
         elif not told and (config.recurrent or config.others):
             why = "the model's config has no such layer"
         if told and (refused := told[0].refused):
@@ -159,7 +159,8 @@ def _layer(found: Found, told: Described | None, file: _File) -> Saved:
     if told:
         cells, refused = (told.cell,), told.refused
         biases = {"bias" in native for native in passes.values()}
-        units = {told.units or 0, *(rows(n, ARRAYS[1]) for n in passes.values())}
+        rows_of = {rows(native, ARRAYS[1]) for native in passes.values()} - {0}
+        units = {told.units, *rows_of} - {None}
         if biases != {told.bias} or len(passes) != 1 + told.both or len(units) > 1:
             refused = refused or "its config and its weights are not of one layer"
     if told and told.reverse and not refused:

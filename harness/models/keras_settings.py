@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 CLASSES = ("LSTM", "GRU", "SimpleRNN")
 _PACKAGES = {"keras", "tf_keras", "tensorflow", "keras_core"}
 
+_SHOWN = (
+    *("activation", "recurrent_activation", "use_bias", "reset_after"),
+    *("go_backwards", "stateful"),
+)
 _USED = {
-    *("activation", "recurrent_activation", "use_bias", "reset_after", "units"),
-    *("go_backwards", "dtype", "stateful", "cell", "layer", "backward_layer"),
-    "merge_mode",
+    *(*_SHOWN, "units", "dtype", "cell", "layer", "backward_layer", "merge_mode"),
 }
 # They say how weights began or were trained, how arrays lie, or how it is computed;
 # what masks do is said by the layers that make them.
@@ -54,9 +56,10 @@ def settings(layer: Any) -> Settings:
         )
     if kind not in CLASSES or foreign(layer):
         said = f"it is a {(class_of(layer) or kind)[:80]}"
-        return Settings(refused=f"{said}, expected {', '.join(CLASSES)} of Keras' own")
+        return Settings(refused=f"{said}; only {', '.join(CLASSES)} of Keras are read")
     cell, refused = _cell(kind, told)
-    notes = [_STATEFUL] if told.get("stateful") else []
+    notes = [_said(told)]
+    notes += [_STATEFUL] if told.get("stateful") else []
     if kind == "GRU" and "reset_after" not in told:
         notes.append(_BEFORE)
     return Settings(
@@ -70,6 +73,13 @@ def settings(layer: Any) -> Settings:
     )
 
 
+def _said(told: Mapping[str, Any]) -> str:
+    """Say the settings that are used, and how many have no effect."""
+    used = [f"{name} {told[name]!r}"[:60] for name in _SHOWN if name in told]
+    others = len(_WITHOUT_EFFECT & told.keys())
+    return f"settings: {', '.join(used)}; {others} others without effect on its numbers"
+
+
 def _cell(kind: str, told: Mapping[str, Any]) -> tuple[str, str]:
     gated = kind != "SimpleRNN"
     asked = ["use_bias", "activation", *(["recurrent_activation"] if gated else [])]
@@ -78,10 +88,11 @@ def _cell(kind: str, told: Mapping[str, Any]) -> tuple[str, str]:
     active, gate = told["activation"], told.get("recurrent_activation")
     if kind == "SimpleRNN" and active == "relu":
         return "rnn_relu", ""
-    if active != "tanh" or (gated and gate != "sigmoid"):
-        said = f"{active!r} and {gate!r}" if gated else repr(active)
-        said = f"its activations are {said[:120]}; only tanh and sigmoid are computed"
-        return "", said
+    if not gated and active != "tanh":
+        return "", f"its activation is {active!r:.120}; tanh and relu are computed"
+    if gated and (active, gate) != ("tanh", "sigmoid"):
+        said = f"{active!r} and {gate!r}"[:120]
+        return "", f"its activations are {said}; only tanh and sigmoid are computed"
     if kind == "GRU" and not told.get("reset_after"):
         return "gru_reset_before", ""
     return {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn_tanh"}[kind], ""

@@ -78,6 +78,8 @@ class Recurrent:
     for forms that keep two as well; gates in canonical order."""
     initial: Mapping[str, Array] = field(default_factory=dict)
     """`initial_h`, `initial_c` `[L * directions, B or 1, H]`, if the file has them."""
+    stated: tuple[str, ...] = ()
+    """Names of their tensors in the file."""
 
     def of_pass(self, layer: int, way: str) -> dict[str, Array]:
         """Give the weights of one layer and direction by short name."""

@@ -43,7 +43,7 @@ def read(
         )
     if not layer and len(found) > 1:
         listed = "; ".join(
-            f"{name} ({' or '.join(filter(None, of.cells)) or 'not read'}, {of.sizes})"
+            f"{name} ({', '.join(filter(None, [_cells(of), of.sizes]))})"
             for name, of in found.items()
         )
         raise FileError(
@@ -57,6 +57,10 @@ def read(
         if name not in found:
             raise unknown_name(f"layer of {path}", name, found)
     return settle(stacked([found[name] for name in names]), cell, ignore)
+
+
+def _cells(layer: Saved) -> str:
+    return " or ".join(filter(None, layer.cells)) or "not read"
 
 
 def read_whole(path: Path, cell: str) -> Recurrent:

@@ -50,11 +50,15 @@ def settle(saved: Saved, cell: str = "", ignore: Collection[str] = ()) -> Recurr
     initial = _initial(saved, layer.case, ignore)
     notes = (*in_lines(found), *saved.notes)
     if ignore:
-        notes += (f"assumed, as you say: {listed(ignore)} takes no part",)
+        notes += (f"assumed, as you say: {listed(ignore)} is no part of it",)
+    states = [own.tensor for of in saved.initial.values() for own in of.values()]
+    states = [name for name in dict.fromkeys(states) if name not in ignore]
     if initial:
-        said = " and ".join(initial)
-        notes += (f"{said} are the file's own, where you give none",)
-    return dataclasses.replace(layer, notes=notes, biases=biases, initial=initial)
+        said = f"{' and '.join(initial)} are the file's own, {listed(states)}"
+        notes += (f"{said}, where you give none",)
+    return dataclasses.replace(
+        layer, notes=notes, biases=biases, initial=initial, stated=tuple(states)
+    )
 
 
 def _see_all_read(saved: Saved, found: Account, ignore: Collection[str]) -> None:
@@ -115,6 +119,8 @@ def _initial(saved: Saved, case: Case, ignore: Collection[str]) -> dict[str, Arr
         batch = max((len(array) for array in stated.values()), default=1)
         whole = np.zeros((shape[0], batch, shape[-1]), case.dtype)
         for at, array in stated.items():
+            if not array.any():
+                continue
             row = whole[sorted(saved.passes).index(at)]
             if array.dtype != whole.dtype or array.ndim != row.ndim:
                 raise FileError(f"{saved.origin}: its {named} is {array.dtype}")
