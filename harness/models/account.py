@@ -67,7 +67,7 @@ def vectors(
 
     A cell is called step by step by the module around it, which may do more in each
     step. A module of vectors as long as the state or the gates normalizes, or may; one
-    with matrices is a layer of its own.
+    with a matrix, if of one row, is a layer of its own.
 
     Args:
         arrays: All of the file.
@@ -85,7 +85,7 @@ def vectors(
     return {
         name
         for names in groups.values()
-        if all(max(arrays[n].shape, default=1) == arrays[n].size for n in names)
+        if all(arrays[name].ndim <= 1 for name in names)
         and any(arrays[n].size in sizes for n in names)
         for name in names
     }
