@@ -136,11 +136,9 @@ def _masks(layers: Sequence[dict[str, Any]], origin: str) -> list[list[str]]:
     while waiting:
         n = waiting.popleft()
         for fed in feeds[n]:
-            new = [
-                m for m in dict.fromkeys([*makes[n], *above[n]]) if m not in above[fed]
-            ]
-            if new and len(above[fed]) < _MAX_MASKS:
-                above[fed] += new
+            reach = dict.fromkeys([*above[fed], *makes[n], *above[n]])
+            if len(reach) > len(above[fed]) < _MAX_MASKS:
+                above[fed] = [*reach][:_MAX_MASKS]
                 waiting.append(fed)
     return above
 

@@ -56,6 +56,9 @@ def settings(layer: Any) -> Settings:
         )
     if kind not in CLASSES or foreign(layer):
         said = f"it is a {(class_of(layer) or kind)[:80]}"
+        if foreign(layer):
+            own = layer.get("registered_name") or layer.get("module")
+            said += f" of somebody's own, {own!r:.80}"
         return Settings(refused=f"{said}; only {', '.join(CLASSES)} of Keras are read")
     cell, refused = _cell(kind, told)
     notes = [_said(told)]

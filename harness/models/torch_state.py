@@ -30,7 +30,7 @@ _NAME = re.compile(rf"(?P<prefix>(?:.*\.)?){_WEIGHT}", re.DOTALL)
 _RAW = re.compile(rf"(?P<prefix>(?:.*\.)?){_WEIGHT}_raw", re.DOTALL)
 # Parts that weight and spectral normalization make a weight of.
 _DERIVED = re.compile(
-    rf"(?P<prefix>(?:.*\.)?)(?:parametrizations\.)?{_WEIGHT}"
+    rf"(?P<prefix>(?:.*?\.)??)(?:parametrizations\.)?{_WEIGHT}"
     r"(?:_(?:g|v|u|orig)|\.original[01]?)",
     re.DOTALL,
 )
@@ -65,9 +65,8 @@ def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
             inner = f"{match['prefix']}module."  # fastai keeps the layer itself there
             prefix = inner if inner in found else match["prefix"]
             module = found.setdefault(prefix, _Module(prefix))
-            if (
-                copy := f"{prefix}{name[len(match['prefix']) : -len('_raw')]}"
-            ) in arrays:
+            copy = prefix + name[len(match["prefix"]) : -len("_raw")]
+            if copy in module.read:
                 module.dropped.append(copy)
                 module.read.remove(copy)
                 del module.passes[_place(match)][match["kind"]]
