@@ -88,8 +88,7 @@ def _layers(
     if depth > _MAX_DEPTH:
         raise FileError(f"{origin}: its config nests models over {_MAX_DEPTH} deep")
     counts: dict[str, int] = {}
-    found = config_of(model).get("layers")
-    layers = [layer for layer in found if class_of(layer)] if _listed(found) else []
+    layers = [one for one in _list(config_of(model).get("layers")) if class_of(one)]
     above = _masks(layers, origin)
     for layer, reaching in zip(layers, above, strict=True):
         name = snake(class_of(layer))
@@ -107,10 +106,10 @@ def _inside(placed: _Placed, depth: int, origin: str) -> Iterator[_Placed]:
         raise FileError(f"{origin}: its config nests models over {_MAX_DEPTH} deep")
     if class_of(layer) in _RECURRENT:
         yield placed
-    elif class_of(layer) == "TimeDistributed" and class_of(inner):
+    elif class_of(layer) == "TimeDistributed" and isinstance(inner, dict):
         here = placed._replace(path=f"{placed.path}/layer", layer=inner)
         yield from _inside(here, depth + 1, origin)
-    elif _listed(config_of(layer).get("layers")):
+    elif _list(config_of(layer).get("layers")):
         place = f"{placed.path}/", placed.top, placed.masks
         yield from _layers(layer, *place, depth + 1, origin)
     else:
@@ -150,8 +149,7 @@ def _makes_masks(layer: Any, depth: int, origin: str) -> list[str]:
     kind, config = class_of(layer), config_of(layer)
     if kind == "Masking" or (kind == "Embedding" and config.get("mask_zero")):
         return [_name(layer)]
-    inner = config.get("layers")
-    within = [*(inner if _listed(inner) else []), config.get("layer")]
+    within = [*_list(config.get("layers")), config.get("layer")]
     found = (_makes_masks(one, depth + 1, origin) for one in within if class_of(one))
     return [name for names in found for name in names][:_MAX_MASKS]
 
@@ -208,8 +206,8 @@ def _described(placed: _Placed, order: int) -> Described:
     )
 
 
-def _listed(found: Any) -> bool:
-    return isinstance(found, list)
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _name(layer: Any) -> str:

@@ -105,9 +105,8 @@ def _layer(node: NodeProto, graph: _Graph) -> Saved:
         for native in passes.values()
         if "B" in native and native["B"].ndim == 1
     ]
-    notes = (
-        (f"not part of it: {graph.nodes - 1} other nodes",) if graph.nodes > 1 else ()
-    )
+    others = graph.nodes - 1
+    notes = [f"not part of it: {others} other nodes"] if others else []
     notes += rounded(cell, halves, "Wb + Rb") if cell else ()
     read = [
         given for at, given in zip(INPUTS, node.input, strict=False) if at in "WRBP"
@@ -120,7 +119,7 @@ def _layer(node: NodeProto, graph: _Graph) -> Saved:
         passes,
         partial(_canonical, where=where),
         f"{_units(passes)} units, {len(passes)} directions" if passes else "",
-        notes + entering.notes,
+        (*notes, *entering.notes),
         refused,
         account=lambda: Account(tuple(filter(None, read)), entering.unread),
         initial=entering.initial,
