@@ -27,7 +27,7 @@ except ModuleNotFoundError:
         "'rnn-parity[models]'"
     ) from None
 
-from harness.models.onnx_states import makers, stated
+from harness.models.onnx_states import by_direction, makers, stated
 
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 _ACTIVATIONS = {
@@ -154,19 +154,11 @@ def _entering(node: NodeProto, graph: _Graph, ways: tuple[str, ...]) -> _Enterin
         elif at == "sequence_lens" or not origin[1].size:
             found.unread[name] = f"({at} {origin[1].reshape(-1)[:8].tolist()})"
         else:
-            whole = _directions(origin[1], by_row=by_row)
+            whole = by_direction(origin[1], by_row=by_row)
             for number, way in enumerate(ways):
                 own = Stated(origin[0], whole[number % len(whole)])
                 found.initial[0, way][at] = own
     return found
-
-
-def _directions(array: Array, *, by_row: bool) -> Array:
-    """Give initial states as `[d, B, H]`, each 1 where it is for all."""
-    if by_row:  # layout 1 has [B, d, H]
-        array = array[:, None] if array.ndim == len("dH") else array
-        return array.swapaxes(0, 1) if array.ndim == len("BdH") else array[None, None]
-    return array[(None,) * (len("dBH") - array.ndim)]
 
 
 def _any_array(tensor: TensorProto, name: str) -> Array:

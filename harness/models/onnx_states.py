@@ -71,6 +71,14 @@ def stated(
     raise FileError(f"{name!r} is made of constants in a way that is not followed")
 
 
+def by_direction(array: Array, *, by_row: bool) -> Array:
+    """Give initial states as `[d, B, H]`, each 1 where it is for all."""
+    if by_row:  # layout 1 has [B, d, H]
+        array = array[:, None] if array.ndim == len("dH") else array
+        return array.swapaxes(0, 1) if array.ndim == len("BdH") else array[None, None]
+    return array[(None,) * (len("dBH") - array.ndim)]
+
+
 def _one(array: Array, alike: bool, name: str) -> Array:
     """Give numbers as they are, or the one that they all are if they are moved.
 
