@@ -31,17 +31,22 @@ def problems_of(layer: Recurrent, data: Any) -> list[Problem]:
     """
     if data is not None:
         return [_given(layer, data)]
-    case = replace(layer.case, batch=BATCH, steps=STEPS, seed=_SEED)
-    found = [_seeded(layer, case)]
+    rows = max((array.shape[1] for array in layer.initial.values()), default=1)
+    case = replace(
+        layer.case, batch=rows if rows > 1 else BATCH, steps=STEPS, seed=_SEED
+    )
+    found = [_seeded(layer, case, _initial(layer, case))]
     if probe := probing(case):
         with suppress(UsageError):
             found.append(_seeded(layer, probe))
     return found
 
 
-def _seeded(layer: Recurrent, case: Case) -> Problem:
+def _seeded(
+    layer: Recurrent, case: Case, states: Mapping[str, Array] | None = None
+) -> Problem:
     drawn = seeded.problem(case).arrays
-    arrays = {**drawn, **layer.weights}
+    arrays = {**drawn, **(states or {}), **layer.weights}
     return _of_layer(layer, given_problem(case, arrays, layer.name))
 
 
@@ -49,6 +54,26 @@ def _of_layer(layer: Recurrent, problem: Problem) -> Problem:
     """Tell a problem of the two biases that a layer's file has."""
     biases = {f"layer{n}.{way}": both for (n, way), both in layer.biases.items()}
     return dataclasses.replace(problem, biases=biases)
+
+
+def _initial(layer: Recurrent, case: Case) -> dict[str, Array]:
+    """Give the initial states of the layer's file, for as many rows as a case has.
+
+    Raises:
+        UsageError: They are for another number of rows.
+
+    """
+    shapes = case.state_shapes()
+    found = {}
+    for name, array in layer.initial.items():
+        shape = shapes[name.removeprefix("initial_")]
+        if array.shape[1] not in {1, case.batch}:
+            raise UsageError(
+                f"{layer.name} has {name} for {array.shape[1]} rows, and the inputs "
+                f"have {case.batch}: give {name} with them"
+            )
+        found[name] = np.broadcast_to(array, shape)
+    return found
 
 
 def _given(layer: Recurrent, data: Any) -> Problem:
@@ -65,7 +90,8 @@ def _given(layer: Recurrent, data: Any) -> Problem:
     zeros = {f"initial_{n}": np.zeros(s, case.dtype) for n, s in states}
     if both := given.keys() & layer.weights.keys():
         raise UsageError(f"{origin}: {min(both)} is for the model to say")
-    arrays = {**zeros, **given, **layer.weights}
+    own = {} if given.keys() >= layer.initial.keys() else _initial(layer, case)
+    arrays = {**zeros, **own, **given, **layer.weights}
     return _of_layer(layer, given_problem(case, arrays, f"{origin} for {layer.name}"))
 
 

@@ -89,6 +89,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
     *,
     layer: str = "",
     cell: str = "",
+    ignore: Sequence[str] = (),
     inputs: Any = None,
     expected: Any = None,
     backends: Sequence[str] = (),
@@ -104,6 +105,8 @@ def verify(  # noqa: PLR0913 - as many as a run has
         model: The file of weights.
         layer: Which recurrent layer of it, if there are several.
         cell: Which cell it is, if the file does not say.
+        ignore: Names of tensors and settings in the layer that take no part in it; what
+            else is not read refuses it.
         inputs: `[B, T, D]` of the layer's dtype; without it a seeded batch, and one
             that shows every weight; or named arrays: `inputs`, and if you like
             `initial_h`, `initial_c` `[L * directions, B, R or H]`, zeros without them,
@@ -131,6 +134,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
         model,
         layer=layer,
         cell=cell,
+        ignore=ignore,
         inputs=inputs,
         expected=expected,
         backends=backends,
@@ -141,11 +145,12 @@ def verify(  # noqa: PLR0913 - as many as a run has
         return planned.run(place, jobs=jobs, timeout=timeout, memory=most, watch=watch)
 
 
-def plan(
+def plan(  # noqa: PLR0913 - as many as say what is verified
     model: str | Path,
     *,
     layer: str = "",
     cell: str = "",
+    ignore: Sequence[str] = (),
     inputs: Any = None,
     expected: Any = None,
     backends: Sequence[str] = (),
@@ -161,7 +166,8 @@ def plan(
         raise UsageError(
             "what is expected was not computed of the seeded batch: give its inputs too"
         )
-    found = read(Path(model), layer, cell)
+    ignored = [ignore] if isinstance(ignore, str) else [*ignore]
+    found = read(Path(model), layer, cell, ignored)
     problems = problems_of(found, inputs)
     wanted = None if expected is None else expected_of(problems[0].case, expected)
     infos = select_backends([backends] if isinstance(backends, str) else [*backends])
@@ -172,11 +178,18 @@ def plan(
         options = {"--layer": layer, "--cell": cell, **files, "--backends": named}
         said = ((option, str(value)) for option, value in options.items() if value)
         again = [str(model), *(word for pair in said for word in pair)]
+        again += [word for name in ignored for word in ("--ignore", name)]
     return Plan(found, problems, infos, wanted, again)
 
 
 def convert(
-    model: str | Path, to: str, out: str | Path, *, layer: str = "", cell: str = ""
+    model: str | Path,
+    to: str,
+    out: str | Path,
+    *,
+    layer: str = "",
+    cell: str = "",
+    ignore: Sequence[str] = (),
 ) -> Report:
     """Write a recurrent layer of a file in another form, once that is certified.
 
@@ -186,6 +199,8 @@ def convert(
         out: The new file.
         layer: Which recurrent layer of the model, if there are several.
         cell: Which cell it is, if the file does not say.
+        ignore: Names of tensors and settings in the layer that take no part in it; what
+            else is not read refuses it.
 
     Returns:
         What came of a seeded batch, and of one that shows every weight, on the form's
@@ -198,7 +213,8 @@ def convert(
             a file cannot be read or written.
 
     """
-    return convert_layer(read(Path(model), layer, cell), to, Path(out))
+    ignored = [ignore] if isinstance(ignore, str) else [*ignore]
+    return convert_layer(read(Path(model), layer, cell, ignored), to, Path(out))
 
 
 def convert_layer(
@@ -215,6 +231,13 @@ def convert_layer(
     suffix, write = WRITERS[to]
     if out.suffix != suffix:
         raise UsageError(f"{out}: the name must end in {suffix} for --to {to}")
+    if layer.initial:
+        said = ", ".join(layer.initial)
+        raise FileError(
+            f"{layer.name} has {said} of its own in the file, which no form holds; "
+            f"leave them out by --ignore and the names of their tensors: "
+            f"{', '.join(layer.stated)}"
+        )
     data = write(layer)
     with TemporaryDirectory(prefix="rnn-parity-") as path:
         say("reading it back, bit for bit")

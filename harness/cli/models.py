@@ -13,12 +13,20 @@ Model = Annotated[
 Form = Literal["torch", "keras", "tensorflow-v1", "flax", "onnx", "canonical"]
 Layer = Annotated[str, typer.Option(help="Which layer; several as a stack: a,b.")]
 CellName = Annotated[str, typer.Option(help="Which cell, if the file does not say.")]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A tensor or setting in the layer that takes no part in it; repeatable.",
+    ),
+]
 
 
 def verify(
     model: Model,
     layer: Layer = "",
     cell: CellName = "",
+    ignore: Ignore = None,
     inputs: Annotated[
         Path | None,
         typer.Option(
@@ -56,6 +64,7 @@ def verify(
         model,
         layer=layer,
         cell=cell,
+        ignore=ignore or (),
         inputs=inputs,
         expected=expected,
         backends=split(backends),
@@ -77,6 +86,7 @@ def convert(
     out: Annotated[Path, typer.Option("--out", "-o", help="The new file.")],
     layer: Layer = "",
     cell: CellName = "",
+    ignore: Ignore = None,
 ) -> None:
     """Write a recurrent layer of a file in another form, once that is certified.
 
@@ -89,7 +99,7 @@ def convert(
     from harness.screen.models import show_conversion, show_layer
     from harness.screen.progress import RunProgress
 
-    found, steps = read(model, layer, cell), console(stderr=True)
+    found, steps = read(model, layer, cell, ignore or ()), console(stderr=True)
     show_layer(console(), found)
     with interruptible(), RunProgress(steps, {RUN_BY[to]: 2}) as progress:
         report = convert_layer(found, to, out, say=steps.print, watch=progress)

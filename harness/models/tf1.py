@@ -6,10 +6,12 @@ The names are those that `compat.v1.nn`'s loops give to the legacy cells' variab
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from backends.on_tensorflow.layout import from_v1, holds_offset, to_v1
 from harness.errors import FileError
+from harness.models.account import Account, account
 from harness.models.layer import Recurrent, Saved, expect, rows
 from harness.spec import CELLS, Array
 from harness.store.arrays import pack
@@ -29,21 +31,44 @@ _VARIABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
 }
 _NAMES = {name for _, names in _VARIABLES.values() for name in names}
-_SCOPES = ("basic_rnn_cell", "basic_lstm_cell", "lstm_cell", "gru_cell")
-_NAME = re.compile(
+_SCOPES = (
+    *("basic_rnn_cell", "basic_lstm_cell", "lstm_cell", "gru_cell"),
+    "layer_norm_basic_lstm_cell",
+)
+_AROUND = (
     r"(?P<prefix>(?:.*?/)??)"
     r"(?:(?:multi_rnn_cell/)?cell_(?P<layer>[0-9]{1,2})/)?"
     r"(?:bidirectional_rnn/(?P<way>fw|bw)/)?"
-    rf"(?P<scope>{'|'.join(_SCOPES)})/(?P<name>{'|'.join(sorted(_NAMES))})",
+    rf"(?P<scope>{'|'.join(_SCOPES)})/"
+)
+_NAME = re.compile(rf"{_AROUND}(?P<name>{'|'.join(sorted(_NAMES))})", re.DOTALL)
+_OTHER = re.compile(rf"{_AROUND}(?P<name>.+)", re.DOTALL)
+_AVERAGED = "ExponentialMovingAverage"
+# Variables that optimisers keep for each of a cell's.
+_SLOTS = re.compile(
+    rf".+/(?:Adam|AdamW|Momentum|RMSProp|Adagrad|Adadelta|Ftrl|{_AVERAGED})(?:_[0-9])?",
     re.DOTALL,
 )
 _BACKWARD = "bidirectional_rnn/bw/"
 _FORGET = "forget_bias"
 """Of a file's metadata: what its LSTMs' cells must be made with."""
 _ADDED = {
-    "1": "forget_bias=1, which TensorFlow 1 adds when it runs, was added to the bias",
+    "1": "assumed: forget_bias=1, which TensorFlow 1 adds when it runs, was added to "
+    "the bias",
     "0": "the file says forget_bias=0: make the cells with it, or they add 1",
 }
+_UNTOLD = "assumed: the cells' own activation functions, sigmoid and tanh"
+
+
+@dataclass
+class _Scope:
+    """The variables of a layer."""
+
+    passes: dict[tuple[int, str], dict[str, Array]] = field(default_factory=dict)
+    read: list[str] = field(default_factory=list)
+    around: dict[str, None] = field(default_factory=dict)
+    """Beginnings of all names in its cells."""
+    averaged: bool = False
 
 
 def saved(
@@ -54,22 +79,26 @@ def saved(
     Cells add 1 to their forget gate, unless the metadata says that these do not.
     """
     added = metadata.get(_FORGET, "1")
-    found: dict[tuple[str, str], dict[tuple[int, str], dict[str, Array]]] = {}
+    found: dict[tuple[str, str], _Scope] = {}
     for name, array in arrays.items():
-        if match := _NAME.fullmatch(name):
+        if match := _NAME.fullmatch(name) or _OTHER.fullmatch(name):
             # A MultiRNNCell in one of two directions is a stack of its own.
             back = match["way"] == "bw" or match["prefix"].endswith(_BACKWARD)
             way = "reverse" if back else "forward"
-            layer = match["prefix"], match["scope"]
-            passes = found.setdefault(layer, {})
-            native = passes.setdefault((int(match["layer"] or 0), way), {})
+            layer = found.setdefault((match["prefix"], match["scope"]), _Scope())
+            native = layer.passes.setdefault((int(match["layer"] or 0), way), {})
+            layer.around[name.removesuffix(match["name"])] = None
+            if match["name"] not in _NAMES:
+                layer.averaged |= name.endswith(_AVERAGED)
+                continue
             if match["name"] in native:
                 raise FileError(f"{origin}: {name!r} is there under two names")
             native[match["name"]] = array
+            layer.read.append(name)
     if found and added not in _ADDED:
         said = " or ".join(_ADDED)
         raise FileError(f"{origin}: its {_FORGET} is {added!r}, expected {said}")
-    return [_layer(*at, passes, added, origin) for at, passes in found.items()]
+    return [_layer(*at, layer, arrays, added, origin) for at, layer in found.items()]
 
 
 def write(layer: Recurrent) -> bytes:
@@ -124,11 +153,12 @@ def _outer(layers: int, n: int, direction: str, way: str) -> str:
 def _layer(
     prefix: str,
     scope: str,
-    passes: Mapping[tuple[int, str], Mapping[str, Array]],
+    layer: _Scope,
+    arrays: Mapping[str, Array],
     added: str,
     origin: str,
 ) -> Saved:
-    name = prefix.strip("/") or scope
+    name, passes = prefix.strip("/") or scope, layer.passes
     where = f"{origin}, layer {name!r}"
     names = {variable for native in passes.values() for variable in native}
     sort = "lstm_cell" if scope == "basic_lstm_cell" else scope
@@ -137,6 +167,11 @@ def _layer(
         for cell, (of, its) in _VARIABLES.items()
         if (of, set(its)) == (sort, names)
     )
+    notes = {
+        _ADDED[added]: sort == "lstm_cell",
+        _UNTOLD: len(cells) == 1,
+        f"not read: {_AVERAGED} of the same variables": layer.averaged,
+    }
     return Saved(
         name,
         where,
@@ -145,9 +180,15 @@ def _layer(
         passes,
         partial(_canonical, added=float(added), where=where),
         f"{scope}, {len(passes)} passes",
-        (_ADDED[added],) if sort == "lstm_cell" else (),
+        tuple(said for said, is_so in notes.items() if is_so),
         refused="" if cells else f"{', '.join(sorted(names))} is no cell's variables",
+        account=partial(_account, layer, arrays),
     )
+
+
+def _account(layer: _Scope, arrays: Mapping[str, Array]) -> Account:
+    slots = [name for name in arrays if _SLOTS.fullmatch(name)]
+    return account(arrays, layer.read, [*layer.around], "/", aside=slots)
 
 
 def _canonical(

@@ -112,17 +112,18 @@ def run_pytest(
 @pytest.fixture
 def refused(
     rnn_parity: Callable[..., tuple[int, str, str]],
-) -> Callable[[bytes, str, str], str]:
+) -> Callable[..., str]:
     """Give a function that has a file refused, and gives what is said.
 
     Nothing may be printed but one line, nothing written, and little memory taken.
     """
 
-    def check(data: bytes, name: str, words: str) -> str:
+    def check(data: bytes, name: str, words: str, *options: str) -> str:
         Path(name).write_bytes(data)
         before = set(Path.cwd().rglob("*"))
         tracemalloc.start()
-        found = rnn_parity("convert", name, "--to", "canonical", "-o", "o.safetensors")
+        to = ("--to", "canonical", "-o", "o.safetensors")
+        found = rnn_parity("convert", name, *to, *options)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         status, out, said = found
