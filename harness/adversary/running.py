@@ -1,0 +1,22 @@
+"""What a legal implementation returns of a problem."""
+
+import numpy as np
+
+from harness.adversary.choices import Choices
+from harness.adversary.formats import Format
+from harness.adversary.implementation import Implementation
+from harness.backend import Accuracy
+from harness.judge.trajectory import trajectory
+from harness.spec import Array, Problem
+
+
+def run(problem: Problem, accuracy: Accuracy, choices: Choices) -> dict[str, Array]:
+    """Return outputs and final states, in the case's dtype."""
+    form = Format(problem.case.dtype)
+    with np.errstate(all="ignore"):
+        made = trajectory(Implementation(accuracy, choices), problem)
+        finals = {
+            f"final_{name}": form.narrow(np.stack([of.final for of in parts]))
+            for name, parts in made.finals.items()
+        }
+        return {"outputs": form.narrow(made.outputs.value), **finals}
