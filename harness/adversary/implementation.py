@@ -12,8 +12,9 @@ from harness.adversary.formats import Format
 from harness.adversary.summing import Order, products, summed
 from harness.backend import Accuracy
 from harness.judge.operations import one_by_one
-from harness.spec import Array
+from harness.spec import HALF_DTYPES, Array
 
+_FLOAT32 = Format("float32")
 _SELDOM = (False, False, True)
 
 
@@ -23,14 +24,11 @@ class Made:
     What is computed twice has a second value, of which some readers read.
     """
 
-    __slots__ = ("_rounded", "final", "is_sum", "second", "value")
+    __slots__ = ("_rounded", "final", "second", "value")
 
-    def __init__(
-        self, value: Array, second: Array | None = None, *, is_sum: bool = False
-    ) -> None:
+    def __init__(self, value: Array, second: Array | None = None) -> None:
         self.value = value
         self.second = value if second is None else second
-        self.is_sum = is_sum
         self.final = value  # what is returned of a state at the end
         self._rounded: Array | None = None
 
@@ -62,6 +60,8 @@ class Implementation:
         inside = accuracy.accumulator or accuracy.dtype
         self._inside = Format(inside)
         self._flush = choices.pick(EVERYWHERE, "flush", _SELDOM)
+        # What is carried on and what is shown may be computed apart.
+        self._twice = choices.pick(EVERYWHERE, "twice", (False, True))
         self._pass, self._count = "", 0
 
     def _place(self, operation: str) -> str:
@@ -69,16 +69,21 @@ class Implementation:
         self._count += 1
         return f"{self._pass} {self._count} {operation}"
 
-    def read(self, made: Made, place: str, operand: str) -> Array:
+    def read(
+        self, made: Made, place: str, operand: str, *, second: bool = False
+    ) -> Array:
         """Return a value as an operation reads it."""
-        pick = self._choices.pick
-        second = made.second is not made.value and pick(
-            place, f"{operand} second", (False, True)
-        )
-        if not pick(place, f"{operand} wide", _SELDOM):
+        if not self._choices.pick(place, f"{operand} wide", _SELDOM):
             return made.rounded(self._form, flush=self._flush, second=second)
         value = made.second if second else made.value
         return self._form.flushed(value) if self._flush else value
+
+    def _shown(self, made: Made, place: str) -> Array:
+        """Return what c is where it is shown: it may be computed for that alone."""
+        second = made.second is not made.value and self._choices.pick(
+            place, "second", (False, True)
+        )
+        return self.read(made, place, "shown", second=second)
 
     def _given(self, value: Any) -> Array:
         """Return a weight as it is read."""
@@ -189,18 +194,24 @@ class Implementation:
         return self._round(self._round(given[a] + given[b], form) + given[c], form)
 
     def add(self, a: Made, b: Made) -> Made:
-        """Add, perhaps twice: for whom it goes on to, and for whom it is shown to."""
-        place = self._place("add")
-        found = self.read(a, place, "a") + self.read(b, place, "b")
-        again = None
-        if self._choices.pick(place, "twice", (False, True)):
-            again = self.read(a, place, "a again") + self.read(b, place, "b again")
-        return Made(found, again, is_sum=True)
+        """Add."""
+        return self._both(np.add, a, b)
 
     def mul(self, a: Made, b: Made) -> Made:
         """Multiply."""
-        place = self._place("mul")
-        return Made(self.read(a, place, "a") * self.read(b, place, "b"))
+        return self._both(np.multiply, a, b)
+
+    def _both(self, form: Callable[..., Array], a: Made, b: Made) -> Made:
+        """Compute a result, and perhaps once more otherwise."""
+        place = self._place(form.__name__)
+        found = form(self.read(a, place, "a"), self.read(b, place, "b"))
+        again = None
+        if self._twice:
+            again = form(
+                self.read(a, place, "a again", second=True),
+                self.read(b, place, "b again", second=True),
+            )
+        return Made(found, again)
 
     def recurrence(self, f: Made, a: Made) -> Callable[[int, Made], Made]:
         """Give what makes `f c + a` of a step and c."""
@@ -208,28 +219,28 @@ class Implementation:
 
     def scale(self, a: Made, weight: Array) -> Made:
         """Multiply by a weight."""
-        return Made(self.read(a, self._place("scale"), "a") * self._given(weight))
+        return Made(self._shown(a, self._place("scale")) * self._given(weight))
 
     def mix(self, z: Made, a: Made, b: Made) -> Made:
         """Mix in one of the forms that kernels have, perhaps twice."""
         place = self._place("mix")
-        values = [self.read(of, place, name) for of, name in zip((z, a, b), "zab", strict=True)]
-        found = self._mixed(values, place, "form")
-        again = None
-        if self._choices.pick(place, "twice", (False, True)):
-            again = self._mixed(values, place, "form again")
+        found = self._mixed((z, a, b), place, "once")
+        again = self._mixed((z, a, b), place, "again") if self._twice else None
         return Made(found, again)
 
-    def _mixed(self, values: list[Array], place: str, which: str) -> Array:
+    def _mixed(self, made: tuple[Made, ...], place: str, which: str) -> Array:
         """Return `z a + (1 - z) b`; fused multiply-adds skip a rounding."""
         pick = self._choices.pick
+        z, a, b = (
+            self.read(of, place, f"{which} {k}", second=which == "again")
+            for k, of in enumerate(made)
+        )
         form = pick(place, which, ("sum", "from b", "from a", "difference"))
 
         def maybe(value: Array, name: str) -> Array:
             skipped = pick(place, f"{which} {name} skipped", _SELDOM)
             return value if skipped else self._round(value)
 
-        z, a, b = values
         if form == "sum":
             rest = maybe(1 - z, "rest")
             return maybe(z * a, "za") + maybe(rest * b, "rest b")
@@ -250,11 +261,16 @@ class Implementation:
 
     def _function(self, name: str, x: Made) -> Made:
         place = self._place(name)
-        curve = self._choices.pick(place, "curve", tuple(CURVES))
-        seed = self._choices.number(place, "curve seed")
-        read = self.read(x, place, "x")
-        found = erring(name, read, self._accuracy, self._form, (curve, seed))
-        return Made(self._form.flushed(found) if self._flush else found)
+        read = self._shown(x, place)
+        found = self._erring(name, read, place, "once")
+        again = self._erring(name, read, place, "again") if self._twice else None
+        return Made(found, again)
+
+    def _erring(self, name: str, x: Array, place: str, which: str) -> Array:
+        curve = self._choices.pick(place, f"curve {which}", tuple(CURVES))
+        seed = self._choices.number(place, f"curve seed {which}")
+        found = erring(name, x, self._accuracy, self._form, (curve, seed))
+        return self._form.flushed(found) if self._flush else found
 
     def relu(self, x: Made) -> Made:
         """Take the larger one of x and 0."""
@@ -263,17 +279,21 @@ class Implementation:
     def where(self, mask: NDArray[np.bool_], a: Made, b: Made) -> Made:
         """Take `a` where the mask holds: what a step hands on.
 
-        h is returned, and so it is rounded; c need not be. What is returned at the end
-        may have been computed a second time.
+        That is in the dtype, but half precisions' may be kept wide until they are
+        returned. What is returned at the end may have been computed a second time.
         """
         place = self._place("where")
         form, flush = self._form, self._flush
-        wide = a.is_sum and self._choices.pick(place, "kept wide", _SELDOM)
-        kept = a.value if wide else a.rounded(form, flush=flush)
-        found = Made(np.where(mask, kept, b.value), is_sum=a.is_sum)
+        if self._form.name in HALF_DTYPES and self._choices.pick(
+            place, "kept wide", _SELDOM
+        ):
+            form = _FLOAT32
+        kept = form.rounded(a.value, flush=flush)
+        found = Made(np.where(mask, kept, b.value))
+        again = a.value
         if self._choices.pick(place, "final", (False, True)):
-            again = a.rounded(form, flush=flush, second=True)
-            found.final = np.where(mask, again, b.final)
+            again = a.second
+        found.final = np.where(mask, form.rounded(again, flush=flush), b.final)
         return found
 
     def take(self, value: Made, index: Any) -> Made:
@@ -281,7 +301,7 @@ class Implementation:
         if isinstance(index, tuple) and len(index) == 2 and isinstance(index[1], int):
             self._count = 0
         second = None if value.second is value.value else value.second[index]
-        return Made(value.value[index], second, is_sum=value.is_sum)
+        return Made(value.value[index], second)
 
     def stack(self, values: list[Made]) -> Made:
         """Stack along axis 1, that of time."""
