@@ -175,6 +175,28 @@ def _latched(case: Case, arrays: Arrays, rng: Generator) -> None:
     arrays["initial_h"] *= 0.01
 
 
+def _vague(case: Case, arrays: Arrays, rng: Generator) -> None:
+    """An o that may be anything in the first step, and a small c kept after it."""
+    units, x, once = case.units, arrays["inputs"], 2 / Format(case.dtype).eps
+    x[:] = 0
+    x[..., 0] = -1
+    x[:, 0, 0] = 1
+    x[:, 0, 1:3] = rng.uniform(0.5, 1)
+    kernel, bias = arrays["layer0.forward.kernel"], arrays["layer0.forward.bias"]
+    i, f, g, o = (slice(k * units, (k + 1) * units) for k in range(4))
+    kernel[:] = 0
+    # What either is at first, and after it.
+    for gate, first, after in ((i, -7, -20), (f, 5, 5), (g, 0.1, 0.1), (o, -2, 2)):
+        first = first * rng.uniform(0.5, 1.2, units)
+        kernel[0, gate], bias[gate] = (first - after) / 2, (first + after) / 2
+    kernel[1, g] = once * 2 ** rng.uniform(-5, -2, units)
+    kernel[1, o] = once * 2 ** rng.uniform(-2, 4, units)
+    kernel[2] = -kernel[1]
+    arrays["layer0.forward.recurrent_kernel"] *= 0.01
+    arrays["initial_c"] *= 0
+    arrays["initial_h"] *= 0
+
+
 _WIDE = Sizes((1, 2), (1, 2), (32, 512), (1, 4))
 FAMILIES: dict[str, Family] = {
     "trained": Family(_trained),
@@ -186,6 +208,7 @@ FAMILIES: dict[str, Family] = {
     "silent": Family(_silent),
     "cancelling": Family(_cancelling, Sizes(features=(2, 4), units=(1, 4))),
     "latched": Family(_latched, Sizes(steps=(2, 6), units=(1, 6)), cells=("lstm",)),
+    "vague": Family(_vague, Sizes((1, 3), (2, 4), (3, 3), (1, 8)), cells=("lstm",)),
 }
 """Name → what it is; the first is what networks mostly are."""
 
@@ -229,7 +252,7 @@ def _case(
         return int(np.exp(rng.uniform(np.log(least), np.log(most + 1))))
 
     batch, steps, features, units = (size(*of) for of in kind.sizes)
-    special = kind.arrays in (_latched, _cancelling, _static)
+    special = kind.arrays in (_latched, _cancelling, _static, _vague)
     plain = special or rng.random() < 0.7
     drawn: dict[str, Any] = {
         "cell": cell,
