@@ -5,13 +5,18 @@ import numpy as np
 from harness.adversary.choices import Choices
 from harness.adversary.formats import Format
 from harness.adversary.implementation import Implementation
+from harness.adversary.learning import gradients, training
 from harness.backend import Accuracy
 from harness.judge.trajectory import trajectory
 from harness.spec import Array, Problem
 
 
 def run(problem: Problem, accuracy: Accuracy, choices: Choices) -> dict[str, Array]:
-    """Return outputs and final states, in the case's dtype."""
+    """Return all that the case's task asks for, in its dtype."""
+    if problem.case.task == "gradient":
+        return gradients(problem, accuracy, choices)
+    if problem.case.trains:
+        return training(problem, accuracy, choices)
     form = Format(problem.case.dtype)
     with np.errstate(all="ignore"):
         made = trajectory(Implementation(accuracy, choices), problem)
