@@ -1,9 +1,9 @@
 """How near legal implementations come to the bounds, and that none is beyond them.
 
 `python -m benchmarks.adversary [--networks N] [--search S] [--tries K] [--long L]
-[--keep FILE]` draws N networks of all cells, each with an implementation of its own, and
-holds what that returns to its bounds; of the first S each is then made worse K times,
-by a choice or by its data. L more are 4,096 steps long, and searched too. What FILE has
+[--keep FILE]` draws N networks of all cells, each with an implementation of its own,
+and holds what that returns to its bounds; each of the first S is then made worse K
+times, by a choice or by its data. L more are 4,096 steps long, and searched too. What FILE has
 is not computed again. It prints a Markdown table, and every network that is beyond a
 bound; the exit status is 1 if there is one.
 """
@@ -14,7 +14,6 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +101,7 @@ def _summary(rows: list[Row]) -> list[str]:
 
 
 def _median(ratios: list[float]) -> str:
-    return f"{np.median(ratios):.2f}" if ratios else "–"
+    return f"{np.median(ratios):.2f}" if ratios else ""
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.adversary.implementation import Implementation, Made
+from harness.adversary.implementation import Implementation
+from harness.adversary.made import SELDOM, Made
 from harness.adversary.summing import Order, products, summed
 from harness.judge.adjoint import Outer, Placed, Rows, Through
 from harness.spec import Array
 
-_SELDOM = (False, False, True)
 _FEW = 8
 
 
@@ -23,11 +23,11 @@ class ImplementationAdjoint(Implementation):
 
     def begin(self) -> None:
         """Say that the way back begins: operations are no more counted by steps."""
-        self._pass, self._count = "back", 0
+        self._of, self._count = "back", 0
 
     def _place(self, operation: str) -> str:
         # Steps come one after the other without a mark: one place for each operation.
-        if self._pass == "back":
+        if self._of == "back":
             return f"back {operation}"
         return super()._place(operation)
 
@@ -36,7 +36,9 @@ class ImplementationAdjoint(Implementation):
         place = self._place("tanh slope")
         of = self.read(y, place, "y")
         if self._choices.pick(place, "factored", (False, True)):
-            return Made(self._kept(1 - of, place, "less") * self._kept(1 + of, place, "more"))
+            return Made(
+                self._kept(1 - of, place, "less") * self._kept(1 + of, place, "more")
+            )
         return Made(1 - self._kept(of * of, place, "square"))
 
     def sigmoid_slope(self, y: Made) -> Made:
@@ -49,7 +51,7 @@ class ImplementationAdjoint(Implementation):
 
     def _kept(self, value: Array, place: str, what: str) -> Array:
         """Round a value, or let it go into what is computed of it as it is."""
-        skipped = self._choices.pick(place, f"{what} skipped", _SELDOM)
+        skipped = self._choices.pick(place, f"{what} skipped", SELDOM)
         return value if skipped else self._round(value)
 
     def relu_slope(self, x: Made) -> Made:
@@ -131,7 +133,7 @@ class ImplementationAdjoint(Implementation):
         if not found:
             return np.zeros(shape, self._form.wide)
         if self._choices.pick(place, "backwards", (False, True)):
-            found = found[::-1]
+            found.reverse()
         total = found[0]
         for of in found[1:]:
             total = self._round(total + of)

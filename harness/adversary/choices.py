@@ -55,7 +55,7 @@ class Choices:
 
 
 class Plain(Choices):
-    """The plain choice everywhere: each operation rounded once, in the order written."""
+    """The plain choice everywhere: each result rounded, in the order written."""
 
     def __init__(self) -> None:
         super().__init__(0)

@@ -72,11 +72,11 @@ def erring(
             break
         found = np.where(beyond, np.nextafter(found, plain), found)
     least = -1 if name == "tanh" else 0
-    return np.clip(found.astype(form.wide), least, 1)
+    return np.asarray(np.clip(found.astype(form.wide), least, 1))
 
 
 def _allowed(name: str, x: Array, y: Array, accuracy: Accuracy, form: Format) -> Array:
-    """Return how far off it may be, a little less than stated for what y itself errs."""
+    """Return how far off it may be: a little less than stated, as y itself errs."""
     ulps: Array = np.asarray(accuracy.ulp[name])
     for limit, fewer in reversed(accuracy.near.get(name, ())):
         ulps = np.where(np.abs(x) <= limit, fewer, ulps)

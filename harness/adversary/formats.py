@@ -52,8 +52,8 @@ class Format:
 def _odd(value: Array) -> Array:
     """Round to float32 such that rounding once more errs as rounding once does.
 
-    What is inexact gets an odd last bit (Boldo and Melquiond, IEEE Trans. Comput. 57(4),
-    2008).
+    What is inexact gets an odd last bit (Boldo and Melquiond, IEEE Trans. Comput.
+    57(4), 2008).
     """
     near = np.asarray(value.astype(np.float32))
     back = near.astype(np.float64)

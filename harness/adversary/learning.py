@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace as other
+from msgspec.structs import replace as changed
 
 from harness.adversary.adjoint import ImplementationAdjoint
 from harness.adversary.choices import Choices
@@ -51,7 +51,7 @@ def training(
     problem: Problem, accuracy: Accuracy, choices: Choices
 ) -> dict[str, Array]:
     """Return the forward pass, and all weights after each update."""
-    case = other(problem.case, task="gradient")
+    case = changed(problem.case, task="gradient")
     names = list(case.weight_shapes())
     rules = {name: Rule(problem.case.task, case.dtype, choices) for name in names}
     arrays = {n: a for n, a in problem.arrays.items() if n != "later_inputs"}
@@ -84,7 +84,7 @@ class Rule:
         self._is_adam, self._made = task == "adam", 0
         self._mean: Array = np.zeros(())
         self._square: Array = np.zeros(())
-        self._powers = [1.0, 1.0]
+        self._powers: list[Any] = [1.0, 1.0]
 
     def _kept(self, value: Any, what: str) -> Any:
         """Round a value, or go on with it as it is."""
@@ -118,7 +118,9 @@ class Rule:
         small = self._kept(ADAM_EPSILON, "epsilon")
         if self._choices.pick("update", "roots apart", (False, True)):
             root = self._kept(np.sqrt(self._square), "root")
-            below = self._kept(root / self._kept(np.sqrt(grown2), "other"), "root grown")
+            below = self._kept(
+                root / self._kept(np.sqrt(grown2), "other"), "root grown"
+            )
         else:
             grown = self._kept(self._square / grown2, "square grown")
             below = self._kept(np.sqrt(grown), "root of grown")
@@ -148,4 +150,3 @@ class Rule:
             power = self._form.rounded(self._powers[k] * beta)
             self._powers[k] = power
         return self._form.rounded(1 - power)
-

@@ -6,8 +6,9 @@ from harness.adversary.choices import Choices
 from harness.adversary.formats import Format
 from harness.adversary.implementation import Implementation
 from harness.adversary.learning import gradients, training
+from harness.adversary.made import Made
 from harness.backend import Accuracy
-from harness.judge.trajectory import trajectory
+from harness.judge.trajectory import Trajectory, trajectory
 from harness.spec import Array, Problem
 
 
@@ -19,7 +20,7 @@ def run(problem: Problem, accuracy: Accuracy, choices: Choices) -> dict[str, Arr
         return training(problem, accuracy, choices)
     form = Format(problem.case.dtype)
     with np.errstate(all="ignore"):
-        made = trajectory(Implementation(accuracy, choices), problem)
+        made: Trajectory[Made] = trajectory(Implementation(accuracy, choices), problem)
         finals = {
             f"final_{name}": form.narrow(np.stack([of.final for of in parts]))
             for name, parts in made.finals.items()

@@ -1,19 +1,21 @@
-"""Networks by number: all cells and dtypes in turn, every family, the same ones always."""
+"""Networks by number: all cells and dtypes in turn, the same ones always."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from harness.adversary.choices import Choices
-from harness.adversary.networks import FAMILIES, Network, draw
+from harness.adversary.families import FAMILIES
+from harness.adversary.networks import Network, draw
 from harness.adversary.search import searched, tried
-from harness.spec import CELLS
+from harness.spec import CELLS, HALF_DTYPES
 
 DTYPES = ("float32", "float64", "bfloat16")
 LONG = 4096
 
 _MOSTLY = 0.6
 _SELDOM = {"static": 0.2}  # takes a hundred times as long as others
+_TASKS = {"forward": 0.8, "gradient": 0.16, "sgd": 0.02, "adam": 0.02}
 
 
 class Row(NamedTuple):
@@ -57,7 +59,11 @@ def network(number: int, *, is_long: bool = False) -> Network:
     fitting = [name for name, of in FAMILIES.items() if cell in of.cells]
     weights = np.array([_SELDOM.get(name, 1.0) for name in fitting])
     weights[0] = _MOSTLY / (1 - _MOSTLY) * weights[1:].sum()
-    return draw(rng, cell, dtype, rng.choice(fitting, p=weights / weights.sum()))
+    family = str(rng.choice(fitting, p=weights / weights.sum()))
+    task = str(rng.choice(list(_TASKS), p=list(_TASKS.values())))
+    if dtype in HALF_DTYPES or family in _SELDOM:
+        task = "forward"
+    return draw(rng, cell, dtype, family, task=task)
 
 
 def judged(number: int, tries: int = 0, *, is_long: bool = False) -> Row:

@@ -91,4 +91,4 @@ def _one_by_one(terms: Array, form: Format, *, flush: bool) -> Array:
     for term in terms[1:]:
         # In the wide dtype, rounded as it is stored.
         np.add(total, term, out=total, casting="same_kind")
-    return total.astype(form.wide)
+    return np.asarray(total.astype(form.wide))
