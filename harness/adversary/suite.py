@@ -63,6 +63,8 @@ def network(number: int, *, is_long: bool = False) -> Network:
     task = str(rng.choice(list(_TASKS), p=list(_TASKS.values())))
     if dtype in HALF_DTYPES or family in _SELDOM:
         task = "forward"
+    if cell == "rnn_relu" and task == "sgd":
+        task = "adam"  # nothing bounds a rectifier's gradients: it can end in NaN
     return draw(rng, cell, dtype, family, task=task)
 
 
