@@ -3,9 +3,9 @@
 `python -m benchmarks.adversary [--networks N] [--search S] [--tries K] [--long L]
 [--keep FILE]` draws N networks of all cells, each with an implementation of its own,
 and holds what that returns to its bounds; each of the first S is then made worse K
-times, by a choice or by its data. L more are 4,096 steps long, and searched too. What FILE has
-is not computed again. It prints a Markdown table, and every network that is beyond a
-bound; the exit status is 1 if there is one.
+times, by a choice or by its data. L more are 4,096 steps long, and searched too. What
+FILE has is not computed again. It prints a Markdown table, and every network that is
+beyond a bound; the exit status is 1 if there is one.
 """
 
 import argparse

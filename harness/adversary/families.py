@@ -67,8 +67,8 @@ def _static(drawn: Drawn) -> None:
             kernel[:-1] = np.abs(rng.standard_normal(kernel[:-1].shape))
             kernel /= np.sqrt(len(kernel))
             bias = name.replace(".kernel", ".bias")
-            arrays[bias] = rng.uniform(-0.5, 0.5, kernel.shape[1])
-            arrays[bias] -= (x[0, 0, :-1] @ kernel[:-1]) * rng.choice([0.5, 1, 1])
+            usual = x[0, 0, :-1] @ kernel[:-1] * float(rng.choice([0.5, 1, 1]))
+            arrays[bias] = rng.uniform(-0.5, 0.5, kernel.shape[1]) - usual
         elif name.endswith(".recurrent_kernel"):
             shape = arrays[name].shape
             arrays[name] = rng.standard_normal(shape) / np.sqrt(shape[0]) / 2

@@ -32,7 +32,8 @@ class Format:
         """Return a wide array rounded to nearest, in the dtype itself."""
         if self.name == "bfloat16":
             return _odd(np.asarray(value, np.float64)).astype(self.type)
-        return np.asarray(value).astype(self.type)
+        with np.errstate(over="ignore"):  # an infinite result is one
+            return np.asarray(value).astype(self.type)
 
     def rounded(self, value: Array, *, flush: bool = False) -> Array:
         """Return a wide array of numbers that the dtype has."""

@@ -54,8 +54,9 @@ class Reader:
         inside = accuracy.accumulator or accuracy.dtype
         self._inside = Format(inside)
         self._flush = choices.pick(EVERYWHERE, "flush", SELDOM)
-        # What is carried on and what is shown may be computed apart.
-        self._twice = choices.pick(EVERYWHERE, "twice", (False, True))
+        # What is carried on and what is shown may be computed apart, of the same sums.
+        twice = choices.pick(EVERYWHERE, "twice", (False, True))
+        self._twice = twice and accuracy.recomputes
         self._of, self._count = "", 0
 
     def _place(self, operation: str) -> str:

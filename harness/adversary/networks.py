@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from harness.adversary.families import FAMILIES, Drawn, Family
@@ -21,6 +22,7 @@ _ULPS = {
 }
 
 _PLAIN = _WIDE_SUMS = 0.7
+_RECOMPUTES = 0.8
 
 
 class Network(NamedTuple):
@@ -60,7 +62,10 @@ def draw(
     found = {n: of.reshape(case.input_shapes()[n]) for n, of in found.items()}
     if case.variant == "variable_input":
         found["lengths"] = rng.integers(0, case.steps + 1, case.batch).astype(np.int32)
-    return Network(Problem(case, found), _accuracy(rng, case), family)
+    accuracy = msgspec.structs.replace(
+        _accuracy(rng, case), recomputes=bool(rng.random() < _RECOMPUTES)
+    )
+    return Network(Problem(case, found), accuracy, family)
 
 
 def _case(
