@@ -14,6 +14,9 @@ from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
 from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
+from harness.judge.estimate import Spreads, asks_estimate, estimate
+from harness.judge.in_stacks import explain_by_estimate
+from harness.judge.layers import taken_apart
 from harness.judge.peers import peers
 from harness.judge.shown import next_steps, partly_shown, settled, unshown
 from harness.judge.steps import worst_of_each_step
@@ -36,9 +39,25 @@ class Judged(NamedTuple):
 
 
 def judge_entry(
-    folder: RunFolder, problem: Problem, truth: Outcome, info: BackendInfo, entry: Entry
+    folder: RunFolder,
+    problem: Problem,
+    truth: Outcome,
+    info: BackendInfo,
+    entry: Entry,
+    spreads: Spreads | None = None,
 ) -> Judged:
-    """Judge one case on one backend, whatever came of it."""
+    """Judge one case on one backend, whatever came of it.
+
+    Args:
+        folder: The run's.
+        problem: The problem.
+        truth: Its outcome in float64.
+        info: The backend.
+        entry: What came of it there.
+        spreads: Gives what right outcomes spread by, where no bound shows anything;
+            None: nothing is estimated.
+
+    """
     case = problem.case
     verdict, detail = _before_comparing(entry, info.gap(case))
     fields: dict[str, Any] = {}
@@ -63,7 +82,15 @@ def judge_entry(
             verdict = "fail"
             if certificate and not detail:
                 shares = unshown(certificate)
-                verdict, detail = settled(shares)
+                if spreads and asks_estimate(certificate, shares):
+                    spread = spreads(accuracy)
+                    fields["estimate"] = spread and estimate(spread, outcome)
+                verdict, detail = settled(shares, fields.get("estimate"))
+                if verdict == "fail" and (
+                    named := explain_by_estimate(problem, outcome, accuracy)
+                ):
+                    fields["explanations"] = named
+                    detail += f"; it would match with: {' or: '.join(named)}"
                 fields["weak"] = partly_shown(shares)
                 if verdict == "inconclusive":
                     fields["next_steps"] = next_steps(case, entry.arrays)
@@ -149,6 +176,9 @@ def _first_bad(certificate: Certificate) -> FirstBad | None:
     bad = certificate.first_bad
     if bad is None:
         return None
+    if bad.layer < len(certificate.below):
+        own = certificate.below[bad.layer]
+        return replace(bad, gate=gate_at_fault(own, replace(bad, layer=0)))
     return replace(bad, gate=gate_at_fault(certificate, bad))
 
 
@@ -161,20 +191,46 @@ def _explanations(
     problem: Problem, outcome: Outcome, accuracy: Accuracy, certificate: Certificate
 ) -> list[str]:
     """Name known conventions; else the one weight that is off, if one is."""
+    if certificate.below:
+        return _in_layers(problem, outcome, accuracy, certificate)
     named = explain(problem, outcome, accuracy)
+    if not named and problem.case.layers > 1:
+        named = explain_by_estimate(problem, outcome, accuracy)
     if named or "tokens" in outcome or problem.case.task != "forward":
         return named
     one = one_weight(problem, outcome, accuracy, certificate)
     return [one] if one else []
 
 
+def _in_layers(
+    problem: Problem, outcome: Outcome, accuracy: Accuracy, certificate: Certificate
+) -> list[str]:
+    """Explain the first layer that is wrong by itself; else one weight of any."""
+    parts = zip(
+        taken_apart(problem, outcome), (*certificate.below, certificate), strict=True
+    )
+    for layer, ((own, part), of) in enumerate(parts):
+        if (of.ratio > 1).any():
+            named = explain(own, part, accuracy)
+            if named:
+                return [f"{name}, in layer {layer} alone" for name in named]
+            break
+    one = one_weight(problem, outcome, accuracy, certificate)
+    return [one] if one else []
+
+
 def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
     """Say what exceeds its bound: how many, the worst, what would explain it."""
-    ratio = certificate.ratio
+    ratio, name = certificate.ratio, "outputs"
+    for layer, own in enumerate(certificate.below):
+        if (own.ratio > 1).any():
+            certificate = own
+            ratio, name = own.ratio, f"layer{layer}.outputs"
+            break
     if (ratio > 1).any():
         row, t, unit = (int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
         excess = (
-            f"outputs: {int((ratio > 1).sum())} of {ratio.size} elements outside the "
+            f"{name}: {int((ratio > 1).sum())} of {ratio.size} elements outside the "
             f"bound; worst {ratio.max():.3g}x at (row {row}, step {t}, unit {unit}): "
             f"allowed {certificate.bound[row, t, unit]:.2g}, "
             f"got {abs(certificate.residual[row, t, unit]):.2g}"
@@ -264,6 +320,8 @@ def _figures(
     """Deviations from the float64 trajectory; mismatched: what the bound rejects."""
     rejected = {"outputs": certificate.ratio}
     rejected |= {f"final_{n}": r for n, r in certificate.final_ratios.items()}
+    for layer, own in enumerate(certificate.below):
+        rejected[f"layer{layer}.outputs"] = own.ratio
     figures = {}
     for name, want in truth.items():
         plain = compare(outcome[name], want, dtype=problem.case.dtype)
