@@ -22,12 +22,12 @@ from harness.judge.bounded import Bounded, together
 from harness.judge.bounds import Held, ratio
 from harness.judge.decode import Choices, fed, judge_choices, reference_tokens
 from harness.judge.gradients import hold_gradients, reference_gradients
-from harness.judge.layers import lower_outputs, shows_layers, taken_apart
 from harness.judge.rounded import Rounded
 from harness.judge.stepwise import stepwise
 from harness.judge.systematic import Drift, Samples
 from harness.judge.training import hold_training, reference_training
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
+from harness.layers import lower_outputs, shows_layers, taken_apart
 from harness.results import FirstBad
 from harness.spec import Array, Case, Outcome, Problem
 

@@ -6,21 +6,21 @@ element, and weight by weight: errors that lie in the direction in which one wei
 moves all that comes after it add up, while those of rounding do not (`matched`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
 
-from harness.backend import Accuracy
+from harness.backend import Accuracy, BackendInfo
 from harness.judge.blame import element
-from harness.judge.certify import Certificate
 from harness.judge.matched import scores
 from harness.judge.shown import MOST, not_shown
 from harness.judge.stochastic import Stochastic
 from harness.judge.trajectory import trajectory
+from harness.layers import lower_outputs
 from harness.results import Estimate
-from harness.spec import CELLS, Array, Outcome, Problem
+from harness.spec import CELLS, Array, Case, Outcome, Problem
 
 SIMULATIONS = 24
 FACTOR = 12.0
@@ -68,14 +68,14 @@ class Spreads:
         return found
 
 
-def asks_estimate(certificate: Certificate, shares: Mapping[str, float]) -> bool:
-    """Whether bounds leave room for an estimate: lower layers are carried along.
+def asks_estimate(case: Case, shares: Mapping[str, float], info: BackendInfo) -> bool:
+    """Whether bounds leave room for an estimate.
 
-    Of cases that nobody gave, only where nothing is shown.
+    Of our own backends only where nothing is shown: on stacks that a user's framework
+    computed it shows more than bounds do, which carry lower layers along.
     """
-    case = certificate.problem.case
-    unseen = case.layers > 1 and not certificate.below and bool(case.given)
-    return unseen or bool(not_shown(shares))
+    theirs = not info.adapter and case.layers > 1
+    return theirs or bool(not_shown(shares))
 
 
 def is_wide(spread: Spread) -> bool:
@@ -105,7 +105,11 @@ def simulated(problem: Problem, accuracy: Accuracy) -> Spread:
     ops = Stochastic(accuracy, rows, SIMULATIONS, np.random.default_rng(rows))
     with np.errstate(all="ignore"):  # what is not a number says so itself
         made = trajectory(ops, _repeated(problem, times))
-        arrays = {"outputs": made.outputs.reshape(times, rows, *made.outputs.shape[1:])}
+        names = [*lower_outputs(problem.case), "outputs"]
+        arrays = {
+            name: of.reshape(times, rows, *of.shape[1:])
+            for name, of in zip(names, (*made.below, made.outputs), strict=True)
+        }
         for name, values in made.finals.items():
             each = [value.reshape(times, rows, -1) for value in values]
             arrays[f"final_{name}"] = np.stack(each, axis=1)
@@ -136,13 +140,23 @@ def _spread(errors: Array) -> Array:
 
 def estimate(spread: Spread, outcome: Outcome) -> Estimate:
     """Hold an outcome to the spread of right ones: each element, then each weight."""
+    return estimates(spread, [outcome])[0]
+
+
+def estimates(spread: Spread, outcomes: Sequence[Outcome]) -> list[Estimate]:
+    """Hold outcomes that have the same arrays, so that all go back at once."""
     with np.errstate(all="ignore"):
-        found = list(_of_elements(spread, outcome))
-        if all(ratio <= 1 for ratio, _ in found):
-            found += _of_weights(spread, outcome)
-    ratio, where = max(found)
-    number = float(ratio) if np.isfinite(ratio) else None
-    return Estimate(number, FACTOR, SIMULATIONS, where)
+        found = [[*_of_elements(spread, outcome)] for outcome in outcomes]
+        left = [k for k, of in enumerate(found) if all(ratio <= 1 for ratio, _ in of)]
+        if left:
+            of_weights = _of_weights(spread, [outcomes[k] for k in left])
+            for k, of in zip(left, zip(*of_weights, strict=True), strict=True):
+                found[k] += of
+    return [_as_estimate(*max(of)) for of in found]
+
+
+def _as_estimate(ratio: float, where: str) -> Estimate:
+    return Estimate(ratio if np.isfinite(ratio) else None, FACTOR, SIMULATIONS, where)
 
 
 def fits(spread: Spread, outcome: Outcome) -> bool:
@@ -168,24 +182,28 @@ def _of_elements(spread: Spread, outcome: Outcome) -> Iterator[tuple[float, str]
         yield worst, name
 
 
-def _of_weights(spread: Spread, outcome: Outcome) -> Iterator[tuple[float, str]]:
+def _of_weights(
+    spread: Spread, outcomes: Sequence[Outcome]
+) -> Iterator[list[tuple[float, str]]]:
     """Give the worst sum of errors in any weight's direction, against its spread.
 
     Errors are weighted by the inverse square of what they spread, as is best where they
     are independent. That they are not does not matter: simulations' are summed up in
-    the same way, and it is their sums that the outcome's are held to.
+    the same way, and it is their sums that the outcomes' are held to.
     """
-    names = [name for name in spread.exact if name in outcome]
-    seeds = {}
-    for name in names:
-        error = error_of(spread, name, outcome)[np.newaxis]
+    case, seeds = spread.problem.case, {}
+    for name in (name for name in spread.exact if name in outcomes[0]):
+        errors = np.stack([error_of(spread, name, of) for of in outcomes])
         weight = np.where(spread.size[name] > 0, spread.size[name] ** -2.0, 0.0)
-        seeds[name] = np.concatenate([spread.errors[name], error]) * weight
+        seeds[name] = np.concatenate([spread.errors[name], errors]) * weight
     for name, found in scores(spread.problem, seeds):
-        size = _spread(found[:-1])
-        ratios = np.abs(found[-1]) / (FACTOR * size)
-        ratios = np.nan_to_num(np.where(found[-1] == 0, 0.0, ratios), nan=np.inf)
-        at = np.unravel_index(int(ratios.argmax()), ratios.shape)
-        index = tuple(int(i) for i in at)
-        where = f"as if {element(spread.problem.case, name, index)} were off"
-        yield float(ratios[index]), where
+        allowed = FACTOR * _spread(found[:SIMULATIONS])
+        said = []
+        for own in found[SIMULATIONS:]:
+            ratios = np.where(own == 0, 0.0, np.abs(own) / allowed)
+            ratios = np.nan_to_num(ratios, nan=np.inf)
+            at = np.unravel_index(int(ratios.argmax()), ratios.shape)
+            index = tuple(int(i) for i in at)
+            where = f"as if {element(case, name, index)} were off"
+            said.append((float(ratios[index]), where))
+        yield said

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.judge.adjoint import Float64Adjoint, Outer, Placed, Rows, Through
+from harness.judge.arithmetic import product
 from harness.judge.tape import Tape
 from harness.judge.trajectory import trajectory
+from harness.layers import lower_outputs
 from harness.spec import Array, Problem
 
 
@@ -59,7 +61,7 @@ class _SeedsAdjoint(Float64Adjoint):
             if isinstance(part, Placed):
                 index, of = _behind(part.index), part.gradient
             elif isinstance(part, Through):
-                of = _Seeds(part.gradient.each @ part.weight.T)
+                of = _Seeds(product(part.gradient.each, part.weight.T))
             if total is None:
                 total = np.zeros((len(of.each), *shape))
             total[index] += of.each
@@ -92,10 +94,12 @@ def scores(problem: Problem, seeds: Mapping[str, Array]) -> Iterator[tuple[str, 
     """
     tape = Tape(_SeedsAdjoint())
     made = trajectory(tape, problem)
+    names = [*lower_outputs(problem.case), "outputs"]
+    layers = dict(zip(names, (*made.below, made.outputs), strict=True))
     given = []
     for name, array in seeds.items():
-        if name == "outputs":
-            given.append((made.outputs, _Seeds(array)))
+        if name in layers:
+            given.append((layers[name], _Seeds(array)))
             continue
         for number, node in enumerate(made.finals[name.removeprefix("final_")]):
             given.append((node, _Seeds(array[:, number])))

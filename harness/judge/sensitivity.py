@@ -14,8 +14,8 @@ from harness.judge.cells import step
 from harness.judge.certify import Certificate, reference
 from harness.judge.decode import fed
 from harness.judge.estimate import FACTOR, Spread, error_of
-from harness.judge.layers import one_layer
 from harness.judge.trajectory import Steps, row_lengths, trajectory
+from harness.layers import one_layer
 from harness.spec import Array, Outcome, Problem
 
 _CHANGE = 2.0**-20
@@ -148,7 +148,7 @@ def changes_by_estimate(spread: Spread, outcome: Outcome) -> dict[str, float | N
         for weight in problem.case.weight_shapes():
             grown = problem[weight].astype(np.float64) * (1 + _CHANGE)
             other = replace(problem, arrays={**problem.arrays, weight: grown})
-            made = reference(other)
+            made = reference(other, layers=True)
             change = min(
                 float(_until(room[n], (made[n] - spread.exact[n]) / _CHANGE))
                 for n in names

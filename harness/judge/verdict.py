@@ -16,12 +16,12 @@ from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
 from harness.judge.estimate import Spreads, asks_estimate, estimate
 from harness.judge.in_stacks import explain_by_estimate
-from harness.judge.layers import taken_apart
 from harness.judge.peers import peers
 from harness.judge.shown import next_steps, partly_shown, settled, unshown
 from harness.judge.steps import worst_of_each_step
+from harness.layers import taken_apart
 from harness.probing import by_itself
-from harness.results import Figures, FirstBad, Published, Result, Verdict
+from harness.results import GOOD, Figures, FirstBad, Published, Result, Verdict
 from harness.spec import Array, Outcome, Problem
 from harness.store.folder import RunFolder
 from harness.store.record import Entry
@@ -81,29 +81,49 @@ def judge_entry(
                 )
             verdict = "fail"
             if certificate and not detail:
-                shares = unshown(certificate)
-                if spreads and asks_estimate(certificate, shares):
-                    spread = spreads(accuracy)
-                    fields["estimate"] = spread and estimate(spread, outcome)
-                verdict, detail = settled(shares, fields.get("estimate"))
-                if verdict == "fail" and (
-                    named := explain_by_estimate(problem, outcome, accuracy)
-                ):
-                    fields["explanations"] = named
-                    detail += f"; it would match with: {' or: '.join(named)}"
-                fields["weak"] = partly_shown(shares)
-                if verdict == "inconclusive":
-                    fields["next_steps"] = next_steps(case, entry.arrays)
+                verdict, detail, more = _settled(
+                    certificate, outcome, info, entry, spreads
+                )
+                fields |= more
     result = Result(
         case.id,
         info.name,
         verdict,
-        detail=f"{detail} [{info.name}, {case.id}]" if detail else "",
+        detail=_placed(verdict, detail, info.name, case.id),
         reproduce=_reproduce(case.id, info),
         seconds=entry.seconds,
         **fields,
     )
     return Judged(result, certificate)
+
+
+def _settled(
+    certificate: Certificate,
+    outcome: Outcome,
+    info: BackendInfo,
+    entry: Entry,
+    spreads: Spreads | None,
+) -> tuple[Verdict, str, dict[str, Any]]:
+    """Give the verdict on what is within every bound, why, and a result's fields."""
+    problem, shares = certificate.problem, unshown(certificate)
+    case, accuracy = problem.case, info.accuracy(problem.case)
+    fields: dict[str, Any] = {"weak": partly_shown(shares)}
+    if spreads and asks_estimate(case, shares, info):
+        spread = spreads(accuracy)
+        fields["estimate"] = spread and estimate(spread, outcome)
+    verdict, detail = settled(shares, fields.get("estimate"))
+    if verdict == "inconclusive":
+        fields["next_steps"] = next_steps(case, entry.arrays)
+    elif verdict == "fail":
+        if named := explain_by_estimate(problem, outcome, accuracy):
+            fields["explanations"] = named
+            detail += f"; it would match with: {' or: '.join(named)}"
+    return verdict, detail or entry.detail, fields
+
+
+def _placed(verdict: Verdict, detail: str, backend: str, case: str) -> str:
+    """Say of what does not pass where it is."""
+    return f"{detail} [{backend}, {case}]" if detail and verdict not in GOOD else detail
 
 
 def _reproduce(case: str, info: BackendInfo) -> str:

@@ -8,10 +8,10 @@ import numpy as np
 from harness.judge.bounded import Bounded, together
 from harness.judge.conventions.hypothesis import Prediction
 from harness.judge.conventions.sequence import PASSES, by_pass, flipped
-from harness.judge.layers import one_layer
 from harness.judge.rounded import Rounded
 from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
+from harness.layers import one_layer
 from harness.spec import Array, Case, Outcome, Problem
 
 _Named = Iterator[tuple[str, Outcome]]
