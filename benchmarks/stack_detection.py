@@ -105,7 +105,8 @@ def _filters(window: int, count: int) -> Array:
     hz = np.fft.rfftfreq(window, 1 / 16e3)
     up = (hz - edges[:-2, None]) / np.diff(edges)[:-1, None]
     down = (edges[2:, None] - hz) / np.diff(edges)[1:, None]
-    return np.maximum(0, np.minimum(up, down)) * (2 / (edges[2:] - edges[:-2]))[:, None]
+    height = 2 / (edges[2:] - edges[:-2])
+    return np.asarray(np.maximum(0, np.minimum(up, down)) * height[:, None])
 
 
 def _problem(layer: Recurrent, frames: Array, steps: int, number: int) -> Problem:
@@ -121,7 +122,7 @@ def _accuracy(problem: Problem) -> Accuracy:
     return Accuracy(problem.case.dtype, ulp)
 
 
-def _torch(problem: Problem) -> Array:
+def _torch(problem: Problem) -> dict[str, Array]:
     """Give PyTorch's outputs, with those of lower layers: its rounding."""
     from backends.on_torch.adapter import TorchBackend  # noqa: PLC0415
 
@@ -174,7 +175,7 @@ def _drawn(
             *change,
             of.ratio,
             of.where,
-            max(by_layers.ratio, _bound(problem, own, accuracy)),
+            max(by_layers.ratio or np.inf, _bound(problem, own, accuracy)),
         ]
         for change, of, by_layers, own in zip(
             changes, found, known, layers, strict=True

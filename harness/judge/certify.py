@@ -94,8 +94,8 @@ class Certificate(NamedTuple):
         """
         case = self.problem.case
         for layer, own in enumerate(self.below):
-            if (own.ratio > 1).any() and (bad := own.first_bad):
-                return replace(bad, layer=layer)
+            if (own.ratio > 1).any() and (of_own := own.first_bad):
+                return replace(of_own, layer=layer)
         size = case.recurrent_size
         if (bad := self.ratio > 1).any():
             order = np.repeat(self.processed, size, axis=-1)

@@ -34,9 +34,11 @@ def unshown(certificate: Certificate) -> dict[str, float]:
 
 
 def _shares(certificate: Certificate) -> Iterator[tuple[str, float]]:
-    for layer, own in enumerate(certificate.below):
+    for layer, lower in enumerate(certificate.below):
         yield from (
-            (f"layer{layer}.{n}", of) for n, of in _shares(own) if n == "outputs"
+            (f"layer{layer}.{name}", share)
+            for name, share in _shares(lower)
+            if name == "outputs"
         )
     case = certificate.problem.case
     least = np.sqrt(unit(case.dtype))

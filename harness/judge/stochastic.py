@@ -75,7 +75,8 @@ class Stochastic(Float64):
         if self._inside != self._unit:
             moved = self._rounded(moved)
         kept = np.abs(bias) if offset is None else np.abs(bias) + 2 * np.abs(offset)
-        return moved + self._unit * kept * self._once(("bias", total.shape[-1]))
+        once = self._once(("bias", total.shape[-1]))
+        return np.asarray(moved + self._unit * kept * once)
 
     def add(self, a: Array, b: Array) -> Array:
         """Sum."""

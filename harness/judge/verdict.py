@@ -114,10 +114,11 @@ def _settled(
     verdict, detail = settled(shares, fields.get("estimate"))
     if verdict == "inconclusive":
         fields["next_steps"] = next_steps(case, entry.arrays)
-    elif verdict == "fail":
-        if named := explain_by_estimate(problem, outcome, accuracy):
-            fields["explanations"] = named
-            detail += f"; it would match with: {' or: '.join(named)}"
+    elif verdict == "fail" and (
+        named := explain_by_estimate(problem, outcome, accuracy)
+    ):
+        fields["explanations"] = named
+        detail += f"; it would match with: {' or: '.join(named)}"
     return verdict, detail or entry.detail, fields
 
 

@@ -18,7 +18,7 @@ Run = Callable[[Problem], Outcome | str]
 
 
 def can_be_taken_apart(case: Case) -> bool:
-    """Whether a case is a stack of a user's, and final states do not show its layers."""
+    """Whether it is a user's stack whose final states do not show its layers."""
     alone = case.task == "forward" and case.variant != "variable_output"
     return bool(case.given) and case.layers > 1 and case.steps > 1 and alone
 
