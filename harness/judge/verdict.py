@@ -119,7 +119,9 @@ def _settled(
     ):
         fields["explanations"] = named
         detail += f"; it would match with: {' or: '.join(named)}"
-    return verdict, detail or entry.detail, fields
+    # How a stack was taken apart; of one layer there is nothing to say.
+    how = entry.detail if case.layers > 1 else ""
+    return verdict, detail or how, fields
 
 
 def _placed(verdict: Verdict, detail: str, backend: str, case: str) -> str:
