@@ -48,13 +48,6 @@ def main(model: Path, audio: Path, out: Path, draws: int, outcomes: int) -> None
     """Make what is not there yet, and print what all of it comes to."""
     out.mkdir(parents=True, exist_ok=True)
     layer, frames = _network(model, out), _mels(_speech(audio))
-    for steps in _BATCHES:
-        for kind in ("bias", "kernel"):
-            for number in range(-(-draws // _AT_ONCE)):
-                _kept(
-                    out / f"{kind}-{steps}-{number}.json",
-                    lambda k=kind, s=steps, n=number: _drawn(layer, frames, k, s, n),
-                )
     engines = [n for n in _ENGINES if not absence(known_backends()[n])]
     share = {20: 0.8, 160: 0.2}
     for steps, part in share.items():
@@ -63,6 +56,13 @@ def main(model: Path, audio: Path, out: Path, draws: int, outcomes: int) -> None
                 out / f"right-{steps}-{number}.json",
                 lambda s=steps, n=number: _right(layer, frames, engines, s, n, out),
             )
+    for steps in _BATCHES:
+        for kind in ("bias", "kernel"):
+            for number in range(-(-draws // _AT_ONCE)):
+                _kept(
+                    out / f"{kind}-{steps}-{number}.json",
+                    lambda k=kind, s=steps, n=number: _drawn(layer, frames, k, s, n),
+                )
     _print(out)
 
 
@@ -169,22 +169,32 @@ def _drawn(
         outcomes.append({"outputs": wrong["outputs"]})
         layers.append(wrong)
     found = estimates(spread, outcomes)
-    known = estimates(spread, layers)
+    known = _known(problem, accuracy, own, changes, layers)
     return [
-        [
-            *change,
-            of.ratio,
-            of.where,
-            max(by_layers.ratio or np.inf, _bound(problem, own, accuracy)),
-        ]
-        for change, of, by_layers, own in zip(
-            changes, found, known, layers, strict=True
-        )
+        [*change, of.ratio, of.where, ratio]
+        for change, of, ratio in zip(changes, found, known, strict=True)
     ]
 
 
-def _bound(problem: Problem, wrong: dict[str, Array], accuracy: Accuracy) -> float:
-    return certify_steps(problem, wrong, accuracy).headroom
+def _known(
+    problem: Problem,
+    accuracy: Accuracy,
+    own: dict[str, Array],
+    changes: list[Any],
+    layers: list[dict[str, Array]],
+) -> list[float]:
+    """Hold the layer that was changed to its own inputs, by bounds and by estimate."""
+    names, found = [*lower_outputs(problem.case), "outputs"], [0.0] * len(changes)
+    for k, name in enumerate(names):
+        at = [n for n, of in enumerate(changes) if of[0].startswith(f"layer{k}.")]
+        part = one_layer(problem, k, own[names[k - 1]] if k else problem["inputs"])
+        outcomes = [{"outputs": layers[n][name]} for n in at]
+        for n, of in zip(
+            at, estimates(simulated(part, accuracy), outcomes), strict=True
+        ):
+            bound = certify_steps(part, {"outputs": layers[n][name]}, accuracy).headroom
+            found[n] = max(np.inf if of.ratio is None else of.ratio, bound)
+    return found
 
 
 def _torch_layers(problem: Problem) -> dict[str, Array]:

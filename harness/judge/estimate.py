@@ -18,7 +18,7 @@ from harness.judge.matched import scores
 from harness.judge.shown import MOST, not_shown
 from harness.judge.stochastic import Stochastic
 from harness.judge.trajectory import trajectory
-from harness.layers import lower_outputs
+from harness.layers import taken_apart
 from harness.results import Estimate
 from harness.spec import CELLS, Array, Case, Outcome, Problem
 
@@ -105,11 +105,7 @@ def simulated(problem: Problem, accuracy: Accuracy) -> Spread:
     ops = Stochastic(accuracy, rows, SIMULATIONS, np.random.default_rng(rows))
     with np.errstate(all="ignore"):  # what is not a number says so itself
         made = trajectory(ops, _repeated(problem, times))
-        names = [*lower_outputs(problem.case), "outputs"]
-        arrays = {
-            name: of.reshape(times, rows, *of.shape[1:])
-            for name, of in zip(names, (*made.below, made.outputs), strict=True)
-        }
+        arrays = {"outputs": made.outputs.reshape(times, rows, *made.outputs.shape[1:])}
         for name, values in made.finals.items():
             each = [value.reshape(times, rows, -1) for value in values]
             arrays[f"final_{name}"] = np.stack(each, axis=1)
@@ -141,6 +137,25 @@ def _spread(errors: Array) -> Array:
 def estimate(spread: Spread, outcome: Outcome) -> Estimate:
     """Hold an outcome to the spread of right ones: each element, then each weight."""
     return estimates(spread, [outcome])[0]
+
+
+def estimate_in_layers(
+    problem: Problem, outcome: Outcome, accuracy: Accuracy
+) -> Estimate | None:
+    """Hold each layer to what right ones spread that read the same: much less."""
+    if not can_estimate(problem):
+        return None
+    found = []
+    for layer, (own, part) in enumerate(taken_apart(problem, outcome)):
+        spread = simulated(own, accuracy)
+        if is_wide(spread):
+            return None
+        of = estimate(spread, part)
+        where = of.where.replace("layer0", f"layer{layer}")
+        if of.where in part:
+            where = f"{of.where} of layer {layer}"
+        found.append(replace(of, where=where))
+    return max(found, key=lambda of: np.inf if of.ratio is None else of.ratio)
 
 
 def estimates(spread: Spread, outcomes: Sequence[Outcome]) -> list[Estimate]:

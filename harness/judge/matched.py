@@ -14,7 +14,6 @@ from harness.judge.adjoint import Float64Adjoint, Outer, Placed, Rows, Through
 from harness.judge.arithmetic import product
 from harness.judge.tape import Tape
 from harness.judge.trajectory import trajectory
-from harness.layers import lower_outputs
 from harness.spec import Array, Problem
 
 
@@ -94,12 +93,10 @@ def scores(problem: Problem, seeds: Mapping[str, Array]) -> Iterator[tuple[str, 
     """
     tape = Tape(_SeedsAdjoint())
     made = trajectory(tape, problem)
-    names = [*lower_outputs(problem.case), "outputs"]
-    layers = dict(zip(names, (*made.below, made.outputs), strict=True))
     given = []
     for name, array in seeds.items():
-        if name in layers:
-            given.append((layers[name], _Seeds(array)))
+        if name == "outputs":
+            given.append((made.outputs, _Seeds(array)))
             continue
         for number, node in enumerate(made.finals[name.removeprefix("final_")]):
             given.append((node, _Seeds(array[:, number])))

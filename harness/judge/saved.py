@@ -254,16 +254,15 @@ def _judge_case(
             # Nobody needs more, and sums for each weight are as large as the weights.
             certificate = certificate._replace(systematic={}, samples=())
             certificates[info.name] = certificate
-            good = result.verdict in GOOD
-            spread = spreads(info.accuracy(case)) if result.estimate else None
-            if good and spread:
-                outcome = folder.outcome(info.name, case.id)
-                changes = changes_by_estimate(spread, outcome)
-            elif good and certificate.below:
-                changes = changes_in_layers(certificate)
-            elif good and certificate.has_outputs:
-                moved = moved or slopes(problem, truth)
-                changes = smallest_changes(moved, certificate)
+            if result.verdict in GOOD and certificate.has_outputs:
+                if certificate.below:
+                    changes = changes_in_layers(certificate)
+                elif result.estimate and (spread := spreads(info.accuracy(case))):
+                    outcome = folder.outcome(info.name, case.id)
+                    changes = changes_by_estimate(spread, outcome)
+                else:
+                    moved = moved or slopes(problem, truth)
+                    changes = smallest_changes(moved, certificate)
         results.append(replace(result, weak=notes, smallest_changes=changes))
     compared = pairs(problem, certificates)
     return _CaseJudged(results, compared, odd_one_out(compared))

@@ -148,7 +148,7 @@ def changes_by_estimate(spread: Spread, outcome: Outcome) -> dict[str, float | N
         for weight in problem.case.weight_shapes():
             grown = problem[weight].astype(np.float64) * (1 + _CHANGE)
             other = replace(problem, arrays={**problem.arrays, weight: grown})
-            made = reference(other, layers=True)
+            made = reference(other)
             change = min(
                 float(_until(room[n], (made[n] - spread.exact[n]) / _CHANGE))
                 for n in names

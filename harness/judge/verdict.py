@@ -14,7 +14,12 @@ from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
 from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
-from harness.judge.estimate import Spreads, asks_estimate, estimate
+from harness.judge.estimate import (
+    Spreads,
+    asks_estimate,
+    estimate,
+    estimate_in_layers,
+)
 from harness.judge.in_stacks import explain_by_estimate
 from harness.judge.peers import peers
 from harness.judge.shown import next_steps, partly_shown, settled, unshown
@@ -109,8 +114,12 @@ def _settled(
     case, accuracy = problem.case, info.accuracy(problem.case)
     fields: dict[str, Any] = {"weak": partly_shown(shares)}
     if spreads and asks_estimate(case, shares, info):
-        spread = spreads(accuracy)
-        fields["estimate"] = spread and estimate(spread, outcome)
+        if certificate.below:
+            found = estimate_in_layers(problem, outcome, accuracy)
+        else:
+            spread = spreads(accuracy)
+            found = spread and estimate(spread, outcome)
+        fields["estimate"] = found
     verdict, detail = settled(shares, fields.get("estimate"))
     if verdict == "inconclusive":
         fields["next_steps"] = next_steps(case, entry.arrays)
