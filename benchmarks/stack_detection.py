@@ -16,6 +16,7 @@ import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,15 @@ def main(model: Path, audio: Path, out: Path, draws: int, outcomes: int) -> None
     """Make what is not there yet, and print what all of it comes to."""
     out.mkdir(parents=True, exist_ok=True)
     layer, frames = _network(model, out), _mels(_speech(audio))
+    folder = RunFolder(Path(mkdtemp(prefix="rnn-parity-")))
+    folder.prepare()
     engines = [n for n in _ENGINES if not absence(known_backends()[n])]
     share = {20: 0.8, 160: 0.2}
     for steps, part in share.items():
         for number in range(-(-int(outcomes * part) // len(engines))):
             _kept(
                 out / f"right-{steps}-{number}.json",
-                lambda s=steps, n=number: _right(layer, frames, engines, s, n, out),
+                lambda s=steps, n=number: _right(layer, frames, engines, s, n, folder),
             )
     for steps in _BATCHES:
         for kind in ("bias", "kernel"):
@@ -189,10 +192,10 @@ def _known(
         at = [n for n, of in enumerate(changes) if of[0].startswith(f"layer{k}.")]
         part = one_layer(problem, k, own[names[k - 1]] if k else problem["inputs"])
         outcomes = [{"outputs": layers[n][name]} for n in at]
-        for n, of in zip(
-            at, estimates(simulated(part, accuracy), outcomes), strict=True
-        ):
-            bound = certify_steps(part, {"outputs": layers[n][name]}, accuracy).headroom
+        held = estimates(simulated(part, accuracy), outcomes)
+        for n, of in zip(at, held, strict=True):
+            wrong = {"outputs": layers[n][name]}
+            bound = certify_steps(part, wrong, accuracy).headroom
             found[n] = max(np.inf if of.ratio is None else of.ratio, bound)
     return found
 
@@ -216,12 +219,10 @@ def _right(
     engines: list[str],
     steps: int,
     number: int,
-    out: Path,
+    folder: RunFolder,
 ) -> list[Any]:
     """Hold right outcomes of one batch on all engines to the narrowest spread."""
     problem = _problem(layer, frames, steps, 1000 + number)
-    folder = RunFolder(out / "run")
-    folder.prepare()
     made, names = [], []
     for name in engines:
         runner = _runner(name, folder)
