@@ -128,6 +128,8 @@ def test_simulations_are_always_the_same() -> None:
 def test_a_chaotic_network_is_not_estimated() -> None:
     problem = built("rnn_tanh-dynamic-B2-T96-D4-H32-L2-G6-f32-s1")
     assert Spreads(problem)(accuracy_of(problem)) is None
+    partly = built("lstm-dynamic-B2-T96-D4-H32-L2-G8-f32-s1")
+    assert Spreads(partly)(accuracy_of(partly)) is None
     tame = built("rnn_tanh-dynamic-B2-T96-D4-H32-L2-f32-s1")
     assert Spreads(tame)(accuracy_of(tame)) is not None
 
