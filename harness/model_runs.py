@@ -15,7 +15,7 @@ from harness.model_inputs import expected_of, problems_of
 from harness.models.layer import Recurrent, difference
 from harness.models.read import read, read_whole
 from harness.models.write import WRITERS
-from harness.results import BackendRecord, Report
+from harness.results import BAD, BackendRecord, Report
 from harness.run.engine import check_timeout, default_jobs
 from harness.run.guard import read_memory
 from harness.run.registry import built_in_backends, known_backends, select_backends
@@ -50,6 +50,8 @@ class Plan:
     expected: Mapping[str, Array] | None
     again: Sequence[str]
     """Arguments of `rnn-parity verify` that do this; none where arrays were given."""
+    require_bound: bool = False
+    """Whether what is consistent by an estimate counts as inconclusive."""
 
     def run(
         self,
@@ -64,9 +66,10 @@ class Plan:
         check_timeout(timeout)
         cases, folder = [problem.case for problem in self.problems], RunFolder(out)
         jobs = jobs or default_jobs()
-        record = new_record(
+        made = new_record(
             cases, self.infos, timeout=timeout, memory=memory, verify=self.again
         )
+        record = replace(made, strict=True, require_bound=self.require_bound)
         folder.check()
         with alone(out):
             begin(folder, record)
@@ -224,7 +227,7 @@ def convert_layer(
         say(f"running {on} on {info.name}, and judging them")
         report = planned.run(Path(path) / "run", jobs=1, timeout=300.0, watch=watch)
     for result in report.results:
-        if result.verdict not in {"fail", "error"}:
+        if result.verdict not in BAD:
             continue
         said = f"{in_brief(result)} on {info.name}"
         raise FileError(f"{to} does not compute {layer.name}: {said}; nothing written")

@@ -81,19 +81,6 @@ class Certificate(NamedTuple):
         return all(bool((ratio <= 1).all()) for ratio in ratios)
 
     @property
-    def is_vacuous(self) -> bool:
-        """Whether a bound is wider than what it is for, in most places."""
-        bounded = [(self.bound, self.state)]
-        if not self.has_outputs:
-            finals = [self.finals[name] for name in self.final_ratios]
-            bounded = [(final.error, final.value) for final in finals]
-        wide = [
-            bool(np.median(~(bound < np.maximum(np.abs(value), 1.0))) > 0)
-            for bound, value in bounded
-        ]
-        return any(wide) or any(held.is_vacuous for held in self.learned.values())
-
-    @property
     def first_bad(self) -> FirstBad | None:
         """Say where the bound is first exceeded in the order of computing, if anywhere.
 

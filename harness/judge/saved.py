@@ -31,9 +31,6 @@ _SMALL = 64
 _NICE = 10
 """How far judging stands back behind those who compute."""
 
-VACUOUS = "a bound has grown wider than what it is for: nothing is shown by it"
-"""What a result's `weak` says where it proves nothing."""
-
 
 class _CaseJudged(NamedTuple):
     results: list[Result]
@@ -194,6 +191,8 @@ def judge(
         },
         summary=summarize(results),
         cases=record.cases,
+        strict=record.strict,
+        require_bound=record.require_bound,
     )
 
 
@@ -242,13 +241,12 @@ def _judge_case(
         if watch:
             watch.judging(info.name, case.id)
         result, certificate = judge_entry(folder, problem, truth, info, entry)
-        notes = [*weak, *_not_given(case, entry)]
+        notes = [*weak, *result.weak, *_not_given(case, entry)]
         changes: dict[str, float | None] = {}
         if certificate:
             # Nobody needs more, and sums for each weight are as large as the weights.
             certificate = certificate._replace(systematic={}, samples=())
             certificates[info.name] = certificate
-            notes += [VACUOUS] if certificate.is_vacuous else []
             if result.verdict == "pass" and certificate.has_outputs:
                 moved = moved or slopes(problem, truth)
                 changes = smallest_changes(moved, certificate)

@@ -15,6 +15,7 @@ from harness.judge.compare import compare
 from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
 from harness.judge.peers import peers
+from harness.judge.shown import next_steps, partly_shown, settled, unshown
 from harness.judge.steps import worst_of_each_step
 from harness.probing import by_itself
 from harness.results import Figures, FirstBad, Published, Result, Verdict
@@ -59,7 +60,13 @@ def judge_entry(
                 fields, detail = _judge_numbers(
                     problem, truth, outcome, certificate, accuracy
                 )
-            verdict = "fail" if detail else "pass"
+            verdict = "fail"
+            if certificate and not detail:
+                shares = unshown(certificate)
+                verdict, detail = settled(shares)
+                fields["weak"] = partly_shown(shares)
+                if verdict == "inconclusive":
+                    fields["next_steps"] = next_steps(case, entry.arrays)
     result = Result(
         case.id,
         info.name,

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from harness.errors import clean
 from harness.models.layer import Recurrent
-from harness.results import Result
-from harness.screen.common import STYLES, count
+from harness.results import GOOD, Result
+from harness.screen.common import COLOURS, count
 from harness.spec import Problem
-from harness.words import sizes, without_place
+from harness.words import by_estimate, mark_of, number_of, sizes, without_place
 
 
 def show_layer(console: Console, layer: Recurrent) -> None:
@@ -53,15 +53,19 @@ def show_problems(
 
 def show_conversion(console: Console, results: Sequence[Result], out: Path) -> None:
     """Say what certifies a file that was written, or why nothing does."""
-    result = max(results, key=lambda of: (of.verdict != "pass", of.headroom or 0))
-    if result.verdict == "pass":
-        mark, style = STYLES["pass"]
-        words = f"{result.backend} computes the same, headroom {result.headroom:.2f}"
-        console.print(Text.assemble((f"{mark} ", style), clean(words)), soft_wrap=True)
-    else:
-        why = without_place(result.detail)
-        words = f"not run, so not certified: {result.backend}: {why}"
-        console.print(Text(clean(words), STYLES["gap"][1]), soft_wrap=True)
+    shown = [result for result in results if result.verdict in GOOD]
+    if shown:
+        result = max(shown, key=lambda of: number_of(of) or 0)
+        estimate = " (estimate)" if by_estimate(result) else ""
+        words = f"{result.backend} computes the same, headroom "
+        words += f"{number_of(result):.2f}{estimate}"
+        mark = (f"{mark_of(result)} ", COLOURS[result.verdict])
+        console.print(Text.assemble(mark, clean(words)), soft_wrap=True)
+    for result in results if not shown else ():
+        why = f"{result.backend}: {without_place(result.detail)}"
+        run = result.verdict == "inconclusive"
+        words = f"{'run, but' if run else 'not run, so'} not certified: {why}"
+        console.print(Text(clean(words), COLOURS[result.verdict]), soft_wrap=True)
     for note in dict.fromkeys(note for of in results for note in of.weak):
         console.print(Text(clean(f"  weak data: {note}"), "dim"), soft_wrap=True)
     console.print(Text.assemble("wrote ", (clean(str(out)), "bold")), soft_wrap=True)

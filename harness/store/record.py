@@ -52,6 +52,9 @@ class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds that one problem may take on one backend."""
     memory: Count = 0
     """Bytes that a worker may hold; 0: any number."""
+    strict: bool = False
+    """Whether results that show nothing count, as in the report; so does the next."""
+    require_bound: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
