@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from harness.backend import BackendInfo, Scalar
 from harness.errors import FileError, UsageError, unknown_name
 from harness.given import keep_outcome, least_accurate
-from harness.model_inputs import expected_of, problems_of
+from harness.model_inputs import expected_of, problems_of, write_batches
 from harness.models.layer import Recurrent, difference
 from harness.models.read import read, read_whole
 from harness.models.write import WRITERS
@@ -21,6 +21,7 @@ from harness.run.guard import read_memory
 from harness.run.registry import built_in_backends, known_backends, select_backends
 from harness.session import begin, complete, judge_and_write, new_record
 from harness.spec import Array, Case, Problem
+from harness.store.array_files import read_named
 from harness.store.folder import RunFolder
 from harness.store.journal import alone
 from harness.watch import Watch
@@ -47,11 +48,10 @@ class Plan:
     layer: Recurrent
     problems: Sequence[Problem]
     infos: list[BackendInfo]
-    expected: Mapping[str, Array] | None
+    expected: Mapping[str, Mapping[str, Array]]
+    """ID of a case → arrays; nothing where nobody expects anything."""
     again: Sequence[str]
     """Arguments of `rnn-parity verify` that do this; none where arrays were given."""
-    require_bound: bool = False
-    """Whether what is consistent by an estimate counts as inconclusive."""
 
     def run(
         self,
@@ -60,6 +60,7 @@ class Plan:
         jobs: int,
         timeout: float,
         memory: int = 0,
+        require_bound: bool = False,
         watch: Watch | None = None,
     ) -> Report:
         """Compute it, judge everything and write the report; as `verify` says."""
@@ -69,14 +70,14 @@ class Plan:
         made = new_record(
             cases, self.infos, timeout=timeout, memory=memory, verify=self.again
         )
-        record = replace(made, strict=True, require_bound=self.require_bound)
+        record = replace(made, strict=True, require_bound=require_bound)
         folder.check()
         with alone(out):
             begin(folder, record)
             for problem in self.problems:
                 folder.write_problem(problem)
-            if self.expected is not None:
-                _add_expected(folder, cases[0], self.expected)
+            if self.expected:
+                _add_expected(folder, cases, self.expected)
             complete(folder, self.infos, jobs=jobs, watch=watch)
         return judge_and_write(folder, jobs, watch)
 
@@ -93,6 +94,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
     jobs: int = 0,
     timeout: float = 300.0,
     memory: str = "",
+    require_bound: bool = False,
     watch: Watch | None = None,
 ) -> Report:
     """Compute a recurrent layer of a file on backends, and judge what they return.
@@ -101,23 +103,26 @@ def verify(  # noqa: PLR0913 - as many as a run has
         model: The file of weights.
         layer: Which recurrent layer of it, if there are several.
         cell: Which cell it is, if the file does not say.
-        inputs: `[B, T, D]` of the layer's dtype; without it a seeded batch, and one
-            that shows every weight; or named arrays: `inputs`, and if you like
-            `initial_h`, `initial_c` `[L * directions, B, R or H]`, zeros without them,
-            and `lengths` `[B]`. Arrays of any framework, or the path of a .npy, .npz or
-            .safetensors file.
+        inputs: `[B, T, D]` of the layer's dtype; without it a seeded batch. Beside it a
+            batch is run that shows every weight. Or named arrays: `inputs`, and if you
+            like `initial_h`, `initial_c` `[L * directions, B, R or H]`, zeros without
+            them, and `lengths` `[B]`; and what `write_inputs` writes. Arrays of any
+            framework, or the path of a .npy, .npz or .safetensors file.
         expected: What you expect, judged as one more backend, `expected`: `outputs`
             `[B, T, R * directions]`, or any of `outputs`, `final_h` and `final_c`
-            `[L * directions, B, R or H]` by name; in the same forms.
+            `[L * directions, B, R or H]` by name; of what `write_inputs` writes also
+            `probe.outputs`, `probe.final_h` and `probe.final_c`; in the same forms.
         backends: Names of backends; all that are installed without them.
         out: Folder for the results; they are not kept without it.
         jobs: Workers at a time; 0: one a processor.
         timeout: Seconds for one backend.
         memory: What one backend's worker may hold: `4G`; any number of bytes without.
+        require_bound: Whether what is consistent by an estimate counts as inconclusive.
         watch: Told of what begins and ends.
 
     Returns:
-        The report; `report.exit_status` is 0 if all pass.
+        The report; `report.exit_status` is 0 if all pass, 4 if nothing is wrong and
+        something inconclusive.
 
     Raises:
         UsageError: A name is unknown, or an array is not what the layer asks for.
@@ -135,7 +140,14 @@ def verify(  # noqa: PLR0913 - as many as a run has
     most = read_memory(memory)
     with TemporaryDirectory(prefix="rnn-parity-") as path:
         place = Path(path if out is None else out)
-        return planned.run(place, jobs=jobs, timeout=timeout, memory=most, watch=watch)
+        return planned.run(
+            place,
+            jobs=jobs,
+            timeout=timeout,
+            memory=most,
+            require_bound=require_bound,
+            watch=watch,
+        )
 
 
 def plan(
@@ -156,11 +168,12 @@ def plan(
     """
     if expected is not None and inputs is None:
         raise UsageError(
-            "what is expected was not computed of the seeded batch: give its inputs too"
+            "what is expected was not computed of the seeded batch: give its inputs "
+            "too; --write-inputs FILE writes a batch to compute it of"
         )
     found = read(Path(model), layer, cell)
     problems = problems_of(found, inputs)
-    wanted = None if expected is None else expected_of(problems[0].case, expected)
+    wanted = {} if expected is None else expected_of(problems, inputs, expected)
     infos = select_backends([backends] if isinstance(backends, str) else [*backends])
     files = {"--inputs": inputs, "--expected": expected}
     again: list[str] = []
@@ -170,6 +183,40 @@ def plan(
         said = ((option, str(value)) for option, value in options.items() if value)
         again = [str(model), *(word for pair in said for word in pair)]
     return Plan(found, problems, infos, wanted, again)
+
+
+def write_inputs(
+    model: str | Path,
+    out: str | Path,
+    *,
+    layer: str = "",
+    cell: str = "",
+    inputs: Any = None,
+) -> dict[str, Array]:
+    """Write a batch, and one that shows every weight, for your framework to compute.
+
+    What it makes of them is for `verify(model, inputs=out, expected=...)`.
+
+    Args:
+        model: The file of weights.
+        out: The new file, .npz or .safetensors: `inputs`, `initial_h`, …, and
+            `probe.inputs`, `probe.initial_h`, …, unless that would be too large.
+        layer: Which recurrent layer of the model, if there are several.
+        cell: Which cell it is, if the file does not say.
+        inputs: A batch of yours, in the forms that `verify` takes; without it a seeded
+            one.
+
+    Returns:
+        What was written, by name.
+
+    Raises:
+        UsageError: A name is unknown, or an array is not what the layer asks for.
+        FileError: A file is broken, or cannot be written.
+
+    """
+    found = read(Path(model), layer, cell)
+    write_batches(problems_of(found, inputs), Path(out), beside=(model, inputs))
+    return read_named(Path(out), "inputs")
 
 
 def convert(
@@ -222,7 +269,7 @@ def convert_layer(
                 f"{to} does not hold {layer.name} exactly: {said}; nothing was written"
             )
         info = known_backends()[RUN_BY[to]]
-        planned = Plan(back, problems_of(back, None), [info], None, [])
+        planned = Plan(back, problems_of(back, None), [info], {}, [])
         on = " and ".join(sizes(problem.case) for problem in planned.problems)
         say(f"running {on} on {info.name}, and judging them")
         report = planned.run(Path(path) / "run", jobs=1, timeout=300.0, watch=watch)
@@ -235,11 +282,19 @@ def convert_layer(
     return report
 
 
-def _add_expected(folder: RunFolder, case: Case, expected: Mapping[str, Array]) -> None:
+def _add_expected(
+    folder: RunFolder,
+    cases: Sequence[Case],
+    expected: Mapping[str, Mapping[str, Array]],
+) -> None:
     """Put what somebody expects beside what backends of a run returned."""
     info = least_accurate(EXPECTED, built_in_backends().values())
-    entry = keep_outcome(folder, EXPECTED, case, expected, part=True)
-    accuracy, record = info.accuracy(case), folder.record()
+    entries = [
+        keep_outcome(folder, EXPECTED, case, expected[case.id], part=True)
+        for case in cases
+        if case.id in expected
+    ]
+    accuracy, record = info.accuracy(cases[0]), folder.record()
     held_to: dict[str, Scalar] = {
         f"{function}, held to": f"{ulp:g} ulp + {accuracy.absolute.get(function, 0):g}"
         for function, ulp in accuracy.ulp.items()
@@ -249,6 +304,7 @@ def _add_expected(folder: RunFolder, case: Case, expected: Mapping[str, Array]) 
             record,
             infos=[*record.infos, info],
             backends={**record.backends, EXPECTED: BackendRecord(settings=held_to)},
-            entries=[*record.entries, entry],
+            entries=[*record.entries, *entries],
+            left_out=[(c.id, EXPECTED) for c in cases if c.id not in expected],
         )
     )

@@ -1,5 +1,6 @@
 """What was found in a model's file, what it is run on, what was written."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.errors import clean
+from harness.model_inputs import PROBE, batches
 from harness.models.layer import Recurrent
 from harness.results import GOOD, Result
 from harness.screen.common import COLOURS, count
@@ -45,10 +47,32 @@ def show_problems(
     said += f", of {inputs}" if inputs else ", seeded"
     said += f"; expected: {expected}" if expected else ""
     for probe in probes:
-        said += f"; and {sizes(probe.case)} that show every weight"
-    if not (inputs or probes):
+        shows = "that show every weight" if probe.case.probe else f"of {inputs}, too"
+        said += f"; and {sizes(probe.case)} {shows}"
+    if not probes:
         said += "; a batch that shows every weight would be too large"
     console.print(Text(clean(said)), soft_wrap=True)
+
+
+def show_written(
+    console: Console, problems: Sequence[Problem], out: Path, model: Sequence[str]
+) -> None:
+    """Say what was written for somebody's own framework, and what to do with it."""
+    arrays = batches(problems).items()
+    said = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays)
+    console.print(
+        Text.assemble("wrote ", (clean(str(out)), "bold"), f": {said}"), soft_wrap=True
+    )
+    names = list(problems[0].case.forward_shapes())
+    names += [f"{PROBE}{name}" for name in names] if len(problems) > 1 else []
+    command = shlex.join(
+        ["rnn-parity", "verify", *model, "--inputs", str(out), "--expected", "FILE"]
+    )
+    both = "both batches" if len(problems) > 1 else "it"
+    words = f"next  run your framework on {both}, from these initial states; save what "
+    words += f"it returns, any of {', '.join(names)}, as one FILE, .npz or "
+    words += f".safetensors; then: {command}"
+    console.print(Text(clean(words)), soft_wrap=True)
 
 
 def show_conversion(console: Console, results: Sequence[Result], out: Path) -> None:
