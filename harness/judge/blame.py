@@ -100,11 +100,13 @@ def one_weight(
     if worst is None:
         return ""
     name, drift, at = worst
+    # Of a case without biases, the errors may be those of a bias all the same.
+    own = problem.arrays.get(name, np.zeros(drift.estimate.shape))
     by = 0.0
     for _ in range(_ROUNDS):
         # To first order: a large change needs another look.
         by += float(drift.estimate[at])
-        changed = problem[name].astype(np.float64)
+        changed = own.astype(np.float64)
         changed[at] += by
         other = replace(problem, arrays={**problem.arrays, name: changed})
         found = certify_steps(other, outcome, accuracy)
@@ -113,7 +115,9 @@ def one_weight(
             break
     if not passes:
         return ""
-    size = abs(float(problem[name][at]))
+    if name not in problem.arrays:
+        return f"a bias where there is none: {element(problem.case, name, at)} {by:.1e}"
+    size = abs(float(own[at]))
     share = f", {abs(by) / size:.1e} of itself" if size else ""
     return f"{element(problem.case, name, at)} off by {by:.1e}{share}"
 

@@ -25,8 +25,16 @@ class Operations(Protocol[Value]):
         """Take what a backend returned, in place of what was computed here."""
         ...
 
+    def handed_on(self, value: Array, again: Value) -> Value:
+        """Take what a layer returned for what the next reads, computed once more."""
+        ...
+
     def weight(self, value: Array, name: str) -> Any:
         """Take a weight as given, by its full name; it can be sliced."""
+        ...
+
+    def of_same_sums(self) -> Any:
+        """Give the arithmetic of what is computed again from sums that are the same."""
         ...
 
     def past(self, value: Value) -> Value:

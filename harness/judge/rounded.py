@@ -74,6 +74,13 @@ class Rounded(Sums):
             return taken
         return Bounded(taken.value, taken.error + self._unit * np.abs(taken.value))
 
+    def handed_on(self, value: Array, again: Bounded) -> Bounded:
+        """Take what a layer returned: it and what went on may each be off by that."""
+        taken = self.seen(value, None)
+        if not self._accuracy.recomputes:
+            return taken
+        return Bounded(taken.value, taken.error + 2 * again.error)
+
     def weight(self, value: Array, name: str) -> Array:
         """Take a weight: every backend has its bits."""
         del name
@@ -206,6 +213,8 @@ class Rounded(Sums):
         once more to go on with, gates too, and round otherwise.
         """
         told = self._told_by(o, h)
+        if not self._accuracy.recomputes:
+            return told
         added = (np.abs(i.value) + i.error) * (np.abs(g.value) + g.error)
         size = np.abs(told.value) + told.error
         kept = size + added  # f c was what is left of the new c

@@ -46,7 +46,7 @@ class _Run:
 
     def __init__(self, record: RunRecord) -> None:
         self.cases = {case.id: case for case in record.cases}
-        self._infos = record.infos
+        self._infos = [i.of_model() if record.model else i for i in record.infos]
         self._left_out = set(record.left_out)
         self._entries: dict[str, dict[str, Entry]] = {}
         for entry in record.entries:

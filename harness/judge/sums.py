@@ -4,7 +4,7 @@ A cell's pre-activations are one sum each: frameworks stack inputs, merge biases
 by blocks, so that only a bound on the whole sum holds for all of them.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import ml_dtypes
 import numpy as np
@@ -42,10 +42,11 @@ class Sums:
     Args:
         accuracy: What the backend may err by; every operation rounds to its dtype at
             most once.
+        same_sums: Whether sums are taken as they are, and only the rest rounds.
 
     """
 
-    def __init__(self, accuracy: Accuracy) -> None:
+    def __init__(self, accuracy: Accuracy, *, same_sums: bool = False) -> None:
         self._dtype = accuracy.dtype
         # The backend's rounding, and the reference's own.
         self._unit = unit(accuracy.dtype)
@@ -54,6 +55,11 @@ class Sums:
         info = ml_dtypes.finfo(accuracy.dtype)  # type: ignore[no-untyped-call]
         self._tiny = float(info.smallest_normal)
         self._accuracy = accuracy
+        self._same_sums = same_sums
+
+    def of_same_sums(self) -> Self:
+        """Give the arithmetic of what is computed again from the same sums."""
+        return type(self)(self._accuracy, same_sums=True)
 
     def affine(
         self, products: Products, bias: Array, offset: Array | None = None
@@ -66,6 +72,8 @@ class Sums:
         normal one may be flushed to zero.
         """
         summed = self._summed(products, bias, offset)
+        if self._same_sums:
+            return Bounded(summed.value, np.zeros_like(summed.value))
         return Bounded(summed.value, self._error(summed, len(products)))
 
     def _summed(self, products: Products, bias: Array, offset: Array | None) -> Summed:

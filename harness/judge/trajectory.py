@@ -87,7 +87,10 @@ def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to
                 made, final = this.followed(x)
                 if below is not None:
                     shown = below[len(finals["h"])][:, np.newaxis]
-                    made = ops.seen(shown.astype(np.float64), made)
+                    # What goes on may have been computed once more, from equal sums.
+                    same = _Pass(ops.of_same_sums(), problem, (layer, way), terms)
+                    again, _ = same.followed(x)
+                    made = ops.handed_on(shown, again)
             else:
                 seen = observed[..., number * size : (number + 1) * size]
                 if one_by_one:
