@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 # The backends on request that need no device and little time.
 ENGINES := onnxruntime,flax,equinox,haiku,keras:torch,keras:jax,openvino,mlx,tinygrad
 
-.PHONY: compare test slow fuzz bench lint types imports pytest format schema page clean
+.PHONY: compare test trained slow fuzz bench lint types imports pytest format schema page clean
 
 compare: $(INSTALLED)
 	$(BIN)/rnn-parity run
@@ -34,9 +34,16 @@ imports: $(INSTALLED)
 pytest: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
-# What takes minutes: the g2p network and the standard suite on every backend, the kill score.
-slow: $(INSTALLED)
+# Files of trained networks: 26 MB, out of 100 MB of wheels. Without, tests are skipped.
+trained: $(INSTALLED)
+	$(BIN)/python -m fixtures.trained
+
+# What takes minutes: the g2p network, trained networks and the standard suite on every
+# backend, the kill score.
+slow: trained
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/rnn-parity run --cases trained --out parity-trained
+	$(BIN)/rnn-parity run --cases trained --backends $(ENGINES) --out parity-trained
 	$(BIN)/rnn-parity run --cases standard --out parity-standard
 	$(BIN)/rnn-parity run --cases standard --backends $(ENGINES) --out parity-standard
 	$(BIN)/rnn-parity audit --each 2
@@ -68,4 +75,4 @@ page: $(INSTALLED)
 	$(BIN)/python -m reports.charts
 
 clean:
-	rm -rf .venv parity-report parity-standard parity-fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv parity-report parity-trained parity-standard parity-fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

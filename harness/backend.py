@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Literal, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from harness.errors import ParityError
 from harness.spec import CELLS, Case, Outcome, Problem
@@ -42,6 +43,8 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["never", "notyet"]
     """`never`: the framework has no such thing; `notyet`: the adapter lacks it."""
     reason: str
+    """Said to whoever runs a network that is declined; nothing: what the adapter says
+    as it declines."""
     cells: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
@@ -53,6 +56,8 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether it is only about projections that are no smaller than the units."""
     with_biases: bool = False
     """Whether it is only about cases with biases."""
+    depends_on_data: bool = False
+    """Whether weights, inputs or sizes decide: these cases may be declined or not."""
     link: str = ""
 
     @property
@@ -60,7 +65,7 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether the backend does some of the cases of these cells and variants."""
         narrowed = self.directions or self.dtypes or self.tasks
         only = self.zero_length or self.full_projection or self.with_biases
-        return bool(narrowed or only)
+        return bool(narrowed or only or self.depends_on_data)
 
     def covers(self, case: Case) -> bool:
         """Whether this gap speaks of the case."""
@@ -101,6 +106,20 @@ class Accuracy(msgspec.Struct, frozen=True):
     """Relative error of the factors of products: half an ulp of TensorFloat-32."""
     near: dict[str, Near] = {}
     """Function → the fewer ulp that suffice near 0."""
+    recomputes: bool = True
+    """Whether what is used twice may be computed for each use, rounded otherwise."""
+
+    def within(self, other: "Accuracy") -> bool:
+        """Whether another one, that holds of all arguments, allows all that this does.
+
+        Sums that are kept in a wider dtype only err by less.
+        """
+        least = all(ulp <= other.ulp[name] for name, ulp in self.ulp.items())
+        return (
+            least
+            and all(a <= other.absolute.get(n, 0.0) for n, a in self.absolute.items())
+            and self.factor_unit <= other.factor_unit
+        )
 
 
 class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +149,9 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Dtype → wider one that sums of products are kept in, and rounded from once."""
     factor_units: dict[str, Error] = {}
     """Setting → relative error of the factors of float32 products while it is on."""
+    recomputes: bool = True
+    """Whether a value that is used twice may be computed once for each use, and rounded
+    otherwise, as compilers do; not where each is kept in an array of its own."""
     options: dict[str, Scalar] = {}
     """Keyword arguments of the adapter class."""
     settings: tuple[str, ...] = ()
@@ -192,6 +214,7 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 for name in stated
                 if dtype in self.elementwise_near.get(name, {})
             },
+            self.recomputes,
         )
 
     def means_for(self, cell: str, variant: str) -> Means | None:
@@ -202,8 +225,24 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return None
 
     def gap(self, case: Case) -> Gap | None:
-        """Give the declared gap that covers the case, if there is one."""
-        return next((gap for gap in self.gaps if gap.covers(case)), None)
+        """Give the declared gap that covers the case, whatever its data."""
+        return next(
+            (g for g in self.gaps if g.covers(case) and not g.depends_on_data), None
+        )
+
+    def may_decline(self, case: Case) -> Gap | None:
+        """Give the declared gap that covers the case, if only for some data."""
+        return self.gap(case) or next((g for g in self.gaps if g.covers(case)), None)
+
+    def of_model(self) -> "BackendInfo":
+        """State the same of networks that no suite foresaw.
+
+        What is declined of somebody's model is not a fault of the model, and what is
+        computed is judged by its numbers, whatever was declared.
+        """
+        gaps = [replace(gap, depends_on_data=True) for gap in self.gaps]
+        anything = Gap("notyet", reason="", depends_on_data=True)
+        return replace(self, gaps=(*gaps, anything))
 
 
 class Backend(Protocol):

@@ -26,6 +26,7 @@ _ID = re.compile(
     r"-(?P<dtype>[a-z]+\d+)-s(?P<seed>\d+)"
 )
 
+_TRAINED = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _OF_GIVEN = re.compile(r".*-w[0-9a-f]{16}", re.ASCII)
 
@@ -106,14 +107,7 @@ def check_case(case: Case) -> None:
         )
     if not 0 < case.gain <= MAX_GAIN:
         raise UsageError(f"case {label}: G must be above 0, and at most {MAX_GAIN}")
-    if case.given and (case.seed is not None or not _DIGEST.fullmatch(case.given)):
-        raise UsageError(
-            f"case {label}: given weights have a digest of 16 hexadecimal digits, and "
-            "no seed"
-        )
-    if not 0 <= (case.seed or 0) <= MAX_SEED:
-        raise UsageError(f"case {label}: the seed must be below 2^63")
-    if said := _contradiction(case) or _misprobed(case):
+    if said := _misborn(case) or _contradiction(case) or _misprobed(case):
         raise UsageError(f"case {label}: {said}")
     for name, shape in {**case.input_shapes(), **case.output_shapes()}.items():
         if (elements := math.prod(shape)) > MAX_ELEMENTS:
@@ -129,6 +123,21 @@ def _label(case: Case) -> str:
         return case.id
     except ValueError:
         return "of sizes too large to write"
+
+
+def _misborn(case: Case) -> str:
+    """Say what is wrong with where a case's arrays come from, if anything."""
+    if case.given and (case.seed is not None or not _DIGEST.fullmatch(case.given)):
+        return "given weights have a digest of 16 hexadecimal digits, and no seed"
+    if case.trained and (
+        case.seed is not None or case.given or not _TRAINED.fullmatch(case.trained)
+    ):
+        return (
+            "a trained network is named by small letters, digits and hyphens, and has "
+            "neither a seed nor a digest"
+        )
+    in_range = 0 <= (case.seed or 0) <= MAX_SEED
+    return "" if in_range else "the seed must be below 2^63"
 
 
 def _misprobed(case: Case) -> str:

@@ -165,6 +165,8 @@ class Parity:
         entry = self._runners[info.name].entry(problem)
         if entry.status == "absent":
             raise UsageError(f"reference {info.name} cannot run here: {entry.detail}")
+        if entry.status == "unsupported":
+            raise UsageError(_declined(info, problem.case, entry.detail))
         return entry
 
 
@@ -179,14 +181,18 @@ def _ready(
     infos = select_backends([reference]) if reference is not None else []
     for info in infos:
         if gap := info.gap(problem.case):
-            raise UsageError(
-                f"reference {info.name} does not do {problem.case.id}: {gap.reason}; "
-                "choose another case or reference"
-            )
+            raise UsageError(_declined(info, problem.case, gap.reason))
     name = getattr(layer, "__name__", type(layer).__name__)
     # No backend's name has parentheses.
     own = _layer_info(f"{name[:100]}()", problem.case, infos, ulp)
     return _Ready(problem, [own, *infos])
+
+
+def _declined(info: BackendInfo, case: Case, reason: str) -> str:
+    return (
+        f"reference {info.name} does not do {case.id}: {reason}; choose another case "
+        "or reference"
+    )
 
 
 def _problem(case: str | Case, weights: Mapping[str, Any] | None) -> Problem:
@@ -224,6 +230,7 @@ def _layer_info(
     info = replace(
         base,
         elementwise_ulp={**base.elementwise_ulp, **said},
+        recomputes=True,  # of a layer of somebody's own nobody knows
         # What the base says besides is of its own function.
         elementwise_absolute={
             f: of for f, of in base.elementwise_absolute.items() if f not in said

@@ -53,7 +53,8 @@ def given_problem(case: Case, arrays: Mapping[str, Array], origin: str) -> Probl
     own = {name: np.array(array) for name, array in arrays.items()}
     for array in own.values():
         array.flags.writeable = False
-    return Problem(replace(case, seed=None, given=digest(own)), own)
+    own_case = replace(case, seed=None, trained="", given=digest(own))
+    return Problem(own_case, own)
 
 
 def keep_outcome(
@@ -79,11 +80,16 @@ def keep_outcome(
 def least_accurate(name: str, infos: Iterable[BackendInfo]) -> BackendInfo:
     """State of a computation that nobody described what the coarsest backends state.
 
-    That is what each states of all arguments: not that fewer ulp suffice near 0.
+    That is what each states of all arguments: not that fewer ulp suffice near 0; and
+    of factors of products, where the settings of one of them round these.
     """
     ulp: dict[str, dict[str, float]] = {}
     absolute: dict[str, dict[str, float]] = {}
+    rounding: dict[str, float] = {}
     for info in infos:
+        for setting, unit in info.factor_units.items():
+            if info.options.get(setting):
+                rounding[setting] = max(rounding.get(setting, 0.0), unit)
         for found, stated in (
             (ulp, info.elementwise_ulp),
             (absolute, info.elementwise_absolute),
@@ -100,4 +106,6 @@ def least_accurate(name: str, infos: Iterable[BackendInfo]) -> BackendInfo:
         means=(),
         elementwise_ulp=ulp,
         elementwise_absolute=absolute,
+        factor_units=rounding,
+        options=dict.fromkeys(rounding, True),
     )

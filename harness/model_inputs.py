@@ -1,5 +1,6 @@
 """What a layer of a file is computed on, and what somebody expects of it."""
 
+import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -35,9 +36,13 @@ def problems_of(layer: Recurrent, data: Any) -> list[Problem]:
     The batch is what is given, or a seeded one. The other is left out where it would be
     too large.
     """
-    case = replace(layer.case, batch=BATCH, steps=STEPS, seed=_SEED)
+    rows = max((array.shape[1] for array in layer.initial.values()), default=1)
+    case = replace(
+        layer.case, batch=rows if rows > 1 else BATCH, steps=STEPS, seed=_SEED
+    )
     if data is None:
-        return [_seeded(layer, case), *_probes(layer, case)]
+        own = _seeded(layer, case, _initial(layer, case))
+        return [own, *_probes(layer, case)]
     given, origin = _named(data, "inputs")
     batch, probe = _parted(given)
     first, probes = _given(layer, batch, origin), _probes(layer, case)
@@ -69,9 +74,38 @@ def _parted(given: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Arr
     return {n: a for n, a in given.items() if not n.startswith(PROBE)}, probe
 
 
-def _seeded(layer: Recurrent, case: Case) -> Problem:
+def _seeded(
+    layer: Recurrent, case: Case, states: Mapping[str, Array] | None = None
+) -> Problem:
     drawn = seeded.problem(case).arrays
-    return given_problem(case, {**drawn, **layer.weights}, layer.name)
+    arrays = {**drawn, **(states or {}), **layer.weights}
+    return _of_layer(layer, given_problem(case, arrays, layer.name))
+
+
+def _of_layer(layer: Recurrent, problem: Problem) -> Problem:
+    """Tell a problem of the two biases that a layer's file has."""
+    biases = {f"layer{n}.{way}": both for (n, way), both in layer.biases.items()}
+    return dataclasses.replace(problem, biases=biases)
+
+
+def _initial(layer: Recurrent, case: Case) -> dict[str, Array]:
+    """Give the initial states of the layer's file, for as many rows as a case has.
+
+    Raises:
+        UsageError: They are for another number of rows.
+
+    """
+    shapes = case.state_shapes()
+    found = {}
+    for name, array in layer.initial.items():
+        shape = shapes[name.removeprefix("initial_")]
+        if array.shape[1] not in {1, case.batch}:
+            raise UsageError(
+                f"{layer.name} has {name} for {array.shape[1]} rows, and the inputs "
+                f"have {case.batch}: give {name} with them"
+            )
+        found[name] = np.broadcast_to(array, shape)
+    return found
 
 
 def _given(layer: Recurrent, given: dict[str, Array], origin: str) -> Problem:
@@ -87,8 +121,9 @@ def _given(layer: Recurrent, given: dict[str, Array], origin: str) -> Problem:
     zeros = {f"initial_{n}": np.zeros(s, case.dtype) for n, s in states}
     if both := given.keys() & layer.weights.keys():
         raise UsageError(f"{origin}: {min(both)} is for the model to say")
-    arrays = {**zeros, **given, **layer.weights}
-    return given_problem(case, arrays, f"{origin} for {layer.name}")
+    own = {} if given.keys() >= layer.initial.keys() else _initial(layer, case)
+    arrays = {**zeros, **own, **given, **layer.weights}
+    return _of_layer(layer, given_problem(case, arrays, f"{origin} for {layer.name}"))
 
 
 def expected_of(
@@ -166,7 +201,7 @@ def _packed(arrays: Mapping[str, Array], path: Path, dtype: str) -> bytes:
 
 
 def _expected(case: Case, given: dict[str, Array], origin: str) -> dict[str, Array]:
-    known = {**case.forward_shapes(), **case.layer_shapes()}
+    known = case.forward_shapes()
     shapes = {name: shape for name, shape in known.items() if name in given}
     wrong = contract_violations(given, shapes, case.dtype)
     if wrong or not given:

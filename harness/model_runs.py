@@ -1,6 +1,7 @@
 """A recurrent layer of a file, on every backend; and the same layer in another form."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,9 +9,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.backend import BackendInfo, Scalar
-from harness.errors import FileError, UsageError, unknown_name
+from harness.backend import Accuracy, BackendInfo, Scalar
+from harness.errors import FileError, ParityError, UsageError, unknown_name
 from harness.given import keep_outcome, least_accurate
+from harness.judge.certify import certify
 from harness.model_inputs import expected_of, problems_of, write_batches
 from harness.models.layer import Recurrent, difference
 from harness.models.read import read, read_whole
@@ -20,7 +22,7 @@ from harness.run.engine import check_timeout, default_jobs
 from harness.run.guard import read_memory
 from harness.run.registry import built_in_backends, known_backends, select_backends
 from harness.session import begin, complete, judge_and_write, new_record
-from harness.spec import Array, Case, Problem
+from harness.spec import Array, Problem
 from harness.store.array_files import read_named
 from harness.store.folder import RunFolder
 from harness.store.journal import alone
@@ -68,7 +70,11 @@ class Plan:
         cases, folder = [problem.case for problem in self.problems], RunFolder(out)
         jobs = jobs or default_jobs()
         made = new_record(
-            cases, self.infos, timeout=timeout, memory=memory, verify=self.again
+            *(cases, self.infos),
+            timeout=timeout,
+            memory=memory,
+            model=True,
+            verify=self.again,
         )
         record = replace(made, strict=True, require_bound=require_bound)
         folder.check()
@@ -77,7 +83,7 @@ class Plan:
             for problem in self.problems:
                 folder.write_problem(problem)
             if self.expected:
-                _add_expected(folder, cases, self.expected)
+                _add_expected(folder, self.problems, self.expected, self.infos)
             complete(folder, self.infos, jobs=jobs, watch=watch)
         return judge_and_write(folder, jobs, watch)
 
@@ -87,6 +93,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
     *,
     layer: str = "",
     cell: str = "",
+    ignore: Sequence[str] = (),
     inputs: Any = None,
     expected: Any = None,
     backends: Sequence[str] = (),
@@ -103,6 +110,8 @@ def verify(  # noqa: PLR0913 - as many as a run has
         model: The file of weights.
         layer: Which recurrent layer of it, if there are several.
         cell: Which cell it is, if the file does not say.
+        ignore: Names of tensors and settings in the layer that take no part in it; what
+            else is not read refuses it.
         inputs: `[B, T, D]` of the layer's dtype; without it a seeded batch. Beside it a
             batch is run that shows every weight. Or named arrays: `inputs`, and if you
             like `initial_h`, `initial_c` `[L * directions, B, R or H]`, zeros without
@@ -110,10 +119,8 @@ def verify(  # noqa: PLR0913 - as many as a run has
             framework, or the path of a .npy, .npz or .safetensors file.
         expected: What you expect, judged as one more backend, `expected`: `outputs`
             `[B, T, R * directions]`, or any of `outputs`, `final_h` and `final_c`
-            `[L * directions, B, R or H]` by name; with `outputs` also those of every
-            layer below the last, `layer0.outputs`, …, so that each is judged by itself;
-            of what `write_inputs` writes also `probe.outputs`, `probe.final_h`, …; in
-            the same forms.
+            `[L * directions, B, R or H]` by name; of what `write_inputs` writes also
+            `probe.outputs`, `probe.final_h` and `probe.final_c`; in the same forms.
         backends: Names of backends; all that are installed without them.
         out: Folder for the results; they are not kept without it.
         jobs: Workers at a time; 0: one a processor.
@@ -135,6 +142,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
         model,
         layer=layer,
         cell=cell,
+        ignore=ignore,
         inputs=inputs,
         expected=expected,
         backends=backends,
@@ -152,11 +160,12 @@ def verify(  # noqa: PLR0913 - as many as a run has
         )
 
 
-def plan(
+def plan(  # noqa: PLR0913 - as many as say what is verified
     model: str | Path,
     *,
     layer: str = "",
     cell: str = "",
+    ignore: Sequence[str] = (),
     inputs: Any = None,
     expected: Any = None,
     backends: Sequence[str] = (),
@@ -173,7 +182,8 @@ def plan(
             "what is expected was not computed of the seeded batch: give its inputs "
             "too; --write-inputs FILE writes a batch to compute it of"
         )
-    found = read(Path(model), layer, cell)
+    ignored = [ignore] if isinstance(ignore, str) else [*ignore]
+    found = read(Path(model), layer, cell, ignored)
     problems = problems_of(found, inputs)
     wanted = {} if expected is None else expected_of(problems, inputs, expected)
     infos = select_backends([backends] if isinstance(backends, str) else [*backends])
@@ -184,6 +194,7 @@ def plan(
         options = {"--layer": layer, "--cell": cell, **files, "--backends": named}
         said = ((option, str(value)) for option, value in options.items() if value)
         again = [str(model), *(word for pair in said for word in pair)]
+        again += [word for name in ignored for word in ("--ignore", name)]
     return Plan(found, problems, infos, wanted, again)
 
 
@@ -193,6 +204,7 @@ def write_inputs(
     *,
     layer: str = "",
     cell: str = "",
+    ignore: Sequence[str] = (),
     inputs: Any = None,
 ) -> dict[str, Array]:
     """Write a batch, and one that shows every weight, for your framework to compute.
@@ -205,6 +217,7 @@ def write_inputs(
             `probe.inputs`, `probe.initial_h`, …, unless that would be too large.
         layer: Which recurrent layer of the model, if there are several.
         cell: Which cell it is, if the file does not say.
+        ignore: Names in the layer that take no part in it, as `verify` takes them.
         inputs: A batch of yours, in the forms that `verify` takes; without it a seeded
             one.
 
@@ -216,13 +229,20 @@ def write_inputs(
         FileError: A file is broken, or cannot be written.
 
     """
-    found = read(Path(model), layer, cell)
+    ignored = [ignore] if isinstance(ignore, str) else [*ignore]
+    found = read(Path(model), layer, cell, ignored)
     write_batches(problems_of(found, inputs), Path(out), beside=(model, inputs))
     return read_named(Path(out), "inputs")
 
 
 def convert(
-    model: str | Path, to: str, out: str | Path, *, layer: str = "", cell: str = ""
+    model: str | Path,
+    to: str,
+    out: str | Path,
+    *,
+    layer: str = "",
+    cell: str = "",
+    ignore: Sequence[str] = (),
 ) -> Report:
     """Write a recurrent layer of a file in another form, once that is certified.
 
@@ -232,6 +252,8 @@ def convert(
         out: The new file.
         layer: Which recurrent layer of the model, if there are several.
         cell: Which cell it is, if the file does not say.
+        ignore: Names of tensors and settings in the layer that take no part in it; what
+            else is not read refuses it.
 
     Returns:
         What came of a seeded batch, and of one that shows every weight, on the form's
@@ -244,7 +266,8 @@ def convert(
             a file cannot be read or written.
 
     """
-    return convert_layer(read(Path(model), layer, cell), to, Path(out))
+    ignored = [ignore] if isinstance(ignore, str) else [*ignore]
+    return convert_layer(read(Path(model), layer, cell, ignored), to, Path(out))
 
 
 def convert_layer(
@@ -261,6 +284,13 @@ def convert_layer(
     suffix, write = WRITERS[to]
     if out.suffix != suffix:
         raise UsageError(f"{out}: the name must end in {suffix} for --to {to}")
+    if layer.initial:
+        said = ", ".join(layer.initial)
+        raise FileError(
+            f"{layer.name} has {said} of its own in the file, which no form holds; "
+            f"leave them out by --ignore and the names of their tensors: "
+            f"{', '.join(layer.stated)}"
+        )
     data = write(layer)
     with TemporaryDirectory(prefix="rnn-parity-") as path:
         say("reading it back, bit for bit")
@@ -270,6 +300,8 @@ def convert_layer(
             raise FileError(
                 f"{to} does not hold {layer.name} exactly: {said}; nothing was written"
             )
+        for note in back.notes:
+            say(f"note: {note}")
         info = known_backends()[RUN_BY[to]]
         planned = Plan(back, problems_of(back, None), [info], {}, [])
         on = " and ".join(sizes(problem.case) for problem in planned.problems)
@@ -286,27 +318,54 @@ def convert_layer(
 
 def _add_expected(
     folder: RunFolder,
-    cases: Sequence[Case],
+    problems: Sequence[Problem],
     expected: Mapping[str, Mapping[str, Array]],
+    infos: Sequence[BackendInfo],
 ) -> None:
     """Put what somebody expects beside what backends of a run returned."""
-    info = least_accurate(EXPECTED, built_in_backends().values())
-    entries = [
-        keep_outcome(folder, EXPECTED, case, expected[case.id], part=True)
-        for case in cases
-        if case.id in expected
-    ]
-    accuracy, record = info.accuracy(cases[0]), folder.record()
+    info = least_accurate(EXPECTED, [*built_in_backends().values(), *infos])
+    accuracy, record = info.accuracy(problems[0].case), folder.record()
+    entries, left_out = [], []
+    for problem in problems:
+        case, of = problem.case, expected.get(problem.case.id)
+        if of is None:
+            left_out.append((case.id, EXPECTED))
+            continue
+        entry = keep_outcome(folder, EXPECTED, case, of, part=True)
+        entries.append(replace(entry, detail=_whose(problem, of, accuracy)))
     held_to: dict[str, Scalar] = {
         f"{function}, held to": f"{ulp:g} ulp + {accuracy.absolute.get(function, 0):g}"
         for function, ulp in accuracy.ulp.items()
     }
+    if accuracy.factor_unit:
+        held_to["factors of products, held to"] = accuracy.factor_unit
     folder.write_record(
         replace(
             record,
             infos=[*record.infos, info],
             backends={**record.backends, EXPECTED: BackendRecord(settings=held_to)},
             entries=[*record.entries, *entries],
-            left_out=[(c.id, EXPECTED) for c in cases if c.id not in expected],
+            left_out=left_out,
         )
+    )
+
+
+def _whose(problem: Problem, expected: Mapping[str, Array], allowed: Accuracy) -> str:
+    """Ask whether outputs that may not be right here are another backend's.
+
+    That is of those that nobody asked for, and that state that they may err by more.
+    """
+    stated: list[tuple[str, Accuracy]] = []
+    for info in known_backends().values():
+        with suppress(ParityError):  # of another dtype, it may state nothing
+            stated.append((info.name, info.accuracy(problem.case)))
+    more = [(name, of) for name, of in stated if not of.within(allowed)]
+    if not more or certify(problem, expected, allowed).headroom <= 1:
+        return ""
+    names = [n for n, of in more if certify(problem, expected, of).headroom <= 1]
+    return (
+        f"by the accuracy that {' or '.join(names)} states it would pass; if that "
+        "computed it, add it to --backends"
+        if names
+        else ""
     )

@@ -28,11 +28,16 @@ _KEY = 2**34  # of a stream of random numbers that nothing else draws from
 def probing(case: Case) -> Case | None:
     """Give the case that shows every weight of a case; None if there is none.
 
-    Tokens that rows feed to themselves cannot be chosen, nor can recorded arrays.
+    Tokens that rows feed to themselves cannot be chosen, nor can recorded arrays. A
+    trained network has one probe, whatever its batch.
     """
-    if case.variant == "variable_output" or (case.seed is None and not case.given):
+    recorded = case.seed is None and not (case.given or case.trained)
+    if recorded or case.variant == "variable_output":
         return None
     plain = replace(case, probe=True, steps=1, zero_length=False, task="forward")
+    if case.trained:
+        network = case.trained.rpartition("-")[0]
+        plain = replace(plain, trained=f"{network}-probe", variant="dynamic")
     return replace(plain, batch=rows(plain))
 
 

@@ -134,13 +134,14 @@ def _is_kept(folder: RunFolder, entry: Entry) -> bool:
     return True
 
 
-def new_record(
+def new_record(  # noqa: PLR0913 - as many as a run has
     cases: list[Case],
     infos: list[BackendInfo],
     *,
     timeout: float,
     memory: int,
     left_out: Sequence[tuple[str, str]] = (),
+    model: bool = False,
     verify: Sequence[str] = (),
 ) -> RunRecord:
     """Give the record of a run that begins now."""
@@ -152,6 +153,7 @@ def new_record(
         backends={},
         entries=[],
         left_out=list(left_out),
+        model=model,
         verify=list(verify),
         timeout=timeout,
         memory=memory,

@@ -132,11 +132,13 @@ class Case(
     units: int
     dtype: str
     seed: int | None
-    """Seed of every array; None stands for the notebook's recorded arrays, or for those
-    that `given` is the digest of."""
+    """Seed of every array; None stands for the notebook's recorded arrays, for those
+    that `given` is the digest of, or for those of a trained network."""
     given: str = ""
     """Digest of all arrays, 16 hexadecimal digits, where somebody gave weights of their
     own: such a case is not built again from its ID."""
+    trained: str = ""
+    """Name of a trained network and of its batch, where `fixtures.trained` has both."""
     projection: int = 0
     """Size that `h` is projected to; 0 for cells without a projection."""
     vocabulary: int = 0
@@ -158,6 +160,8 @@ class Case(
     def id(self) -> str:
         """The case's name, unique and enough to build it again."""
         dtype = DTYPES[self.dtype]
+        if self.trained:
+            return f"trained-{self.trained}-{dtype}"
         if self.seed is None and not self.given:
             return f"notebook-{self.variant}-{dtype}"
         parts = [
@@ -298,6 +302,9 @@ class Problem:
     its full name, and in `variable_input` `lengths` `[B]`, int32."""
     published: Mapping[str, Array] = field(default_factory=dict)
     """Outcomes printed by somebody before us, float64; adapters never see them."""
+    biases: Mapping[str, Array] = field(default_factory=dict)
+    """`layer0.forward`, … → the two biases `[2, G]` that a file has, the inputs' first,
+    of which `arrays` has the sum; gates in canonical order. For explanations alone."""
 
     def __getitem__(self, name: str) -> Array:
         """Give one array by its full name."""

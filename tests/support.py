@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixtures import catalogue
+from fixtures import catalogue, trained
+from fixtures.trained.fetch import kept_file
 from harness.backend import Accuracy, BackendInfo
+from harness.errors import UsageError
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
 from harness.measuring.accuracy import can_measure, measure
@@ -185,3 +187,12 @@ def bits_equal(first: Array, second: Array) -> bool:
         and np.ascontiguousarray(first).tobytes()
         == np.ascontiguousarray(second).tobytes()
     )
+
+
+def downloaded(network: str) -> Path:
+    """Give the file of a trained network, or skip the test with what brings it here."""
+    name = trained.manifest().networks[network].file
+    try:
+        return kept_file(name)
+    except UsageError as error:
+        pytest.skip(str(error))

@@ -45,6 +45,16 @@ INFO = BackendInfo(
         ),
         Gap(
             "never",
+            "hk.LSTM always adds 1 to its forget bias, and a forget bias of this layer "
+            "less 1 has no number in its dtype: Haiku cannot hold these weights",
+            cells=("lstm",),
+            variants=(*_HOW,),
+            with_biases=True,
+            depends_on_data=True,
+            link=_LINK,
+        ),
+        Gap(
+            "never",
             "Haiku has no recurrent operations below its cores; JAX's are those of "
             "the backend jax",
             variants=("basic",),

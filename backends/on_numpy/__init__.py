@@ -34,4 +34,5 @@ INFO = BackendInfo(
     elementwise_near={"sigmoid": {"float32": ((1.0, 3.25),)}},
     # Products of halves are summed in float32: tests/backends/test_accumulators.py.
     accumulators=FLOAT32_SUMS,
+    recomputes=False,
 )

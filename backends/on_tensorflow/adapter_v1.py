@@ -49,24 +49,19 @@ class GraphBackend:
 
     def run(self, problem: Problem) -> Outcome:
         """Compute the problem; see the package's `means`."""
-        return _program(_shape(problem.case)).run(problem)
+        return _program_of(problem).run(problem)
 
     def graph(self, problem: Problem) -> Graph:
         """Give the whole `tf.Graph` that a session runs, what sets it up included."""
-        return _program(_shape(problem.case)).graph()
-
-
-def _shape(case: Case) -> Case:
-    """Give what two cases of one graph have in common."""
-    return replace(case, seed=None, zero_length=False)
+        return _program_of(problem).graph()
 
 
 class _Program:
     """A case's graph and the session that runs it."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, forget_offset: float) -> None:
         with tf.Graph().as_default() as graph:
-            self._ends = graphs.build(case)
+            self._ends = graphs.build(case, forget_offset)
             # An optimiser's variables are among them: each problem starts afresh.
             self._start = v1.global_variables_initializer()
             self._session = v1.Session(graph=graph)
@@ -115,7 +110,7 @@ class _Program:
                 [self._ends.outcome, updates.variables], feed
             )
             outcomes.append(outcome)
-            after.append(layout.canonical_weights(problem.case, native))
+            after.append(layout.canonical_weights(problem, native))
         trained = {f"trained_{n}": np.stack([of[n] for of in after]) for n in after[0]}
         return outcomes[0] | trained
 
@@ -149,7 +144,13 @@ def _named(case: Case, gradients: dict[str, Any]) -> dict[str, Array]:
     return named_gradients(case, gradients["inputs"], states, weights)
 
 
+def _program_of(problem: Problem) -> _Program:
+    """Give the program of a problem, which others of one shape have in common."""
+    shape = replace(problem.case, seed=None, given="", trained="", zero_length=False)
+    return _program(shape, layout.forget_offset(problem))
+
+
 @lru_cache(maxsize=16)
-def _program(shape: Case) -> _Program:
+def _program(shape: Case, forget_offset: float) -> _Program:
     """Build, or find again, the program for a shape."""
-    return _Program(shape)
+    return _Program(shape, forget_offset)

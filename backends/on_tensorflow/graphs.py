@@ -31,6 +31,8 @@ class Fed(NamedTuple):
     """Initial states of each layer and direction."""
     others: dict[str, Tensors]
     """What else a problem's arrays are fed to, by their names."""
+    forget_offset: float
+    """What LSTMs add to their forget gates."""
 
 
 class Graph(NamedTuple):
@@ -50,7 +52,7 @@ class Graph(NamedTuple):
 _Built = tuple[dict[str, Tensors], list[Tensors]]  # outcome, variables
 
 
-def build(case: Case) -> Graph:
+def build(case: Case, forget_offset: float) -> Graph:
     """Build a case's graph in the default graph.
 
     Gradients and updates are part of it: once a session has run, `tf.gradients` fails
@@ -72,6 +74,7 @@ def build(case: Case) -> Graph:
             for _ in case.passes
         ],
         _others(case),
+        forget_offset,
     )
     if case.variant == "basic":
         outcome, variables = _basic(case, fed)
@@ -158,7 +161,7 @@ def _basic(case: Case, fed: Fed) -> _Built:
 
 def _decoded(case: Case, fed: Fed) -> _Built:
     """Call the layers' cells one by one in a loop of TensorFlow's."""
-    cells = [make_cell(case) for _ in range(case.layers)]
+    cells = [make_cell(case, fed.forget_offset) for _ in range(case.layers)]
     for layer, cell in enumerate(cells):
         with v1.variable_scope(f"layer{layer}"):
             cell.build(tf.TensorShape([None, case.input_size(layer)]))
@@ -173,7 +176,7 @@ def _decoded(case: Case, fed: Fed) -> _Built:
 
 def _stacked(case: Case, fed: Fed) -> tuple[Any, Tensors, list[Any]]:
     """Give one cell of all layers, its initial state, and the layers' own cells."""
-    cells = [make_cell(case) for _ in range(case.layers)]
+    cells = [make_cell(case, fed.forget_offset) for _ in range(case.layers)]
     states = tuple(to_native(state) for state in fed.initial)
     if case.layers == 1:
         return cells[0], states[0], cells
@@ -197,7 +200,7 @@ def _unrolled(
     finals: _Finals = []
     cells = []
     for layer in range(case.layers):
-        pair = make_cell(case), make_cell(case)
+        pair = make_cell(case, fed.forget_offset), make_cell(case, fed.forget_offset)
         initial = [to_native(state) for state in fed.initial[2 * layer :][:2]]
         # Both cells of every layer would otherwise have the names of the first.
         with v1.variable_scope(f"layer{layer}"):
@@ -233,7 +236,7 @@ def _dynamic(case: Case, fed: Fed) -> tuple[Tensors, _Finals, list[Any]]:
     finals: _Finals = []
     cells = []
     for layer in range(case.layers):
-        pair = make_cell(case), make_cell(case)
+        pair = make_cell(case, fed.forget_offset), make_cell(case, fed.forget_offset)
         forward, reverse = (to_native(s) for s in fed.initial[2 * layer :][:2])
         with v1.variable_scope(f"layer{layer}"):
             both, final = v1.nn.bidirectional_dynamic_rnn(

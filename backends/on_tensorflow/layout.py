@@ -11,33 +11,43 @@ import numpy as np
 
 from backends.gates import reordered
 from backends.with_keras import layout
-from harness.backend import Unsupported
 from harness.spec import CELLS, Array, Case, Problem
 
 _V1_LSTM = ("i", "g", "f", "o")
 _V1_PEEPHOLES = (1, 0, 2)  # f, i, o of our i, f, o
+_FORGET = 1  # place of f in ours
 
 
-def forget_offset(case: Case) -> float:
-    """Say what a case's legacy LSTM adds to its forget gate when it runs.
+def forget_offset(problem: Problem) -> float:
+    """Say what a problem's legacy LSTMs add to their forget gates when they run.
 
-    That is 1 if it is not told otherwise. In training it is told 0: a bias kept 1 lower
-    is rounded 1 lower after each update, where that is more than the contract allows.
+    That is 1 if they are not told otherwise. They are told 0, all of them, where a
+    forget bias of any layer or direction has no number in its dtype that is it with 1
+    added, as most trained ones have not; and in training: a bias kept 1 lower is
+    rounded 1 lower after each update, where that is more than the contract allows.
     """
-    return 0.0 if case.trains else 1.0
+    case = problem.case
+    if case.trains:
+        return 0.0
+    every = (problem.weights(*at) for at in case.passes)
+    return 1.0 if all(holds_offset(case.cell, weights) for weights in every) else 0.0
 
 
-def to_v1(cell: str, weights: Mapping[str, Array], offset: float = 1.0) -> list[Array]:
+def holds_offset(cell: str, weights: Mapping[str, Array]) -> bool:
+    """Whether taking 1 off the forget bias, and adding it again, changes nothing."""
+    if "f" not in CELLS[cell].gates or "bias" not in weights:
+        return True
+    forget = np.split(weights["bias"], len(CELLS[cell].gates))[_FORGET]
+    one = forget.dtype.type(1)
+    return bool(np.all(forget - one + one == forget))
+
+
+def to_v1(cell: str, weights: Mapping[str, Array], offset: float) -> list[Array]:
     """Give a legacy cell's variables; biases that a case lacks are zeros there.
 
     RNN: `[kernel [I + R, H], bias [H]]`. LSTMs: the same with gates i, g, f, o, then
     the peepholes of f, i, o, or the projection; `forget_offset` is taken off here. GRU:
     kernel and bias of r and z, then those of n.
-
-    Raises:
-        Unsupported: A forget bias has no number in its dtype that is it with the offset
-            added.
-
     """
     kernel = np.concatenate([weights["kernel"], weights["recurrent_kernel"]])
     bias = weights.get("bias", np.zeros(kernel.shape[1], kernel.dtype))
@@ -57,7 +67,7 @@ def to_v1(cell: str, weights: Mapping[str, Array], offset: float = 1.0) -> list[
     return native
 
 
-def from_v1(cell: str, native: list[Array], offset: float = 1.0) -> dict[str, Array]:
+def from_v1(cell: str, native: list[Array], offset: float) -> dict[str, Array]:
     """Give back the canonical weights of a legacy cell's variables."""
     weights = _from_v1(cell, native)
     if cell.startswith("lstm"):
@@ -69,14 +79,14 @@ def from_v1(cell: str, native: list[Array], offset: float = 1.0) -> dict[str, Ar
 
 def native_weights(problem: Problem) -> list[Array]:
     """Give all weights, for one layer and direction after the other, as cells do."""
-    offset = forget_offset(problem.case)
+    offset = forget_offset(problem)
     return layout.native_weights(problem, partial(to_v1, offset=offset))
 
 
-def canonical_weights(case: Case, native: list[Array]) -> dict[str, Array]:
-    """Give back the case's weights, by full name, of what `native_weights` gives."""
-    offset = forget_offset(case)
-    return layout.canonical_weights(case, native, partial(from_v1, offset=offset))
+def canonical_weights(problem: Problem, native: list[Array]) -> dict[str, Array]:
+    """Give back a problem's weights, by full name, of what `native_weights` gives."""
+    to_canonical = partial(from_v1, offset=forget_offset(problem))
+    return layout.canonical_weights(problem.case, native, to_canonical)
 
 
 def canonical_gradients(case: Case, native: list[Array]) -> dict[str, Array]:
@@ -112,13 +122,6 @@ def _from_v1(cell: str, native: list[Array]) -> dict[str, Array]:
 
 
 def _less_forget_bias(bias: Array, offset: float) -> Array:
-    units, added = bias.size // 4, bias.dtype.type(offset)
-    forget = bias[units : 2 * units]
-    if np.any(forget - added + added != forget):
-        raise Unsupported(
-            "legacy cells add 1 to the forget gate when they run, and taking it off a "
-            f"forget bias of this case first is not exact in {bias.dtype}"
-        )
-    less = bias.copy()
-    less[units : 2 * units] = forget - added
+    units, less = bias.size // 4, bias.copy()
+    less[_FORGET * units : (_FORGET + 1) * units] -= bias.dtype.type(offset)
     return less

@@ -6,14 +6,17 @@ import tensorflow as tf
 from tf_keras.src.layers.rnn import legacy_cells
 
 from backends import by_hand
-from backends.on_tensorflow.layout import forget_offset
 from backends.on_tensorflow.operations import Tensors
 from harness.backend import Unsupported
 from harness.spec import CELLS, Case
 
 
-def make_cell(case: Case) -> Any:
+def make_cell(case: Case, offset: float) -> Any:
     """Make the legacy cell for a case; `forget_bias` stays at its 1.0, if it can.
+
+    Args:
+        case: The case.
+        offset: What an LSTM is to add to its forget gate: see `layout.forget_offset`.
 
     Raises:
         Unsupported: There is none.
@@ -29,8 +32,8 @@ def make_cell(case: Case) -> Any:
         "lstm_projection": ("LSTMCell", {"num_proj": case.projection}),
         "gru_reset_before": ("GRUCell", {}),
     }[case.cell]
-    if "c" in CELLS[case.cell].states and forget_offset(case) != 1:
-        particular["forget_bias"] = forget_offset(case)
+    if "c" in CELLS[case.cell].states and offset != 1:
+        particular["forget_bias"] = offset
     return getattr(legacy_cells, name)(case.units, dtype=case.dtype, **particular)
 
 

@@ -90,6 +90,7 @@ INFO = BackendInfo(
     },
     # Products of halves are summed in float32: tests/backends/test_accumulators.py.
     accumulators=FLOAT32_SUMS,
+    recomputes=False,
     # In bfloat16, where the processor computes it itself (AVX512_BF16, AMX), oneDNN's
     # LSTM gives 0 at -87, where the logistic function is 1.65e-38.
     elementwise_absolute={"sigmoid": {"float32": 5e-39, "bfloat16": 2e-38}},
@@ -143,6 +144,7 @@ INFO_COMPILE = replace(
     # tanh in libm errs by 2.17 near 0 too.
     elementwise_near={"sigmoid": INFO.elementwise_near["sigmoid"]},
     accumulators={},  # not measured
+    recomputes=True,
     on_request="compiles every case: 5 to 30 s each on 2 cores, minutes for long ones",
     gaps=(
         _NO_CELL,
@@ -182,6 +184,7 @@ INFO_CUDA = replace(
     elementwise_near={},
     elementwise_absolute={},
     accumulators={},  # cuBLAS may sum halves as halves
+    recomputes=True,
     factor_units={"tf32": TF32_UNIT},
     options={**INFO.options, "device": "cuda"},
     on_request="needs an NVIDIA GPU",

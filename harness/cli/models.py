@@ -21,12 +21,20 @@ Model = Annotated[
 Form = Literal["torch", "keras", "tensorflow-v1", "flax", "onnx", "canonical"]
 Layer = Annotated[str, typer.Option(help="Which layer; several as a stack: a,b.")]
 CellName = Annotated[str, typer.Option(help="Which cell, if the file does not say.")]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A tensor or setting in the layer that takes no part in it; repeatable.",
+    ),
+]
 
 
 def verify(
     model: Model,
     layer: Layer = "",
     cell: CellName = "",
+    ignore: Ignore = None,
     inputs: Annotated[
         Path | None,
         typer.Option(
@@ -39,8 +47,8 @@ def verify(
         Path | None,
         typer.Option(
             help="What you expect, judged as one more backend. .npy: outputs; .npz or "
-            ".safetensors: any of outputs, final_h and final_c; of a stack also "
-            "layer0.outputs, … of all lower layers; and of probe.outputs, ….",
+            ".safetensors: any of outputs, final_h and final_c, and of probe.outputs, "
+            "….",
         ),
     ] = None,
     write_inputs: Annotated[
@@ -77,13 +85,15 @@ def verify(
             raise UsageError(
                 "--write-inputs runs nothing; leave out --expected and --backends"
             )
-        _write_inputs(model, layer, cell, inputs, write_inputs)
+        options = {"--layer": [layer], "--cell": [cell], "--ignore": ignore or []}
+        _write_inputs(model, options, inputs, write_inputs)
         return
     most = read_memory(memory)
     planned = plan(
         model,
         layer=layer,
         cell=cell,
+        ignore=ignore or (),
         inputs=inputs,
         expected=expected,
         backends=split(backends),
@@ -105,7 +115,7 @@ def verify(
 
 
 def _write_inputs(
-    model: Path, layer: str, cell: str, inputs: Path | None, out: Path
+    model: Path, options: dict[str, list[str]], inputs: Path | None, out: Path
 ) -> None:
     """Write batches for somebody's own framework, and say what to do with them."""
     from harness.model_inputs import problems_of, write_batches
@@ -113,14 +123,15 @@ def _write_inputs(
     from harness.screen.common import console
     from harness.screen.models import show_layer, show_problems, show_written
 
-    found = read(model, layer, cell)
+    (layer,), (cell,), ignore = options.values()
+    found = read(model, layer, cell, ignore)
     problems = problems_of(found, inputs)
     write_batches(problems, out, beside=(model, inputs))
     show_layer(console(), found)
     show_problems(console(), problems, inputs, None)
-    asked = {"--layer": layer, "--cell": cell}
-    options = [word for pair in asked.items() if pair[1] for word in pair]
-    show_written(console(), problems, out, [str(model), *options])
+    asked = [(option, value) for option, of in options.items() for value in of if value]
+    words = [word for pair in asked for word in pair]
+    show_written(console(), problems, out, [str(model), *words])
 
 
 def convert(
@@ -129,6 +140,7 @@ def convert(
     out: Annotated[Path, typer.Option("--out", "-o", help="The new file.")],
     layer: Layer = "",
     cell: CellName = "",
+    ignore: Ignore = None,
 ) -> None:
     """Write a recurrent layer of a file in another form, once that is certified.
 
@@ -141,7 +153,7 @@ def convert(
     from harness.screen.models import show_conversion, show_layer
     from harness.screen.progress import RunProgress
 
-    found, steps = read(model, layer, cell), console(stderr=True)
+    found, steps = read(model, layer, cell, ignore or ()), console(stderr=True)
     show_layer(console(), found)
     with interruptible(), RunProgress(steps, {RUN_BY[to]: 2}) as progress:
         report = convert_layer(found, to, out, say=steps.print, watch=progress)

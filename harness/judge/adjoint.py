@@ -14,6 +14,7 @@ from harness.judge.arithmetic import Float64
 from harness.judge.bounded import Bounded
 from harness.judge.bounds import likely, worst_case
 from harness.judge.rounded import Rounded
+from harness.judge.unequal import lost_terms, same_terms
 from harness.spec import Array
 
 
@@ -149,54 +150,77 @@ class RoundedAdjoint(Rounded):
     def _bounded(self, total: "_Sum") -> Bounded:
         """Add the roundings of a sum of as many terms."""
         terms = int(total.terms.max(initial=0)) + 1
-        relative = np.where(
-            total.equal,
-            worst_case(terms, self._both),
-            likely(terms, self._both, total.value.size),
-        )
-        own = relative * total.magnitude + terms * self._tiny
-        return Bounded(total.value, total.carried + own)
+        usual = likely(terms, self._both, total.value.size)
+        worst = worst_case(terms, self._both)
+        own: Array = usual * total.magnitude
+        if usual < worst:
+            # Roundings may all err one way, of equal terms and of those that are lost.
+            own += np.where(total.equal, worst * total.magnitude, 0.0)
+            own += lost_terms(total.factors(), 0.0, self._both, total.magnitude)
+            own = np.minimum(own, worst * total.magnitude)
+        error = total.carried + own + 2 * terms * self._tiny
+        return Bounded(total.value.reshape(total.shape), error.reshape(total.shape))
 
 
 class _Sum:
-    """What is known of a sum while its terms come in."""
+    """What is known of a sum while its terms come in; of a vector, as of one row."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        self.value, self.carried, self.magnitude = (np.zeros(shape) for _ in range(3))
-        self.terms = np.zeros(shape, dtype=np.int64)
+        self.shape = shape
+        rows = shape if len(shape) > 1 else (1, *shape)
+        self.value, self.carried, self.magnitude = (np.zeros(rows) for _ in range(3))
+        self.terms = np.zeros(rows, dtype=np.int64)
         # Where all terms are the same number roundings err the same way.
-        self.equal = np.zeros(shape, dtype=bool)
+        self.equal = np.zeros(rows, dtype=bool)
+        self._products: list[tuple[Array, Array]] = []
+        self._outer: list[tuple[Array, Array]] = []
+
+    def factors(self) -> list[tuple[Array, Array]]:
+        """Give magnitudes of what was multiplied and summed up, as two-sided products.
+
+        All rows and steps that are summed up to a weight's gradient are one product.
+        """
+        if not self._outer:
+            return self._products
+        x, g = (np.concatenate(of) for of in zip(*self._outer, strict=True))
+        return [*self._products, (x.T, g)]
 
     def add(self, part: Bounded, index: Any = ...) -> None:
         """Add a term, to the place that an index names."""
-        self.value[index] += part.value
-        self.carried[index] += part.error
-        self.magnitude[index] += np.abs(part.value) + part.error
-        self.terms[index] += 1
+        size, whole = np.abs(part.value) + part.error, np.zeros(self.value.shape)
+        for total, of in (
+            (self.value, part.value),
+            (self.carried, part.error),
+            (self.magnitude, size),
+            (self.terms, 1),
+            (whole, size),
+        ):
+            total.reshape(self.shape)[index] += of
+        # No larger than its largest element in each row.
+        most = whole.max(axis=-1, keepdims=True, initial=0.0)
+        self._products.append((most, np.ones((1, whole.shape[-1]))))
 
     def add_product(self, g: Bounded, w: Array) -> None:
         """Add `g @ w`, w being exact."""
+        size, weight = np.abs(g.value) + g.error, np.abs(w)
         self.value += g.value @ w
-        self.carried += g.error @ np.abs(w)
-        self.magnitude += (np.abs(g.value) + g.error) @ np.abs(w)
+        self.carried += g.error @ weight
+        self.magnitude += size @ weight
         self.terms += w.shape[0]
-        rows = np.ptp(g.value, axis=-1, keepdims=True) == 0
-        self.equal |= rows & (np.ptp(w, axis=0) == 0)
+        self.equal |= same_terms(g.value, w)
+        self._products.append((size, weight))
 
     def add_rows(self, g: Bounded) -> None:
         """Add all rows of a term."""
-        self.value += g.value.sum(axis=0)
-        self.carried += g.error.sum(axis=0)
-        self.magnitude += (np.abs(g.value) + g.error).sum(axis=0)
-        self.terms += len(g.value)
-        self.equal |= np.ptp(g.value, axis=0) == 0
+        self.add_outer(Bounded(np.ones((len(g.value), 1)), np.zeros(())), g)
 
     def add_outer(self, x: Bounded, g: Bounded) -> None:
         """Add `x.T @ g`."""
-        size = np.abs(g.value) + g.error
+        size, reach = np.abs(g.value) + g.error, np.abs(x.value) + x.error
         self.value += x.value.T @ g.value
-        self.carried += np.abs(x.value).T @ g.error + x.error.T @ size
-        self.magnitude += (np.abs(x.value) + x.error).T @ size
+        self.carried += np.abs(x.value).T @ g.error
+        self.carried += np.broadcast_to(x.error, x.value.shape).T @ size
+        self.magnitude += reach.T @ size
         self.terms += len(g.value)
-        constant = np.ptp(x.value, axis=0) == 0
-        self.equal |= constant[:, np.newaxis] & (np.ptp(g.value, axis=0) == 0)
+        self.equal |= same_terms(x.value.T, g.value)
+        self._outer.append((reach, size))

@@ -60,7 +60,8 @@ def _unexplained(case: Case, samples: Samples, number: int, unit: int) -> float:
     usable = np.isfinite(weight) & np.isfinite(samples.residual[:, unit])
     at = np.flatnonzero(usable)[:_MOST]
     reads = np.concatenate(
-        [samples.x[at], samples.before["h"][at], np.ones((len(at), 1))], axis=1
+        [samples.x.value[at], samples.before["h"].value[at], np.ones((len(at), 1))],
+        axis=1,
     )
     if len(at) < _SPARE * reads.shape[1]:
         return np.nan
@@ -79,8 +80,9 @@ def _slopes(case: Case, samples: Samples, number: int, unit: int) -> Array:
     """Give by how much a unit's outputs move with a gate's pre-activation, `[N]`."""
     bias = samples.weights["bias"].copy()
     bias[number * case.units + unit] += _NUDGE
+    before = {name: of.value for name, of in samples.before.items()}
     here, moved = (
-        step(Float64(), case.cell, samples.x, samples.before, weights)["h"]
+        step(Float64(), case.cell, samples.x.value, before, weights)["h"]
         for weights in (samples.weights, {**samples.weights, "bias": bias})
     )
     return np.asarray((moved - here)[:, unit] / _NUDGE)
@@ -98,11 +100,13 @@ def one_weight(
     if worst is None:
         return ""
     name, drift, at = worst
+    # Of a case without biases, the errors may be those of a bias all the same.
+    own = problem.arrays.get(name, np.zeros(drift.estimate.shape))
     by = 0.0
     for _ in range(_ROUNDS):
         # To first order: a large change needs another look.
         by += float(drift.estimate[at])
-        changed = problem[name].astype(np.float64)
+        changed = own.astype(np.float64)
         changed[at] += by
         other = replace(problem, arrays={**problem.arrays, name: changed})
         found = certify_steps(other, outcome, accuracy)
@@ -111,7 +115,9 @@ def one_weight(
             break
     if not passes:
         return ""
-    size = abs(float(problem[name][at]))
+    if name not in problem.arrays:
+        return f"a bias where there is none: {element(problem.case, name, at)} {by:.1e}"
+    size = abs(float(own[at]))
     share = f", {abs(by) / size:.1e} of itself" if size else ""
     return f"{element(problem.case, name, at)} off by {by:.1e}{share}"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import ml_dtypes
 import numpy as np
@@ -27,19 +27,14 @@ class Bounded(NamedTuple):
 
     value: Array
     error: Array
-    steady: Array | float = 0.0
-    """The same without what errs up as often as down: what may be off at every step
-    alike. Kept only where it is asked for, as is the next."""
-    sigma: Array | float = 0.0
-    """How widely what is left out there scatters: a standard deviation."""
 
 
-def together(form: Callable[..., Array], *given: Bounded) -> Bounded:
+Parts = TypeVar("Parts", bound=tuple[Any, ...])
+
+
+def together(form: Callable[..., Array], *given: Parts) -> Parts:
     """Rearrange values and their bounds alike."""
-    value, error, *apart = zip(*given, strict=True)
-    if not all(isinstance(of.sigma, np.ndarray) for of in given):
-        return Bounded(form(*value), form(*error))
-    return Bounded(form(*value), form(*error), *(form(*part) for part in apart))
+    return type(given[0])(*(form(*part) for part in zip(*given, strict=True)))
 
 
 def unit(dtype: str) -> float:

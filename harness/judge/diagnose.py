@@ -5,15 +5,17 @@ whole certificate passes under it: all steps and all final states.
 """
 
 import dataclasses
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 from msgspec.structs import replace
 
 from harness.backend import Accuracy
+from harness.judge.attempts import Attempts
 from harness.judge.bounded import Bounded
 from harness.judge.bounds import ratio
-from harness.judge.conventions.catalogue import STAGES, Given
+from harness.judge.conventions.catalogue import STAGES, Given, Source
 from harness.judge.conventions.cut import weights_gone_through
 from harness.judge.conventions.glance import glances
 from harness.judge.conventions.gradients import explain_gradients
@@ -39,7 +41,12 @@ _STEP_EFFORT = 1e4  # what a step costs besides
 _ALTERING = 3  # what altering weights costs, for each
 
 
-def explain(problem: Problem, outcome: Outcome, accuracy: Accuracy) -> list[str]:
+def explain(
+    problem: Problem,
+    outcome: Outcome,
+    accuracy: Accuracy,
+    attempts: Attempts | None = None,
+) -> list[str]:
     """Name the conventions under which all steps would pass, the simplest first.
 
     A hypothesis is tried on few rows and steps first, up to the first bad one, and on
@@ -50,24 +57,32 @@ def explain(problem: Problem, outcome: Outcome, accuracy: Accuracy) -> list[str]
         problem: The problem.
         outcome: What a backend returned that does not pass, all of it numbers.
         accuracy: What the backend may err by.
+        attempts: Is told what a hypothesis raises, which is else raised.
 
     """
+    attempts = attempts or Attempts(raises=True)
     if "tokens" in outcome:
         problem = fed(problem, outcome["tokens"])
-    arrays = {
-        name: a if name in INTEGER_ARRAYS else a.astype(np.float64)
-        for name, a in problem.arrays.items()
-    }
+    arrays = {name: _own(name, a) for name, a in problem.arrays.items()}
     forward = problem.case.forward_shapes()
-    wide = {n: a.astype(np.float64) for n, a in outcome.items() if n in forward}
+    wide = {n: _own(n, a) for n, a in outcome.items() if n in forward}
+    own = dataclasses.replace(problem, arrays=arrays)
     with np.errstate(all="ignore"):
         stated = replace(accuracy, ulp={**_UNSTATED_ULP, **accuracy.ulp})
-        search = _Search(dataclasses.replace(problem, arrays=arrays), wide, stated)
+        search = _Search(own, wide, stated, attempts)
         if not search.steps_pass:
             return search.names()
         if problem.case.task != "gradient":
             return []
-        return list(explain_gradients(problem, outcome, stated))[:MOST]
+        every = partial(explain_gradients, problem, outcome, stated)
+        return list(attempts.each("gradients", every))[:MOST]
+
+
+def _own(name: str, array: Array) -> Array:
+    """Copy an array, to float64 if it is real, so that no hypothesis can spoil it."""
+    copied = array.copy() if name in INTEGER_ARRAYS else array.astype(np.float64)
+    copied.flags.writeable = False
+    return copied
 
 
 class _Search:
@@ -77,12 +92,19 @@ class _Search:
         problem: The problem; its real arrays are float64.
         outcome: Outputs and final states, float64.
         accuracy: What the backend may err by.
+        attempts: Is told what a hypothesis raises.
 
     """
 
-    def __init__(self, problem: Problem, outcome: Outcome, accuracy: Accuracy) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        outcome: Outcome,
+        accuracy: Accuracy,
+        attempts: Attempts,
+    ) -> None:
         self._problem, self._outcome = problem, outcome
-        self._accuracy = accuracy
+        self._accuracy, self._attempts = accuracy, attempts
         ops = Guessing(accuracy)
         self._right = predicted(problem, ops, outcome.get("outputs"))
         every = _ratios(self._right, outcome)
@@ -110,14 +132,21 @@ class _Search:
         """Name what explains the outcome, each thing once."""
         for stage in STAGES:
             found: dict[Hashable, str] = {}
-            for hypothesis in stage(self._given):
+            for hypothesis in self._hypotheses(stage):
                 if self._left < 0:
                     break
-                if (what := self._explained(hypothesis)) is not None:
+                judge = partial(self._explained, hypothesis)
+                what = self._attempts.call(hypothesis.name, judge, None)
+                if what is not None:
                     found.setdefault(what, hypothesis.name)
             if found:
                 return list(dict.fromkeys(found.values()))[:MOST]
         return []
+
+    def _hypotheses(self, stage: tuple[Source, ...]) -> Iterator[Hypothesis]:
+        for source in stage:
+            give = partial(source, self._given)
+            yield from self._attempts.each(source.__name__, give)
 
     def _explained(self, hypothesis: Hypothesis) -> Hashable | None:
         """Say what a hypothesis comes to, if it explains the outcome."""

@@ -25,20 +25,31 @@ class Operations(Protocol[Value]):
         """Take what a backend returned, in place of what was computed here."""
         ...
 
+    def handed_on(self, value: Array, again: Value) -> Value:
+        """Take what a layer returned for what the next reads, computed once more."""
+        ...
+
     def weight(self, value: Array, name: str) -> Any:
         """Take a weight as given, by its full name; it can be sliced."""
+        ...
+
+    def of_same_sums(self) -> Any:
+        """Give the arithmetic of what is computed again from sums that are the same."""
         ...
 
     def past(self, value: Value) -> Value:
         """Take a value of earlier steps, which later ones go on from."""
         ...
 
-    def rebuilt(self, o: Value, h: Array) -> Value | None:
-        """Give the c of `h = o tanh(c)` as far as h tells; None: it is not needed."""
+    def rebuilt(self, o: Value, h: Array, f: Value, i: Value, g: Value) -> Value | None:
+        """Give c, of `h = o tanh(c)` and `c = f c + i g`, as far as h tells.
+
+        None: it is not needed.
+        """
         ...
 
     def nearer(self, a: Value, b: Value) -> Value:
-        """Take whichever of two is known more exactly, element by element."""
+        """Take the first, unless the second is known much more exactly, by element."""
         ...
 
     def affine(

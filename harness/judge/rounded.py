@@ -23,10 +23,9 @@ from harness.judge.bounded import (
     tanh_of,
     together,
 )
-from harness.judge.bounds import power_of_two
-from harness.judge.operations import one_by_one
+from harness.judge.bounds import power_of_two, worst_case
 from harness.judge.sums import U64, Sums
-from harness.spec import Array
+from harness.spec import HALF_DTYPES, Array
 
 REFERENCE_ULP = 4.0
 """Largest error of the reference's own tanh and logistic function in ulp of float64;
@@ -35,78 +34,84 @@ NumPy's tanh was seen to err by 1.1, its `1 / (1 + exp(-x))` by 2.1."""
 _ZERO = np.zeros(())
 _TELLABLE = 1 - 2.0**-10
 _NEAR = 0.05
+_STILL_TAKEN = 4.0
+"""Times as wide may the bound be of a c that h tells, so that it is taken: from there
+each step stands for itself, and a fault shows in its own."""
+
+
+def _nowhere(limit: float) -> NDArray[np.bool_]:
+    """Say that nothing is known of an argument."""
+    del limit
+    return np.zeros((), dtype=bool)
 
 
 class Rounded(Sums):
     """Float64 with running error bounds for a backend; made as `Sums` are."""
 
     def exactly(self, value: Array, name: str = "") -> Bounded:
-        """Take a value as given: a backend starts from the same bits."""
+        """Take a value as given: a backend starts from the same bits.
+
+        What is below the smallest normal number it may read as zero.
+        """
         del name  # nobody asks for it later
         wide = np.asarray(value, np.float64)
-        zeros = np.broadcast_to(_ZERO, wide.shape)  # one number, seen in every place
-        return (
-            Bounded(wide, zeros, zeros, zeros) if self._apart else Bounded(wide, zeros)
-        )
+        if (error := self._read_as_zero(wide)) is None:
+            error = np.broadcast_to(_ZERO, wide.shape)  # one number in every place
+        return Bounded(wide, error)
 
     def past(self, value: Bounded) -> Bounded:
-        """Take a value of earlier steps; all that come are off by what it is off by."""
-        if not self._apart:
-            return value
-        return value._replace(steady=value.error, sigma=np.zeros_like(value.error))
+        """Take a value of earlier steps."""
+        return value
 
     def seen(self, value: Array, instead_of: Bounded | None) -> Bounded:
-        """Take what a backend returned: its next step starts from these bits."""
+        """Take what a backend returned: its next step starts from these bits.
+
+        Of a half precision it may have kept the number that these were rounded from.
+        """
         del instead_of
-        return self.exactly(value)
+        taken = self.exactly(value)
+        if self._dtype not in HALF_DTYPES:
+            return taken
+        return Bounded(taken.value, taken.error + self._unit * np.abs(taken.value))
+
+    def handed_on(self, value: Array, again: Bounded) -> Bounded:
+        """Take what a layer returned: it and what went on may each be off by that."""
+        taken = self.seen(value, None)
+        if not self._accuracy.recomputes:
+            return taken
+        return Bounded(taken.value, taken.error + 2 * again.error)
 
     def weight(self, value: Array, name: str) -> Array:
         """Take a weight: every backend has its bits."""
         del name
         return value.astype(np.float64)
 
-    def _rounded(
-        self, value: Array, carried: Array, apart: tuple[Any, Any] | None
-    ) -> Bounded:
+    def _rounded(self, value: Array, carried: Array) -> Bounded:
         """Add one rounding of a result whose operands carry errors."""
         own = np.abs(value)
         own += carried
         own *= self._both
-        if apart is None:
-            own += carried
-            own += self._tiny
-            return Bounded(value, own)
-        steady, sigma = apart
-        error = own + (carried + self._tiny)
-        return Bounded(value, error, steady + self._tiny, sigma + own)
+        own += carried
+        own += self._tiny
+        return Bounded(value, own)
 
     def add(self, a: Bounded, b: Bounded) -> Bounded:
         """Bound a sum."""
-        apart = (a.steady + b.steady, a.sigma + b.sigma) if self._apart else None
-        return self._rounded(a.value + b.value, a.error + b.error, apart)
+        return self._rounded(a.value + b.value, a.error + b.error)
 
     def mul(self, a: Bounded, b: Bounded) -> Bounded:
         """Bound a product."""
-        sizes = np.abs(a.value), np.abs(b.value)
-        carried = sizes[1] + b.error
+        carried = np.abs(b.value)
+        carried += b.error
         carried *= a.error
-        carried += sizes[0] * b.error
-        apart = None
-        if self._apart:
-            both = a.error * b.error  # of what is random in both: taken for steady
-            apart = (
-                sizes[0] * b.steady + sizes[1] * a.steady + both,
-                sizes[0] * b.sigma + sizes[1] * a.sigma,
-            )
-        return self._rounded(a.value * b.value, carried, apart)
+        carried += np.abs(a.value) * b.error
+        return self._rounded(a.value * b.value, carried)
 
     def recurrence(self, f: Bounded, a: Bounded) -> Callable[[int, Bounded], Bounded]:
         """Give what bounds `f c + a` of a step and c.
 
         What `add` and `mul` come to, with all but c multiplied out once for all steps.
         """
-        if self._apart:
-            return one_by_one(self, f, a)
         size, up = np.abs(f.value), 1 + self._both
         by_size = f.error * up**2 + size * (self._both * up)
         by_error = (size + f.error) * up**2
@@ -129,31 +134,27 @@ class Rounded(Sums):
     def scale(self, a: Bounded, weight: Array) -> Bounded:
         """Bound a product with an exact weight."""
         size = np.abs(weight)
-        apart = (a.steady * size, a.sigma * size) if self._apart else None
-        return self._rounded(a.value * weight, a.error * size, apart)
+        carried = a.error * size
+        if (flushed := self._read_as_zero(weight)) is not None:
+            carried = carried + (np.abs(a.value) + a.error) * flushed
+        return self._rounded(a.value * weight, carried)
 
     def mix(self, z: Bounded, a: Bounded, b: Bounded) -> Bounded:
         """Bound `z a + (1 - z) b`, also if computed as `b + z (a - b)`.
 
-        Either form rounds three times, of results that are at most |a| + |b|.
+        Each form rounds three times, of results that are at most |a| + |b|, and what a
+        rounding adds is rounded again.
         """
         value = z.value * a.value + (1 - z.value) * b.value
         apart = np.abs(a.value - b.value) + a.error + b.error
         inner = np.minimum(np.maximum(z.value, 0.0) + z.error, 1.0)
         outer = np.minimum(np.maximum(1 - z.value, 0.0) + z.error, 1.0)
-
-        def carried(name: str) -> Array:
-            of_z, of_a, of_b = (getattr(of, name) for of in (z, a, b))
-            return np.asarray(of_z * apart + inner * of_a + outer * of_b)
-
+        carried = z.error * apart + inner * a.error + outer * b.error
         size = np.abs(a.value) + a.error + np.abs(b.value) + b.error
         # A mean is no farther out than what it is the mean of.
-        error = np.minimum(carried("error"), np.abs(value) + size)
-        own, tiny = 3 * self._both * size, 3 * self._tiny
-        if not self._apart:
-            return Bounded(value, error + own + tiny)
-        steady, sigma = carried("steady") + tiny, carried("sigma") + own
-        return Bounded(value, error + own + tiny, steady, sigma)
+        error = np.minimum(carried, np.abs(value) + size)
+        error += worst_case(3, self._both) * size + 3 * self._tiny
+        return Bounded(value, error)
 
     def relu(self, x: Bounded) -> Bounded:
         """Bound the larger one of x and 0: it rounds nothing."""
@@ -161,24 +162,26 @@ class Rounded(Sums):
 
     def tanh(self, x: Bounded) -> Bounded:
         """Bound tanh: its steepest slope within the error, plus its own ulps."""
-        return self._function("tanh", tanh_of(x), x)
+        curve = tanh_of(x)
+        return Bounded(curve.value, self._function("tanh", curve) + curve.carried)
 
     def sigmoid(self, x: Bounded) -> Bounded:
         """Bound the logistic function in the same way."""
-        return self._function("sigmoid", logistic_of(x), x)
+        curve = logistic_of(x)
+        return Bounded(curve.value, self._function("sigmoid", curve) + curve.carried)
 
-    def _function(self, name: str, curve: Curve, x: Bounded) -> Bounded:
-        """Add the stated errors of a function that is never larger than 1."""
-        accuracy, value, carried = self._accuracy, curve.value, curve.carried
+    def _function(self, name: str, curve: Curve) -> Array:
+        """Give the stated error of a function that is never larger than 1."""
         own = power_of_two(curve.largest)
         own *= self._relative_to_power(name, curve)
-        own += self._tiny + accuracy.absolute.get(name, 0.0)
-        if not self._apart:
-            own += carried
-            return Bounded(value, own)
-        # Near one argument a function errs one way, so that all of it may be steady.
-        slope = curve.slope
-        return Bounded(value, own + carried, x.steady * slope + own, x.sigma * slope)
+        own += self._tiny + self._accuracy.absolute.get(name, 0.0)
+        return own
+
+    def _own(self, name: str, of: Bounded) -> Array:
+        """Give the stated error of a function of which the result is known."""
+        largest = np.minimum(np.abs(of.value) + of.error, 1.0)
+        anywhere = Curve(of.value, 0.0, 0.0, largest, _nowhere)
+        return self._function(name, anywhere)
 
     def _relative_to_power(self, name: str, curve: Curve) -> Array | float:
         """Give the stated ulps, and the reference's, over the power of two of a result.
@@ -200,35 +203,50 @@ class Rounded(Sums):
             found = found + curve.within(limit) * (inside - beyond)
         return found
 
-    def rebuilt(self, o: Bounded, h: Array) -> Bounded:
-        """Bound the c that a backend had where it returned `h = o tanh(c)`.
+    def rebuilt(
+        self, o: Bounded, h: Array, f: Bounded, i: Bounded, g: Bounded
+    ) -> Bounded:
+        """Bound the c that a backend goes on with where it returned `h = o tanh(c)`.
 
         The nearer to 1 tanh is, and o to 0, the less h says of c; where it says
-        little, the bound is infinite.
+        little, the bound is infinite. A backend may compute `f c + i g` once for h and
+        once more to go on with, gates too, and round otherwise.
         """
-        y = h / o.value
-        tellable = np.abs(y) < _TELLABLE
-        squashed = np.where(tellable, y, 0.0)
-        c = np.arctanh(squashed)
+        told = self._told_by(o, h)
+        if not self._accuracy.recomputes:
+            return told
+        added = (np.abs(i.value) + i.error) * (np.abs(g.value) + g.error)
+        size = np.abs(told.value) + told.error
+        kept = size + added  # f c was what is left of the new c
+        least = np.maximum(f.value - f.error, self._tiny)
+        apart = kept * (self._own("sigmoid", f) / least)
+        apart += np.abs(g.value) * self._own("sigmoid", i)
+        apart += np.abs(i.value) * self._own("tanh", g)
+        apart += worst_case(3, self._both) * (kept + added) + 3 * self._tiny
+        return Bounded(told.value, told.error + 2 * apart)
+
+    def _told_by(self, o: Bounded, h: Array) -> Bounded:
+        """Bound the c of `h = o tanh(c)`, from what o, tanh and a rounding may be."""
+        size, least = np.abs(h), o.value - o.error
+        y = size / o.value
+        most = (size * (1 + self._both) + self._tiny) / least
+        away = np.maximum(
+            most - y, y - (size * (1 - self._both) - self._tiny) / (o.value + o.error)
+        )
+        tellable = (least > 0) & (most < _TELLABLE)
+        c = np.arctanh(np.where(tellable, y, 0.0))
         # What tanh(c) is, is known, so that no slope is asked; what was c is near by.
         near = partial(surely_within, Bounded(c, np.asarray(_NEAR)))
-        given = Curve(squashed, 0.0, 0.0, np.abs(squashed), near)
-        shown = self.mul(o, self._function("tanh", given, self.exactly(c)))
-        slope = o.value * (1 - y * y)
-        # So near by, the slope of tanh changes by a factor of exp(2 _NEAR) at most.
-        tellable &= (slope > 0) & (shown.error < _NEAR / 2 * slope)
-        up = math.exp(2 * _NEAR)
-
-        def held(of: Any) -> Array:
-            return np.where(tellable, up * of / slope, np.inf)
-
-        if not self._apart:
-            return Bounded(c, held(shown.error))
-        return Bounded(c, *(held(of) for of in shown[1:]))
+        away += self._function("tanh", Curve(y, 0.0, 0.0, np.minimum(most, 1.0), near))
+        farthest = y + away
+        # By the steepest slope of its inverse on the way there.
+        error = away / ((1 - farthest) * (1 + farthest))
+        tellable &= (farthest < _TELLABLE) & (error < _NEAR)
+        return Bounded(np.copysign(c, h), np.where(tellable, error, np.inf))
 
     def nearer(self, a: Bounded, b: Bounded) -> Bounded:
-        """Take whichever has the smaller bound, element by element."""
-        return self.where(a.error <= b.error, a, b)
+        """Take the first, unless the second is known much more exactly."""
+        return self.where(a.error <= _STILL_TAKEN * b.error, a, b)
 
     def where(self, mask: NDArray[np.bool_], a: Bounded, b: Bounded) -> Bounded:
         """Take `a` where the mask holds, else `b`."""

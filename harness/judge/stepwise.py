@@ -99,7 +99,7 @@ def stepwise(
         joined = zip(*(part.samples for part in sampled_first), strict=True)
         samples = [Samples.joined(of) for of in joined]
         # While other rows are at work.
-        systematic = [drifts(problem.case, of) for of in samples]
+        systematic = [drifts(problem.case, of, accuracy) for of in samples]
         parts = [made() for made in begun]
     finals = {
         name: _joined([part.finals[name] for part in parts])
@@ -169,8 +169,9 @@ def _of_rows(
     # All steps are kept where some of them are wanted.
     many = None if most else max(_AT_ONCE // (part.case.batch * part.case.units), 1)
     with np.errstate(all="ignore"):  # a bound that is no number says so itself
-        ops = Rounded(accuracy, apart=most > 0)
-        exact = trajectory(ops, part, observed=seen, at_once=many, below=shown)
+        exact = trajectory(
+            Rounded(accuracy), part, observed=seen, at_once=many, below=shown
+        )
         lengths, size = row_lengths(part), part.case.recurrent_size
         samples = [
             sampled(steps, seen[..., k * size : (k + 1) * size], lengths, most)

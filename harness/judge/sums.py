@@ -4,19 +4,36 @@ A cell's pre-activations are one sum each: frameworks stack inputs, merge biases
 by blocks, so that only a bound on the whole sum holds for all of them.
 """
 
-import math
+from typing import NamedTuple, Self
 
 import ml_dtypes
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import product
 from harness.judge.bounded import Bounded, unit
 from harness.judge.bounds import likely, worst_case
+from harness.judge.unequal import lost_terms, same_terms
 from harness.spec import Array
 
 U64 = 2.0**-53
+
+Products = list[tuple[Bounded, Array]]
+
+
+class Summed(NamedTuple):
+    """A sum of products and a bias, and what its error consists of."""
+
+    value: Array
+    terms: int
+    magnitude: Array
+    """Sum of the magnitudes of all terms, with what they may be off by."""
+    one_way: Array | float
+    """What roundings come to that may all err in one direction."""
+    carried: Array
+    """What comes of the errors of what is summed, and of numbers read as zero."""
+    parts: Array
+    """Sum of the magnitudes of the products, each summed by itself, and of the bias."""
 
 
 class Sums:
@@ -25,11 +42,11 @@ class Sums:
     Args:
         accuracy: What the backend may err by; every operation rounds to its dtype at
             most once.
-        apart: Whether what errs as often up as down is told apart from what does not.
+        same_sums: Whether sums are taken as they are, and only the rest rounds.
 
     """
 
-    def __init__(self, accuracy: Accuracy, *, apart: bool = False) -> None:
+    def __init__(self, accuracy: Accuracy, *, same_sums: bool = False) -> None:
         self._dtype = accuracy.dtype
         # The backend's rounding, and the reference's own.
         self._unit = unit(accuracy.dtype)
@@ -38,13 +55,14 @@ class Sums:
         info = ml_dtypes.finfo(accuracy.dtype)  # type: ignore[no-untyped-call]
         self._tiny = float(info.smallest_normal)
         self._accuracy = accuracy
-        self._apart = apart
+        self._same_sums = same_sums
+
+    def of_same_sums(self) -> Self:
+        """Give the arithmetic of what is computed again from the same sums."""
+        return type(self)(self._accuracy, same_sums=True)
 
     def affine(
-        self,
-        products: list[tuple[Bounded, Array]],
-        bias: Array,
-        offset: Array | None = None,
+        self, products: Products, bias: Array, offset: Array | None = None
     ) -> Bounded:
         """Bound the sum of `x @ w` over the pairs, plus the bias, in any order.
 
@@ -53,53 +71,80 @@ class Sums:
         sums that are no larger than the sum of magnitudes. Numbers below the smallest
         normal one may be flushed to zero.
         """
+        summed = self._summed(products, bias, offset)
+        if self._same_sums:
+            return Bounded(summed.value, np.zeros_like(summed.value))
+        return Bounded(summed.value, self._error(summed, len(products)))
+
+    def _summed(self, products: Products, bias: Array, offset: Array | None) -> Summed:
         terms = sum(w.shape[0] for _, w in products) + 2 + (offset is not None)
         added = np.abs(bias)
         if offset is not None:
             added = added + 2 * np.abs(offset)  # |bias - offset| + |offset| at most
-        value, shown, carried = bias, added, 0 * added
+        value, parts, carried = bias, added, 0 * added
         factors = []
         for x, w in products:
             made, size = product(x.value, w), np.abs(w)
             if self._inside != self._both:
-                shown = shown + np.abs(made)
+                parts = parts + np.abs(made)
             made += value
             value = made
+            reach = np.abs(x.value)
             if x.error.any():
                 carried = carried + self._sizes([(x.error, size)])
-                factors.append((np.abs(x.value) + x.error, size))
-            else:
-                factors.append((x.value, size))
+                reach = reach + x.error
+            if (flushed := self._read_as_zero(w)) is not None:
+                carried = carried + self._sizes([(reach, flushed)])
+            factors.append((reach, size))
         magnitude = self._sizes(factors)
         magnitude += added
-        error = self._relative(products, terms, value.size) * magnitude
-        error += carried + terms * self._tiny
+        if factor := self._accuracy.factor_unit:
+            carried = carried + factor * (2 + factor) * magnitude
+        # Each product, and each sum of them, may be flushed.
+        carried = carried + 2 * terms * self._tiny
+        one_way = self._one_way(products, factors, added, magnitude)
+        return Summed(value, terms, magnitude, one_way, carried, parts)
+
+    def _error(self, summed: Summed, products: int) -> Array:
+        usual = likely(summed.terms, self._inside, summed.value.size)
+        worst = worst_case(summed.terms, self._inside)
+        error = usual * summed.magnitude + summed.one_way
+        error = np.minimum(error, worst * summed.magnitude)
+        error += summed.carried
         if self._inside != self._both:
             # Each product is kept wide and rounded once, and so is each sum of them.
-            shown = shown + error
-            error += (len(products) + 3) * self._both * shown
-        if factor := self._accuracy.factor_unit:
-            error += factor * (2 + factor) * magnitude
-        if not self._apart:
-            return Bounded(value, error)
-        steady, sigma = self._carried_apart(products, magnitude)
-        sigma = sigma + math.sqrt(terms / 3) * self._inside * magnitude
-        if self._inside != self._both:
-            sigma += math.sqrt((len(products) + 3) / 3) * self._both * shown
-        return Bounded(value, error, steady + terms * self._tiny, sigma)
+            error += (products + 3) * self._both * (summed.parts + error)
+        return np.asarray(error)
 
-    def _carried_apart(
-        self, products: list[tuple[Bounded, Array]], magnitude: Array
-    ) -> tuple[Array, Array]:
-        """Give what a sum is off by as its factors are: steadily, and scattered."""
-        factor = self._accuracy.factor_unit
-        steady, spread = factor * (2 + factor) * magnitude, 0 * magnitude
+    def _one_way(
+        self,
+        products: Products,
+        factors: list[tuple[Array, Array]],
+        added: Array,
+        magnitude: Array,
+    ) -> Array:
+        """Give how far roundings can all err in one direction.
+
+        They do where terms are the same number, and where these are so small beside
+        what they are added to that they are lost.
+        """
+        found = lost_terms(factors, added, self._inside, magnitude)
         for x, w in products:
-            if x.error.any():
-                steady = steady + self._sizes([(np.asarray(x.steady), np.abs(w))])
-                # The roundings of different units are different ones.
-                spread = spread + product(np.square(x.sigma), np.square(w))
-        return steady, np.sqrt(spread)
+            if (equal := same_terms(x.value, w)).any():
+                worst = worst_case(w.shape[0], self._inside)
+                found = found + np.where(equal, worst * magnitude, 0.0)
+        return found
+
+    def _read_as_zero(self, value: Array) -> Array | None:
+        """Give numbers below the smallest normal one, which may be read as zero.
+
+        None, if there are none.
+        """
+        size = np.abs(value)
+        below = size < self._tiny
+        if not below.any() or not (size := np.where(below, size, 0.0)).any():
+            return None
+        return np.asarray(size)
 
     def _sizes(self, factors: list[tuple[Array, Array]]) -> Array:
         """Sum up magnitudes, `|x| @ w` with a `w` that is not negative, rounded up.
@@ -117,24 +162,3 @@ class Sums:
             total, terms = summed, terms + len(w) + 1
         up = 1 + terms * float(np.finfo(dtype).eps)
         return np.asarray(np.multiply(total, up, dtype=np.float64))
-
-    def _relative(
-        self, products: list[tuple[Bounded, Array]], terms: int, sums: int
-    ) -> Array | float:
-        """Give the error of sums, relative to their magnitudes."""
-        usual = likely(terms, self._inside, sums)
-        worst = worst_case(terms, self._inside)
-        # Where all terms are the same number, roundings err the same way.
-        if usual == worst or not (equal := _equal_terms(products)).any():
-            return usual
-        return np.where(equal, worst, usual)
-
-
-def _equal_terms(products: list[tuple[Bounded, Array]]) -> NDArray[np.bool_]:
-    """Where all terms of a sum are the same number: roundings then err the same way."""
-    found: NDArray[np.bool_] = np.zeros((), dtype=bool)
-    for x, w in products:
-        columns = np.ptp(w, axis=0) == 0
-        if columns.any():
-            found = found | ((np.ptp(x.value, axis=-1, keepdims=True) == 0) & columns)
-    return found

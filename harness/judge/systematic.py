@@ -8,15 +8,17 @@ number itself. Whatever is not certain to be random is allowed in full: function
 what c and layers below carry along, single roundings.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from harness.backend import Accuracy
 from harness.judge.adjoint import Float64Adjoint, Outer, Placed, Rows, Through
+from harness.judge.bounded import Bounded, together
 from harness.judge.bounds import certain, ratio
 from harness.judge.cells import step
+from harness.judge.scatter import Scatter, Scattered
 from harness.judge.tape import Tape
 from harness.judge.trajectory import Steps
 from harness.spec import CELLS, HALF_DTYPES, Array, Case
@@ -25,38 +27,40 @@ _MULTIPLICATIONS = 2**27
 """Of a product of samples and slopes: steps are left out of large networks' sums."""
 _FEWEST, _MOST = 256, 8192
 
+_LEAST_SLOPE = 2.0**-200
+_LEAST_SQUARE = 2.0**-500
+"""Times the square of the least slope, it is still a normal number of float64."""
+
 
 class Samples(NamedTuple):
     """Steps of one pass over time, of all rows."""
 
-    x: Array
+    x: Bounded
     """`[N, I]`"""
-    before: dict[str, Array]
+    before: dict[str, Bounded]
     """The states before each, `[N, R or H]`."""
     residual: Array
     """What the backend returned, minus the exact step, `[N, R]`."""
     error: Array
     """What |residual| may be."""
-    steady: Array
-    """What of it may be off at every step alike."""
-    sigma: Array
-    """How widely the rest scatters."""
     weights: Mapping[str, Array]
 
     @staticmethod
     def joined(parts: Sequence["Samples"]) -> "Samples":
         """Put the samples of blocks of rows together."""
+
+        def join(*of: Array) -> Array:
+            return np.concatenate(of)
+
         first = parts[0]
         return Samples(
-            np.concatenate([part.x for part in parts]),
+            together(join, *(part.x for part in parts)),
             {
-                name: np.concatenate([part.before[name] for part in parts])
+                name: together(join, *(part.before[name] for part in parts))
                 for name in first.before
             },
-            np.concatenate([part.residual for part in parts]),
-            np.concatenate([part.error for part in parts]),
-            np.concatenate([part.steady for part in parts]),
-            np.concatenate([part.sigma for part in parts]),
+            join(*(part.residual for part in parts)),
+            join(*(part.error for part in parts)),
             first.weights,
         )
 
@@ -92,33 +96,30 @@ def sampled(steps: Steps[Any], seen: Array, lengths: Array, most: int) -> Sample
     rows, places = np.nonzero(np.arange(seen.shape[1]) < lengths[:, np.newaxis])
     stride = max(-(-len(rows) // most), 1)
     at = rows[::stride], places[::stride]
-    h = steps.h
+
+    def taken(of: Array) -> Array:
+        return np.asarray(of[at])
+
     return Samples(
-        steps.x.value[at],
-        {name: of.value[at] for name, of in steps.before.items()},
-        seen[at[0], steps.order[at]] - h.value[at],
-        h.error[at],
-        np.asarray(h.steady)[at],
-        np.asarray(h.sigma)[at],
+        together(taken, steps.x),
+        {name: together(taken, of) for name, of in steps.before.items()},
+        seen[at[0], steps.order[at]] - steps.h.value[at],
+        steps.h.error[at],
         steps.weights,
     )
 
 
 @np.errstate(all="ignore")  # what is not a number fails by its steps
-def drifts(case: Case, samples: Samples) -> dict[str, Drift]:
+def drifts(case: Case, samples: Samples, accuracy: Accuracy) -> dict[str, Drift]:
     """Say of each weight of a pass how far its errors add up, by short name.
 
     Half precisions are left out: their roundings can be as large as what is summed up,
     and then follow the data.
     """
-    if case.dtype in HALF_DTYPES or not len(samples.x):
+    if case.dtype in HALF_DTYPES or not len(samples.residual):
         return {}
-    scores = _scores(case.cell, samples)
-    repeated = max(_most_equal(samples.x), _most_equal(samples.before["h"]))
-    if "c" in samples.before:
-        repeated *= 2  # what c is rebuilt from errs in two steps
-    tests = sum(score.signed.size for score in scores.values())
-    scale = certain(tests) * math.sqrt(repeated)
+    scores = _scores(case.cell, samples, accuracy)
+    scale = certain(sum(score.signed.size for score in scores.values()))
     # Each is as large as its weight, several times: none is kept longer than needed.
     return {name: _drift(scores.pop(name), scale) for name in list(scores)}
 
@@ -127,12 +128,6 @@ def _drift(score: "_Score", scale: float) -> Drift:
     allowed = score.steady + scale * np.sqrt(score.square)
     estimate = np.where(score.power > 0, score.signed / score.power, 0.0)
     return Drift(ratio(score.signed, allowed), estimate, estimate * score.signed)
-
-
-def _most_equal(rows: Array) -> int:
-    """Count how often the most frequent row comes: its roundings are the same ones."""
-    mixed = (rows * np.sqrt(np.arange(2, rows.shape[1] + 2))).sum(axis=1)
-    return int(np.unique(mixed, return_counts=True)[1].max())
 
 
 class _Score(NamedTuple):
@@ -148,46 +143,72 @@ class _Score(NamedTuple):
     """Of the squared slopes alone."""
 
     def times(self, factor: Array) -> "_Score":
+        factor = _without_small(factor)
         squared = factor * factor
         return _Score(
             self.signed * factor,
             self.steady * np.abs(factor),
             self.square * squared,
             self.power * squared,
+        ).in_range()
+
+    def in_range(self) -> "_Score":
+        """Leave out what has squares too small for float64: of all sums alike."""
+        least = np.minimum(
+            np.where(self.square > 0, self.square, 1.0),
+            np.where(self.power > 0, self.power, 1.0),
         )
+        small = least < _LEAST_SQUARE
+        if not small.any():
+            return self
+        return _Score(*(np.where(small, 0.0, part) for part in self))
 
     def through(self, left: Array | None, right: Array | None) -> "_Score":
         """Give `left.T @ score`, or `score @ right.T`."""
+        whole = _without_small(cast("Array", right if left is None else left))
 
         def product(part: Array, form: Any) -> Array:
-            made = form(left).T @ part if left is not None else part @ form(right).T
-            return np.asarray(made)
+            by = form(whole)
+            return np.asarray(part @ by.T if left is None else by.T @ part)
 
         return _Score(
             product(self.signed, np.asarray),
             product(self.steady, np.abs),
             product(self.square, np.square),
             product(self.power, np.square),
-        )
+        ).in_range()
 
 
-def _scores(cell: str, samples: Samples) -> dict[str, _Score]:
+def _without_small(factor: Array) -> Array:
+    """Leave out slopes whose squares would be too small for float64.
+
+    A sum over other slopes, or fewer, is as good a sum, as long as all of a score's
+    sums are over the same.
+    """
+    return np.where(np.abs(factor) < _LEAST_SLOPE, 0.0, factor)
+
+
+def _scores(cell: str, samples: Samples, accuracy: Accuracy) -> dict[str, _Score]:
     """Go back from all steps to every weight."""
+    ops: Any = Scatter(accuracy)
+    own = {name: ops.known(of) for name, of in samples.before.items()}
+    given: Scattered = step(ops, cell, ops.known(samples.x), own, samples.weights)["h"]
     weight = np.where(samples.error > 0, 1 / samples.error**2, 0.0)
     usable = np.isfinite(weight) & np.isfinite(samples.residual)
     weight = np.where(usable, weight, 0.0)
     residual, steady, sigma = (
         np.where(usable, of, 0.0)
-        for of in (samples.residual, samples.steady, samples.sigma)
+        for of in (samples.residual, given.steady, given.sigma)
     )
     seed = _Score(residual * weight, steady * weight, (sigma * weight) ** 2, weight)
+    seed = seed.in_range()
     tape = Tape(_ScoreAdjoint())
     weights = {
         name: array if name == "units" else tape.weight(array, name)
         for name, array in samples.weights.items()
     }
-    before = {name: tape.constant(array) for name, array in samples.before.items()}
-    x = tape.constant(samples.x)
+    before = {name: tape.constant(of.value) for name, of in samples.before.items()}
+    x = tape.constant(samples.x.value)
     h = step(tape, cell, x, before, weights)["h"]
     found: dict[str, _Score] = tape.backward([(h, seed)])
     return found

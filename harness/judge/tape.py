@@ -86,13 +86,21 @@ class Tape:
     def seen(self, value: Array, instead_of: Node | None) -> Node:
         """Take what a backend returned; its gradient flows on to what made it."""
         flow = [(instead_of, lambda g: g)] if instead_of else []
-        return self._node(self._ops.exactly(value), *flow)
+        return self._node(self._ops.seen(value, None), *flow)
+
+    def handed_on(self, value: Array, again: Node) -> Node:
+        """Take what a layer returned."""
+        return self.seen(value, again)
+
+    def of_same_sums(self) -> "Tape":
+        """Give this: gradients are of what was computed first."""
+        return self
 
     def past(self, value: Node) -> Node:
         """Take a value of earlier steps."""
         return value
 
-    def rebuilt(self, o: Node, h: Array) -> None:
+    def rebuilt(self, o: Node, h: Array, f: Node, i: Node, g: Node) -> None:
         """Give nothing: what c was made of is what matters here."""
 
     def nearer(self, a: Node, b: Node) -> Node:

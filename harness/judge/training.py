@@ -27,8 +27,12 @@ from harness.spec import (
 )
 
 _ROUNDINGS = 8
-"""Roundings of an update: two moments of two products each, a root, a quotient and two
-products (the other operations' are counted where they happen)."""
+"""Roundings of an update: two corrections, a root, a sum, a quotient and two products
+(the other operations' are counted where they happen)."""
+
+_OF_AVERAGE = 4
+"""Roundings of a moving average, also as `m + (1 - beta) (g - m)`: of numbers no larger
+than the same average of magnitudes. Terms may cancel, and roundings do not."""
 
 
 class Updates:
@@ -45,6 +49,7 @@ class Updates:
         self._adam = problem.case.task == "adam"
         self._made = 0
         self._moments: tuple[Array, Array] = (np.zeros(()), np.zeros(()))
+        self._sizes: tuple[Array, Array] = (np.zeros(()), np.zeros(()))
         self._errors: tuple[Array, Array] = (np.zeros(()), np.zeros(()))
 
     def next(self, gradient: Array, error: Array | float = 0.0) -> Bounded:
@@ -60,9 +65,12 @@ class Updates:
         """Kingma and Ba (2015), algorithm 1, in intervals."""
         decays = ADAM_BETAS
         powers = (gradient, gradient**2)
+        reach = np.abs(gradient) + error
+        sizes = (reach, reach**2)
         errors = (error, (2 * np.abs(gradient) + error) * error)
         self._moments = _averages(decays, self._moments, powers)
-        self._errors = _averages(decays, self._errors, errors)
+        self._sizes = _averages(decays, self._sizes, sizes)
+        self._errors = self._rounded(_averages(decays, self._errors, errors), sizes)
         grown = [1 - decay**self._made for decay in decays]
         mean, square = (m / g for m, g in zip(self._moments, grown, strict=True))
         mean_error, square_error = (
@@ -81,8 +89,19 @@ class Updates:
             for sign in (-1, 1)
             for root in (least, most)
         ]
-        bound = np.max(corners, axis=0) + _ROUNDINGS * self._unit * np.abs(update)
+        bound = np.max(corners, axis=0)
+        bound += _ROUNDINGS * self._unit * (np.abs(update) + bound)
         return Bounded(LEARNING_RATE * update, LEARNING_RATE * bound)
+
+    def _rounded(
+        self, errors: tuple[Array, Array], new: tuple[Array, Array]
+    ) -> tuple[Array, Array]:
+        """Add the roundings of both averages, and of `1 - beta`, which keeps less."""
+        first, second = (
+            error + self._unit * (_OF_AVERAGE * size + of)
+            for error, size, of in zip(errors, self._sizes, new, strict=True)
+        )
+        return first, second
 
 
 def _averages(

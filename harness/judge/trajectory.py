@@ -90,7 +90,10 @@ def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to
                 made, final = this.followed(x)
                 if below is not None:
                     shown = below[len(finals["h"])][:, np.newaxis]
-                    made = ops.seen(shown.astype(np.float64), made)
+                    # What goes on may have been computed once more, from equal sums.
+                    same = _Pass(ops.of_same_sums(), problem, (layer, way), terms)
+                    again, _ = same.followed(x)
+                    made = ops.handed_on(shown, again)
             else:
                 seen = observed[..., number * size : (number + 1) * size]
                 if one_by_one:
@@ -234,7 +237,7 @@ class _Pass(Generic[Value]):
         """
         ops, rebuilt = self._ops, None
         if self._case.cell == "lstm" and self._terms is AS_PUBLISHED:
-            rebuilt = ops.rebuilt(early["o"], h)
+            rebuilt = ops.rebuilt(early["o"], h, early["f"], early["i"], early["g"])
         taken_from = self._recurrence(early)
         (c, start), before, after = carry, [], []
         for s in range(h.shape[1]):

@@ -1,14 +1,16 @@
 """One outcome's verdict: compare, certify, explain, and say it in words."""
 
+from functools import partial
 from shlex import quote
 from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
 
-from harness.backend import Accuracy, BackendInfo, Gap
+from harness.backend import Accuracy, BackendInfo
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError
+from harness.judge.attempts import Attempts
 from harness.judge.blame import element, gate_at_fault, one_weight, worst_drift
 from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
@@ -26,8 +28,8 @@ from harness.judge.shown import next_steps, partly_shown, settled, unshown
 from harness.judge.steps import worst_of_each_step
 from harness.layers import taken_apart
 from harness.probing import by_itself
-from harness.results import GOOD, Figures, FirstBad, Published, Result, Verdict
-from harness.spec import Array, Outcome, Problem
+from harness.results import Figures, FirstBad, Published, Result, Verdict
+from harness.spec import Array, Case, Outcome, Problem
 from harness.store.folder import RunFolder
 from harness.store.record import Entry
 
@@ -64,7 +66,7 @@ def judge_entry(
 
     """
     case = problem.case
-    verdict, detail = _before_comparing(entry, info.gap(case))
+    verdict, detail = _before_comparing(entry, info, case)
     fields: dict[str, Any] = {}
     certificate = None
     if not verdict:
@@ -85,11 +87,13 @@ def judge_entry(
                     problem, truth, outcome, certificate, accuracy
                 )
             verdict = "fail"
+            detail += f"; {entry.detail}" if detail and entry.detail else ""
             if certificate and not detail:
-                verdict, detail, more = _settled(
-                    certificate, outcome, info, entry, spreads
-                )
-                fields |= more
+                shares = unshown(certificate)
+                verdict, detail = settled(shares)
+                fields["weak"] = partly_shown(shares)
+                if verdict == "inconclusive":
+                    fields["next_steps"] = next_steps(case, entry.arrays)
     result = Result(
         case.id,
         info.name,
@@ -146,15 +150,17 @@ def _reproduce(case: str, info: BackendInfo) -> str:
     return command
 
 
-def _before_comparing(entry: Entry, gap: Gap | None) -> tuple[Verdict | None, str]:
+def _before_comparing(
+    entry: Entry, info: BackendInfo, case: Case
+) -> tuple[Verdict | None, str]:
     """Give the verdict that needs no outcome; None if there is one to compare."""
     if entry.status == "unsupported":
-        if gap:
-            return "gap", f"{gap.kind}: {gap.reason}"
+        if gap := info.may_decline(case):
+            return "gap", f"{gap.kind}: {gap.reason or entry.detail}"
         return "fail", f"undeclared gap: {entry.detail}; declare it as a Gap"
     if entry.status != "done":
         return entry.status, entry.detail
-    if gap:
+    if gap := info.gap(case):
         said = f"declared {gap.kind} ({gap.reason})"
         return "fail", f"stale gap: {said}, yet it computes; remove the Gap"
     return None, ""
@@ -169,12 +175,13 @@ def _judge_numbers(
 ) -> tuple[dict[str, Any], str]:
     """Give a result's figures, and what is wrong with them in words, if anything."""
     headroom, published = certificate.headroom, _published(problem, outcome)
+    attempts = Attempts()
     fields: dict[str, Any] = {
         "headroom": headroom if np.isfinite(headroom) else None,
         "figures": _figures(problem, truth, outcome, certificate),
         "published": published,
         "peers": peers(problem, truth, outcome),
-        "first_bad": _first_bad(certificate),
+        "first_bad": _first_bad(certificate, attempts),
         "steps": worst_of_each_step(certificate) if certificate.has_outputs else None,
         "systematic": _systematic(certificate),
     }
@@ -188,10 +195,11 @@ def _judge_numbers(
             )
         if not broken:
             fields["explanations"] = _explanations(
-                problem, outcome, accuracy, certificate
+                problem, outcome, accuracy, certificate, attempts
             )
         words = broken or _excess(certificate, fields.get("explanations", []))
-        return fields, "; ".join([*words, *_first(certificate, fields["first_bad"])])
+        words += _first(certificate, fields["first_bad"])
+        return fields, "; ".join([*words, *attempts.words])
     if certificate.choices and certificate.choices.differs:
         return fields, "; ".join(certificate.choices.differs)
     if published and (
@@ -204,14 +212,12 @@ def _judge_numbers(
     return fields, ""
 
 
-def _first_bad(certificate: Certificate) -> FirstBad | None:
+def _first_bad(certificate: Certificate, attempts: Attempts) -> FirstBad | None:
     bad = certificate.first_bad
     if bad is None:
         return None
-    if bad.layer < len(certificate.below):
-        own = certificate.below[bad.layer]
-        return replace(bad, gate=gate_at_fault(own, replace(bad, layer=0)))
-    return replace(bad, gate=gate_at_fault(certificate, bad))
+    blame = partial(gate_at_fault, certificate, bad)
+    return replace(bad, gate=attempts.call("the gate at fault", blame, None))
 
 
 def _systematic(certificate: Certificate) -> float | None:
@@ -220,17 +226,19 @@ def _systematic(certificate: Certificate) -> float | None:
 
 
 def _explanations(
-    problem: Problem, outcome: Outcome, accuracy: Accuracy, certificate: Certificate
+    problem: Problem,
+    outcome: Outcome,
+    accuracy: Accuracy,
+    certificate: Certificate,
+    attempts: Attempts,
 ) -> list[str]:
     """Name known conventions; else the one weight that is off, if one is."""
-    if certificate.below:
-        return _in_layers(problem, outcome, accuracy, certificate)
-    named = explain(problem, outcome, accuracy)
-    if not named and problem.case.layers > 1:
-        named = explain_by_estimate(problem, outcome, accuracy)
+    explained = partial(explain, problem, outcome, accuracy, attempts)
+    named = attempts.call("conventions", explained, list[str]())
     if named or "tokens" in outcome or problem.case.task != "forward":
         return named
-    one = one_weight(problem, outcome, accuracy, certificate)
+    blame = partial(one_weight, problem, outcome, accuracy, certificate)
+    one = attempts.call("the one weight", blame, "")
     return [one] if one else []
 
 

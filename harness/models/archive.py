@@ -63,7 +63,10 @@ class Archive:
             raise FileError(f"{self._origin} has no member {name!r}")
         try:
             return self._file.read(name)
-        except (BadZipFile, EOFError, ValueError, RuntimeError, OSError) as error:
+        except (
+            *(BadZipFile, EOFError, ValueError, RuntimeError, OSError),
+            OverflowError,
+        ) as error:
             raise self._broken(error) from None
 
     def _broken(self, error: Exception) -> FileError:

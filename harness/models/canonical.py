@@ -1,29 +1,47 @@
 """Our own form: safetensors with the names of `Case.weight_shapes` and a cell."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from harness.errors import FileError
+from harness.models.account import account
 from harness.models.layer import Recurrent, Saved
-from harness.spec import Array
+from harness.spec import CELLS, Array
 from harness.store.arrays import pack
 
 FORMAT = "rnn-parity.weights/1"
+_WAYS = ("forward", "reverse")
 
 
 def saved(arrays: Mapping[str, Array], cell: str, origin: str) -> Saved:
     """Give the layer of a file; its arrays are checked when it is settled."""
     passes: dict[tuple[int, str], dict[str, Array]] = {}
+    known = CELLS[cell].weights if cell in CELLS else None
+    read = []
     for name, array in arrays.items():
         layer, _, rest = name.partition(".")
         way, _, short = rest.partition(".")
         number = layer.removeprefix("layer")
-        at = int(number) if number.isdecimal() and len(number) < len("100") else -1
+        numbered = number.isdecimal() and len(number) < len("100")
+        if not numbered or way not in _WAYS or (known and short not in known):
+            continue
+        read.append(name)
+        at = int(number)
         native = passes.setdefault((at, way), {})
         if short in native:
             raise FileError(f"{origin}: {name[:100]!r} is there under two names")
         native[short] = array
     sizes = f"{len(passes)} passes"
-    return Saved("canonical", origin, "canonical", (cell,), passes, _same, sizes)
+    return Saved(
+        "canonical",
+        origin,
+        "canonical",
+        (cell,),
+        passes,
+        _same,
+        sizes,
+        account=partial(account, arrays, read, [""], "."),
+    )
 
 
 def write(layer: Recurrent) -> bytes:

@@ -3,6 +3,7 @@
 The names are the paths of `nnx.to_flat_state(nnx.state(model, nnx.Param))`, with dots.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -11,6 +12,7 @@ import numpy as np
 
 from backends.on_flax.layout import to_canonical, to_native
 from harness.errors import FileError
+from harness.models.account import Account, account, vectors
 from harness.models.layer import Recurrent, Saved, expect, natural, possible_cells, rows
 from harness.spec import CELLS, Array
 from harness.store.arrays import pack
@@ -23,6 +25,7 @@ _NAME = re.compile(
     rf"(?P<name>(?:{'|'.join(_MODULES)})\.(?:kernel|bias))",
     re.DOTALL,
 )
+_UNTOLD = "assumed: the cells' own activation functions, sigmoid and tanh"
 _WRITTEN = {
     "rnn_tanh": "SimpleCell",
     "rnn_relu": "SimpleCell",
@@ -34,16 +37,23 @@ _WRITTEN = {
 def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
     """Find every recurrent layer: an `nnx.RNN`, or two in `nnx.Bidirectional`."""
     found: dict[str, dict[tuple[int, str], dict[str, Array]]] = {}
+    read: dict[str, dict[str, str]] = {}
     for name, array in arrays.items():
         if match := _NAME.fullmatch(name):
             way = "reverse" if match["way"] == "backward" else "forward"
-            passes = found.setdefault(match["prefix"].rstrip("."), {})
-            native = passes.setdefault((0, way), {})
+            layer = match["prefix"].rstrip(".")
+            native = found.setdefault(layer, {}).setdefault((0, way), {})
             if match["name"] in native:
                 raise FileError(f"{origin}: {name[:100]!r} is there under two names")
             native[match["name"]] = array
-    ordered = sorted(found, key=natural)
-    return [_layer(name or ".", found[name], origin) for name in ordered]
+            read.setdefault(layer, {})[name] = name.removesuffix(match["name"])
+    return [
+        dataclasses.replace(
+            _layer(name or ".", found[name], origin),
+            account=partial(_account, name, found[name], read[name], arrays),
+        )
+        for name in sorted(found, key=natural)
+    ]
 
 
 def write(layer: Recurrent) -> bytes:
@@ -106,8 +116,39 @@ def _layer(
         passes,
         partial(_canonical, kind=kind, where=where),
         f"nnx.{kind}, {len(passes)} directions",
+        (_UNTOLD,) if refused or len(cells) == 1 else (),
         refused=refused,
     )
+
+
+def _account(
+    layer: str,
+    passes: Mapping[tuple[int, str], Mapping[str, Array]],
+    read: Mapping[str, str],
+    arrays: Mapping[str, Array],
+) -> Account:
+    """Account for what is in the cells, and around one that is in no `Bidirectional`.
+
+    Args:
+        layer: Name of the layer.
+        passes: Its arrays.
+        read: Their names in the file, and beginnings of all names in their cells.
+        arrays: All of the file.
+
+    """
+    prefix = f"{layer}." if layer else ""
+    scopes, beside = {*read.values()}, set()
+    if prefix.endswith(("cell.cell.", ".cell.")) or prefix == "cell.":
+        scopes.add(prefix)  # a cell of somebody's, around Flax' own
+    elif scopes == {f"{prefix}cell."}:
+        of_state = (
+            a for n, a in passes[0, "forward"].items() if n[0] == "h" or "_h" in n
+        )
+        sizes = {size for array in of_state for size in array.shape}
+        beside = vectors(arrays, prefix, [f"{prefix}cell."], sizes, ".")
+    # Streams of random numbers, which dropout alone reads.
+    aside = [name for name in arrays if ".rngs." in name]
+    return account(arrays, [*read], [*scopes], ".", suspects=beside, aside=aside)
 
 
 def _canonical(

@@ -5,7 +5,7 @@ chunks, made up from a fill value, linked, or kept in another file is refused, s
 nothing is read that the file does not hold, and no more than it holds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -36,6 +36,10 @@ class Contents(NamedTuple):
     """Paths of groups → their attribute `name`, which Keras 3 gives its layers'."""
     config: str
     """The root's attribute `model_config`; `""` without one."""
+    version: str = ""
+    """The root's attribute `keras_version`; `""` without one."""
+    others: Mapping[str, Array] = {}
+    """Arrays of other dtypes by path: their shapes alone."""
 
 
 def read(data: bytes, origin: str) -> Contents:
@@ -75,6 +79,7 @@ def written(arrays: dict[str, Array]) -> bytes:
 def _contents(file: Any, size: int, origin: str) -> Contents:
     arrays: dict[str, Array] = {}
     names: dict[str, str] = {}
+    others: dict[str, Array] = {}
     left = size
     for path, found in _objects(file, origin):
         where = f"{origin}: its {path!r}"
@@ -93,7 +98,10 @@ def _contents(file: Any, size: int, origin: str) -> Contents:
                 arrays[path] = (
                     raw.view(dtype) if raw.dtype.kind == "V" else raw.astype(dtype)
                 )
-    return Contents(arrays, names, _text(file, "model_config"))
+            else:
+                others[path] = np.broadcast_to(np.int8(0), found.shape)
+    config, version = _text(file, "model_config"), _text(file, "keras_version")
+    return Contents(arrays, names, config, version, others)
 
 
 def _objects(file: Any, origin: str) -> Iterator[tuple[str, Any]]:

@@ -3,40 +3,50 @@
 A `.keras` is a zip of `config.json` and of the arrays, `model.weights.h5`, which alone
 is a `.weights.h5`. Their arrays are numbered, `layers/lstm/cell/vars/0`; those of the
 older `.h5` are named, `model_weights/lstm/lstm/lstm_cell/kernel:0`, and the config is
-an attribute. Weights alone do not say activations: Keras' usual ones are taken, and
-that is said.
+an attribute. Weights alone do not say activations: those of the cell are asked for.
 """
 
+import dataclasses
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from backends.with_keras.layout import biases_from_keras, from_keras
 from harness.errors import FileError
 from harness.models import hdf5
+from harness.models.account import Account, account
 from harness.models.archive import Archive
-from harness.models.keras_config import Described, described
+from harness.models.keras_config import Config, Described, described
+from harness.models.keras_names import ARRAYS, WHOLE, Found, gatewise, named, numbered
 from harness.models.layer import Saved, expect, natural, possible_cells, rounded, rows
 from harness.spec import CELLS, Array
 
-_NUMBERED = re.compile(
-    r"(?P<layer>.+?)(?:/(?P<way>forward|backward)_layer)?/cell/vars/(?P<at>[0-9])",
-    re.DOTALL,
+_UNTOLD = (
+    "does not say its activations, nor go_backwards; if they are Keras' own, sigmoid "
+    "and tanh, and its steps are in order"
 )
-_NAMED = re.compile(
-    r"(?:model_weights/)?(?P<layer>.+)/[^/]+/"
-    r"(?P<at>kernel|recurrent_kernel|bias)(?::0)?",
-    re.DOTALL,
+_OLD = (
+    "was written by Keras {version} and does not say its activations; until 2.3 "
+    "hard_sigmoid was usual, which is not computed; if its own are sigmoid and tanh, "
+    "and its steps are in order"
 )
-_WAYS = re.compile(r"(?P<layer>.+)/(?P<way>forward|backward)_[^/]+", re.DOTALL)
-_ARRAYS = ("kernel", "recurrent_kernel", "bias")
-_UNTOLD = "nothing says its activations, nor go_backwards: Keras' defaults are taken"
+_ASSUMED = "assumed, as --cell says: Keras' own activations, and steps in order"
 _BACKWARDS = "in Keras its outputs are in the order of computing, last step first"
-_Found = dict[str, dict[tuple[int, str], dict[str, Array]]]
+_LOST = "its weights are missing"
+_GATEWISE = "its arrays are those of Keras 1, one for each gate: save it with Keras 2"
+
+
+class _File(NamedTuple):
+    """All that is known of a file."""
+
+    contents: hdf5.Contents
+    config: Config | None
+    origin: str
 
 
 def saved_model(data: bytes, origin: str) -> list[Saved]:
@@ -51,8 +61,12 @@ def saved_model(data: bytes, origin: str) -> list[Saved]:
         config = json.loads(archive.read("config.json"))
     except (ValueError, RecursionError):
         raise FileError(f"{origin}: its config.json is no JSON") from None
-    arrays, names, _ = hdf5.read(archive.read("model.weights.h5"), origin)
-    return _layers(_numbered(arrays, origin), names, described(config, origin), origin)
+    contents = hdf5.read(archive.read("model.weights.h5"), origin)
+    found = numbered(contents.arrays, origin)
+    told = described(config, origin)
+    by_path = {one.path: one for one in told.recurrent}
+    pairs = {path: [by_path[path]] for path in found if path in by_path}
+    return _layers(found, pairs, _File(contents, told, origin))
 
 
 def saved_weights(data: bytes, origin: str) -> list[Saved]:
@@ -62,113 +76,96 @@ def saved_weights(data: bytes, origin: str) -> list[Saved]:
         FileError: It is broken.
 
     """
-    arrays, titles, config = hdf5.read(data, origin)
-    if numbered := _numbered(arrays, origin):
-        return _layers(numbered, titles, [], origin)
-    told: list[Described] = []
-    if config:
+    contents = hdf5.read(data, origin)
+    if found := numbered(contents.arrays, origin):
+        return _layers(found, {}, _File(contents, None, origin))
+    found = named(contents.arrays, origin)
+    if contents.config:
         try:
-            told = described(json.loads(config), origin)
+            told = described(json.loads(contents.config), origin)
         except (ValueError, RecursionError):
             raise FileError(f"{origin}: its model_config is no JSON") from None
-    found = _named(arrays, origin)
-    # These files know layers by their names, wherever they are; what has the name of
-    # another is not told.
-    paths = {path.rpartition("/")[2]: path for path in found}
-    names = Counter(one.name for one in told)
-    told = [
-        one._replace(path=paths.get(one.name, ""))
-        for one in told
-        if names[one.name] == 1
-    ]
-    return _layers(found, {}, told, origin)
+        by_name: dict[tuple[str, str], list[Described]] = {}
+        for one in told.recurrent:
+            by_name.setdefault((one.top, one.name), []).append(one)
+        pairs = {path: _owners(path, by_name) for path in found}
+        return _layers(found, pairs, _File(contents, told, origin))
+    gates = [_refused(path, _GATEWISE, origin) for path in gatewise(contents.arrays)]
+    return [*_layers(found, {}, _File(contents, None, origin)), *gates]
 
 
-def _numbered(arrays: Mapping[str, Array], origin: str) -> _Found:
-    found: _Found = {}
-    for path, array in arrays.items():
-        if (match := _NUMBERED.fullmatch(path)) and int(match["at"]) < len(_ARRAYS):
-            way = "reverse" if match["way"] == "backward" else "forward"
-            native = found.setdefault(match["layer"], {}).setdefault((0, way), {})
-            _put(native, _ARRAYS[int(match["at"])], array, path, origin)
-    return found
-
-
-def _named(arrays: Mapping[str, Array], origin: str) -> _Found:
-    """Find layers of the older files: what has a recurrent kernel."""
-    paths: dict[str, dict[str, Array]] = {}
-    whole = any(path.startswith("model_weights/") for path in arrays)
-    for path, array in arrays.items():
-        inside = path.startswith("model_weights/") or not whole
-        if inside and (match := _NAMED.fullmatch(path)):
-            native = paths.setdefault(match["layer"], {})
-            _put(native, match["at"], array, path, origin)
-    halves = {path: match for path in paths if (match := _WAYS.fullmatch(path))}
-    there = {(match["layer"], match["way"]) for match in halves.values()}
-    twin = {"forward": "backward", "backward": "forward"}
-    found: _Found = {}
-    for path, native in paths.items():
-        if "recurrent_kernel" in native:
-            match = halves.get(path)
-            if match and (match["layer"], twin[match["way"]]) in there:
-                way = "reverse" if match["way"] == "backward" else "forward"
-                both = found.setdefault(match["layer"], {})
-                if (0, way) in both:
-                    raise FileError(
-                        f"{origin}: {path[:100]!r} is there under two names"
-                    )
-                both[0, way] = native
-            else:
-                found[path] = {(0, "forward"): native}
-    return found
-
-
-def _put(
-    native: dict[str, Array], name: str, array: Array, path: str, origin: str
-) -> None:
-    if name in native:
-        raise FileError(f"{origin}: {path[:100]!r} is there under two names")
-    native[name] = array
+def _owners(
+    path: str, by_name: Mapping[tuple[str, str], list[Described]]
+) -> list[Described]:
+    """Give what a config says of a path: the model's layer, or one within it."""
+    top, *parts = path.removeprefix(WHOLE).split("/")
+    for name in reversed([top, *parts]):
+        if found := by_name.get((top, name)):
+            return found
+    return []
 
 
 def _layers(
-    found: _Found,
-    names: Mapping[str, str],
-    told: Sequence[Described],
-    origin: str,
+    found: Mapping[str, Found], pairs: Mapping[str, list[Described]], file: _File
 ) -> list[Saved]:
     """Join arrays with what the config says, in its order."""
-    by_path = {one.path: one for one in told}
-    if lacking := [one.name for one in told if one.path not in found]:
-        raise FileError(f"{origin}: the weights of layer {lacking[0]!r} are missing")
-    order = {path: one.order for path, one in by_path.items()}
-    return [
-        _layer(
-            path, names.get(f"{path}/vars", ""), found[path], by_path.get(path), origin
-        )
-        for path in sorted(found, key=lambda path: (order.get(path, -1), natural(path)))
-    ]
+    config = file.config or Config([], {})
+    order = {path: told[0].order for path, told in pairs.items() if told}
+    paths = sorted(found, key=lambda path: (order.get(path, -1), natural(path)))
+    owned = Counter(told.path for of in pairs.values() for told in of)
+    layers: dict[str, Saved] = {}
+    for path in paths:
+        told, why = pairs.get(path, []), ""
+        if len(told) > 1 or any(owned[one.path] > 1 for one in told):
+            why = "several layers have its name: save the model as .keras"
+        elif not told and (other := _other(path, config.others)):
+            why = f"{other[0][:80]!r} is a {other[1][:80]}, which is not read"
+        elif not told and (config.recurrent or config.others):
+            why = "the model's config has no such layer"
+        if told and (refused := told[0].refused):
+            why = refused
+        saved = _layer(found[path], told[0] if told else None, file)
+        saved = dataclasses.replace(saved, refused=why or saved.refused)
+        layers.setdefault(told[0].path if told else path, saved)
+    lacking = [one for one in config.recurrent if one.path not in owned]
+    lost = (_refused(one.name, one.refused or _LOST, file.origin) for one in lacking)
+    return [*layers.values(), *lost]
 
 
-def _layer(
-    path: str,
-    name: str,
-    passes: Mapping[tuple[int, str], Mapping[str, Array]],
-    told: Described | None,
-    origin: str,
-) -> Saved:
-    name = told.name if told else name or path.rpartition("/")[2]
+def _refused(path: str, why: str, origin: str) -> Saved:
+    name = path.rpartition("/")[2]
     where = f"{origin}, layer {name!r}"
-    notes: tuple[str, ...] = () if told else (_UNTOLD,)
-    cells, refused = _possible(next(iter(passes.values())))
+    return Saved(name, where, "keras", (), {}, lambda *_: {}, "", refused=why)
+
+
+def _other(path: str, others: Mapping[str, tuple[str, str]]) -> tuple[str, str] | None:
+    """Give the name and class of the layer that arrays are in, by path or by name."""
+    parts = path.split("/")
+    for end in range(len(parts), 0, -1):
+        if (outer := "/".join(parts[:end])) in others:
+            return others[outer]
+    named = {name: (name, kind) for name, kind in others.values()}
+    return next((named[part] for part in reversed(parts) if part in named), None)
+
+
+def _layer(found: Found, told: Described | None, file: _File) -> Saved:
+    path, passes = found.path, found.passes
+    name = file.contents.names.get(f"{path}/vars", "") or path.rpartition("/")[2]
+    name = told.name if told else name
+    where = f"{file.origin}, layer {name!r}"
+    first = next(iter(passes.values()))
+    notes: tuple[str, ...] = told.notes if told else (_ASSUMED,)
+    cells, refused = _possible(first)
     if told:
         cells, refused = (told.cell,), told.refused
         biases = {"bias" in native for native in passes.values()}
-        if biases != {told.bias} or len(passes) != 1 + told.both:
+        rows_of = {rows(native, ARRAYS[1]) for native in passes.values()} - {0}
+        units = {told.units, *rows_of} - {None}
+        if biases != {told.bias} or len(passes) != 1 + told.both or len(units) > 1:
             refused = refused or "its config and its weights are not of one layer"
     if told and told.reverse and not refused:
         passes = {(0, "reverse"): passes[0, "forward"]}
-        notes = (_BACKWARDS,)
+        notes += (_BACKWARDS,)
     if "gru" in cells:
         pairs = [(both[0], both[1]) for n in passes.values() if (both := _two(n))]
         notes += rounded("gru", pairs, "the sum of both biases")
@@ -179,12 +176,34 @@ def _layer(
         cells,
         passes,
         partial(_canonical, where=where),
-        f"{rows(next(iter(passes.values())), 'recurrent_kernel')} units, "
-        f"{len(passes)} directions",
+        f"{rows(first, 'recurrent_kernel')} units, {len(passes)} directions",
         notes,
         refused,
         _BACKWARDS if (0, "forward") not in passes else "",
+        account=partial(_account, found, told, file.contents),
+        untold="" if told else _untold(file.contents.version),
     )
+
+
+def _account(found: Found, told: Described | None, contents: hdf5.Contents) -> Account:
+    """Account for a layer's arrays and settings; seeds of dropout take no part."""
+    arrays = {**contents.arrays, **contents.others}
+    aside = [path for path in contents.others if "/seed_generator/" in path]
+    of_arrays = account(arrays, found.read, found.scopes, "/", aside=aside)
+    unread = {**of_arrays.unread, **(told.unread if told else {})}
+    dtypes = {a.dtype.name for of in found.passes.values() for a in of.values()}
+    for policy in told.policies if told else ():
+        if policy and {policy} != dtypes:
+            unread["dtype"] = f"= {policy[:80]!r} with weights of {', '.join(dtypes)}"
+    return of_arrays._replace(unread=unread)
+
+
+def _untold(version: str) -> str:
+    """Say what a file of weights alone does not say."""
+    numbers = re.match(r"([0-9]{1,3})\.([0-9]{1,3})", version)
+    if numbers and (int(numbers[1]), int(numbers[2])) < (2, 3):
+        return _OLD.format(version=version[:20])
+    return _UNTOLD
 
 
 def _two(native: Mapping[str, Array]) -> tuple[Array, ...]:
@@ -202,6 +221,9 @@ def _possible(native: Mapping[str, Array]) -> tuple[tuple[str, ...], str]:
             cells = ("gru", "gru_reset_before")
         elif bias.ndim != len("2G"):
             cells = ("gru_reset_before",)
+    size = native.get("recurrent_kernel", np.zeros((1, 0))).shape[-1]
+    if native.get("bias", np.zeros(0)).shape == (2 * size,) and size:
+        refused = refused or "it has two biases in one, as CuDNNLSTM and CuDNNGRU do"
     return cells, refused
 
 

@@ -14,13 +14,14 @@ from harness.models.layer import Recurrent
 from harness.spec import Array, Case
 
 _INNER = {"forward": "/forward_layer", "reverse": "/backward_layer"}
+_GATED = {"activation": "tanh", "recurrent_activation": "sigmoid"}
 # Cell → Keras' layer, and what it is told to be that cell.
 _CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "rnn_tanh": ("SimpleRNN", {"activation": "tanh"}),
     "rnn_relu": ("SimpleRNN", {"activation": "relu"}),
-    "lstm": ("LSTM", {"activation": "tanh", "recurrent_activation": "sigmoid"}),
-    "gru": ("GRU", {"reset_after": True}),
-    "gru_reset_before": ("GRU", {"reset_after": False}),
+    "lstm": ("LSTM", _GATED),
+    "gru": ("GRU", {**_GATED, "reset_after": True}),
+    "gru_reset_before": ("GRU", {**_GATED, "reset_after": False}),
 }
 _KERAS = "3.15.1"  # whose format this is
 

@@ -4,20 +4,29 @@ A reader gives a `Saved` for every recurrent layer, in the arrays of its framewo
 the one that is chosen becomes a `Recurrent`, and only that one must be whole.
 """
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness.cases import check_case
 from harness.contract import contract_violations, nonfinite
 from harness.errors import FileError, UsageError, unknown_name
+from harness.models.account import Account
 from harness.spec import CELLS, DIRECTIONS, DTYPES, Array, Case
 
 _RATIOS = {1: ("rnn_tanh", "rnn_relu"), 3: ("gru",), 4: ("lstm",)}
+
+
+class Stated(NamedTuple):
+    """An initial state that a file states."""
+
+    tensor: str
+    """Its name in the file."""
+    array: Array
+    """`[B, H]`, or `[1, H]` for any batch."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,14 @@ class Saved:
     """Why it is none of our cells, where it is none."""
     alone: str = ""
     """Why it cannot be one layer of a stack, where it cannot."""
+    account: Callable[[], Account] = Account
+    """What is read of the file, and what is not; asked for the layer that is chosen."""
+    untold: str = ""
+    """What the file does not say of its cell, where `--cell` must say it."""
+    initial: Mapping[tuple[int, str], Mapping[str, Stated]] = field(
+        default_factory=dict
+    )
+    """Layer and direction → the initial states that the file has for it, by name."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,10 @@ class Recurrent:
     biases: Mapping[tuple[int, str], Array] = field(default_factory=dict)
     """Layer and direction → the two biases `[2, G]` of which `weights` has the sum,
     for forms that keep two as well; gates in canonical order."""
+    initial: Mapping[str, Array] = field(default_factory=dict)
+    """`initial_h`, `initial_c` `[L * directions, B or 1, H]`, if the file has them."""
+    stated: tuple[str, ...] = ()
+    """Names of their tensors in the file."""
 
     def of_pass(self, layer: int, way: str) -> dict[str, Array]:
         """Give the weights of one layer and direction by short name."""
@@ -144,62 +165,6 @@ def rounded(
             off = np.abs(exact - (one[added] + other[added]).astype(np.float64))
         worst = max(worst, float(off.max(initial=0.0)))
     return (f"{of} is rounded, by up to {worst:.2g}",) if worst else ()
-
-
-def settle(saved: Saved, cell: str = "") -> Recurrent:
-    """Make the canonical form of a layer.
-
-    Raises:
-        UsageError: The file does not say which cell it is, or `cell` is none of them.
-        FileError: Weights are missing, misshaped, of mixed dtypes or not finite.
-
-    """
-    if saved.refused:
-        raise FileError(f"{saved.origin}: {saved.refused}")
-    if cell and cell not in saved.cells:
-        raise unknown_name(f"cell of {saved.origin}", cell, saved.cells)
-    if not cell and len(saved.cells) > 1:
-        raise UsageError(
-            f"{saved.origin} does not say which cell it is: give --cell "
-            f"{' or --cell '.join(saved.cells)}"
-        )
-    cell = cell or saved.cells[0]
-    layers, ways = len({n for n, _ in saved.passes}), {way for _, way in saved.passes}
-    whole = {(n, way) for n in range(layers) for way in ways}
-    if lacking := whole - saved.passes.keys():
-        said = ", ".join(f"layer {n} {way}" for n, way in sorted(lacking))
-        raise FileError(f"{saved.origin}: {said} is missing; the file is not whole")
-    weights: dict[str, Array] = {}
-    biases: dict[tuple[int, str], Array] = {}
-    for (n, way), native in sorted(saved.passes.items()):
-        with np.errstate(all="ignore"):  # what is not finite is refused below
-            own = saved.canonical(cell, native)
-        if "biases" in own:
-            biases[n, way] = own.pop("biases")
-        weights |= {f"layer{n}.{way}.{name}": array for name, array in own.items()}
-    _see_one_size(weights, saved.origin)
-    found = recurrent(saved.name, cell, weights, saved.convention, saved.origin)
-    return dataclasses.replace(found, notes=saved.notes, biases=biases)
-
-
-def _see_one_size(weights: Mapping[str, Array], origin: str) -> None:
-    """See that all layers have as many units.
-
-    Raises:
-        FileError: They have not.
-
-    """
-    shapes = {
-        tuple(array.shape): name.partition(".")[0]
-        for name, array in weights.items()
-        if name.endswith(".recurrent_kernel")
-    }
-    if len(shapes) > 1:
-        said = ", ".join(f"{name} {list(shape)}" for shape, name in shapes.items())
-        raise FileError(
-            f"{origin}: recurrent kernels are {said}; layers of one stack have equal "
-            "sizes here: take each by itself"
-        )
 
 
 def recurrent(

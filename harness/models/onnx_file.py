@@ -8,13 +8,14 @@ loops and conditions are not looked at.
 from collections.abc import Mapping
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from backends.on_onnxruntime.layout import biases_to_canonical, to_canonical
 from harness.errors import FileError, UsageError
-from harness.models.layer import Saved, expect, rounded, rows
+from harness.models.account import Account
+from harness.models.layer import Saved, Stated, expect, rounded, rows
 from harness.spec import CELLS, DIRECTIONS, DTYPES, Array
 
 try:
@@ -26,13 +27,20 @@ except ModuleNotFoundError:
         "'rnn-parity[models]'"
     ) from None
 
+from harness.models.onnx_states import by_direction, makers, stated
+
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 _ACTIVATIONS = {
     "RNN": ["tanh"],
     "LSTM": ["sigmoid", "tanh", "tanh"],
     "GRU": ["sigmoid", "tanh"],
 }
-_HARMLESS = {"hidden_size", "layout", "direction", "activations", "linear_before_reset"}
+# Operator → the attributes that are used; of all others none is understood.
+_USED = {
+    "RNN": {"hidden_size", "layout", "direction", "activations"},
+    "LSTM": {"hidden_size", "layout", "direction", "activations"},
+    "GRU": {"hidden_size", "layout", "direction", "activations", "linear_before_reset"},
+}
 _STORED = {
     TensorProto.FLOAT,
     TensorProto.DOUBLE,
@@ -62,28 +70,46 @@ def saved(data: bytes, origin: str) -> list[Saved]:
         for attribute in node.attribute if node.op_type == "Constant" else ():
             if attribute.name == "value":
                 tensors |= dict.fromkeys(node.output, attribute.t)
+    whole = _Graph(tensors, makers(graph.node), len(graph.node), origin)
     return [
-        _layer(node, tensors, origin)
+        _layer(node, whole)
         for node in graph.node
         if node.op_type in _ACTIVATIONS and node.domain in {"", "ai.onnx"}
     ]
 
 
-def _layer(node: NodeProto, tensors: Mapping[str, TensorProto], origin: str) -> Saved:
+class _Graph(NamedTuple):
+    """A model's graph."""
+
+    tensors: Mapping[str, TensorProto]
+    made: Mapping[str, NodeProto]
+    nodes: int
+    origin: str
+
+
+def _layer(node: NodeProto, graph: _Graph) -> Saved:
     # Names that are no UTF-8 come as bytes.
     name = str(node.name or (node.output[0] if node.output else node.op_type))
-    where = f"{origin}, node {name!r}"
+    where = f"{graph.origin}, node {name!r}"
     cell, refused = "", ""
     passes: dict[tuple[int, str], dict[str, Array]] = {}
+    entering = _Entering({}, {}, ())
     try:
         cell, ways = _told(node)
-        passes = _passes(node, tensors, ways)
+        passes = _passes(node, graph.tensors, ways)
+        entering = _entering(node, graph, ways)
     except (FileError, ValueError) as error:
         refused = " ".join(str(error).split())
     halves = [
         (native["B"][: native["B"].size // 2], native["B"][native["B"].size // 2 :])
         for native in passes.values()
         if "B" in native and native["B"].ndim == 1
+    ]
+    others = graph.nodes - 1
+    notes = [f"not part of it: {others} other nodes"] if others else []
+    notes += rounded(cell, halves, "Wb + Rb") if cell else ()
+    read = [
+        given for at, given in zip(INPUTS, node.input, strict=False) if at in "WRBP"
     ]
     return Saved(
         name,
@@ -92,10 +118,54 @@ def _layer(node: NodeProto, tensors: Mapping[str, TensorProto], origin: str) -> 
         (cell,),
         passes,
         partial(_canonical, where=where),
-        f"{_units(passes)} units, {len(passes)} directions",
-        rounded(cell, halves, "Wb + Rb") if cell else (),
+        f"{_units(passes)} units, {len(passes)} directions" if passes else "",
+        (*notes, *entering.notes),
         refused,
+        account=lambda: Account(tuple(filter(None, read)), entering.unread),
+        initial=entering.initial,
     )
+
+
+class _Entering(NamedTuple):
+    """What enters a node beside its inputs and weights."""
+
+    initial: dict[tuple[int, str], dict[str, Stated]]
+    unread: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def _entering(node: NodeProto, graph: _Graph, ways: tuple[str, ...]) -> _Entering:
+    """Tell initial states and lengths that the file states from those of its inputs."""
+    found = _Entering({(0, way): {} for way in ways}, {}, ())
+    by_row = any(a.name == "layout" and a.i for a in node.attribute)
+    for at, name in zip(INPUTS, node.input, strict=False):
+        if at not in {"initial_h", "initial_c", "sequence_lens"} or not name:
+            continue
+        try:
+            origin = stated(name, graph.tensors, graph.made, _any_array)
+        except (FileError, ValueError) as error:
+            said = " ".join(str(error).split())
+            found.unread[name] = f"({at}: {said})"
+            continue
+        if origin is None:
+            zeros = "all steps" if at == "sequence_lens" else "zeros"
+            said = f"assumed: {at}, which comes of the model's inputs, is {zeros} "
+            found = found._replace(notes=(*found.notes, f"{said}where you give none"))
+        elif at == "sequence_lens" or not origin[1].size:
+            found.unread[name] = f"({at} {origin[1].reshape(-1)[:8].tolist()})"
+        else:
+            whole = by_direction(origin[1], by_row=by_row)
+            for number, way in enumerate(ways):
+                own = Stated(origin[0], whole[number % len(whole)])
+                found.initial[0, way][at] = own
+    return found
+
+
+def _any_array(tensor: TensorProto, name: str) -> Array:
+    """Read a tensor of states or of lengths."""
+    if tensor.data_type in _STORED or tensor.external_data:
+        return _array(tensor, name)
+    return numpy_helper.to_array(tensor)
 
 
 def _units(passes: Mapping[tuple[int, str], Mapping[str, Array]]) -> int:
@@ -116,9 +186,13 @@ def _told(node: NodeProto) -> tuple[str, tuple[str, ...]]:
         raise FileError("it has two attributes of one name")
     if told.get("input_forget") == 0:
         del told["input_forget"]
-    if others := told.keys() - _HARMLESS:
-        said = ", ".join(sorted(str(other) for other in others))
+    empty = {name for name, value in told.items() if value in ([], b"")}
+    if others := told.keys() - _USED[node.op_type] - empty:
+        said = ", ".join(f"{other} {told[other]!r}" for other in sorted(others))
         raise FileError(f"it has {said[:120]}, which is not computed here")
+    most = len(INPUTS) if node.op_type == "LSTM" else INPUTS.index("initial_c")
+    if len(node.input) > most:
+        raise FileError(f"it has {len(node.input)} inputs, expected at most {most}")
     direction = ", ".join(_words(told.get("direction", b"forward")))
     if direction not in DIRECTIONS:
         raise FileError(f"its direction is {direction[:40]!r}")

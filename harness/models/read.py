@@ -1,12 +1,13 @@
 """Which reader a file is for, and what may be opened at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from harness.errors import FileError, unknown_name
 from harness.models import canonical, flax_state, tf1, torch_file, torch_state
-from harness.models.layer import Recurrent, Saved, settle
+from harness.models.layer import Recurrent, Saved
 from harness.models.memory import bounded
+from harness.models.settle import settle
 from harness.models.stack import by_name, stacked
 from harness.spec import Array
 from harness.store.arrays import unpack
@@ -16,13 +17,21 @@ MAX_BYTES = 2**31
 """Of a file; `memory` has what a reader may take up beside it."""
 
 
-def read(path: Path, layer: str = "", cell: str = "") -> Recurrent:
+def read(
+    path: Path, layer: str = "", cell: str = "", ignore: Collection[str] = ()
+) -> Recurrent:
     """Take the recurrent layer that is named out of a file, or the only one.
 
-    Several names, separated by commas, are a stack: each reads the one before.
+    Args:
+        path: The file.
+        layer: Name of the layer. Several names, separated by commas, are a stack: each
+            reads the one before.
+        cell: Which cell it is, if the file does not say.
+        ignore: Names of tensors and settings in its scope that take no part.
 
     Raises:
-        FileError: The file is broken, of an unknown format, or holds several layers.
+        FileError: The file is broken, of an unknown format, or holds several layers, or
+            something in the layer's scope is not read.
         UsageError: There is no such layer, or the file does not say which cell it is.
 
     """
@@ -34,7 +43,7 @@ def read(path: Path, layer: str = "", cell: str = "") -> Recurrent:
         )
     if not layer and len(found) > 1:
         listed = "; ".join(
-            f"{name} ({' or '.join(of.cells)}, {of.sizes})"
+            f"{name} ({', '.join(filter(None, [_cells(of), of.sizes]))})"
             for name, of in found.items()
         )
         raise FileError(
@@ -47,7 +56,11 @@ def read(path: Path, layer: str = "", cell: str = "") -> Recurrent:
     for name in names:
         if name not in found:
             raise unknown_name(f"layer of {path}", name, found)
-    return settle(stacked([found[name] for name in names]), cell)
+    return settle(stacked([found[name] for name in names]), cell, ignore)
+
+
+def _cells(layer: Saved) -> str:
+    return " or ".join(filter(None, layer.cells)) or "not read"
 
 
 def read_whole(path: Path, cell: str) -> Recurrent:
@@ -92,8 +105,11 @@ def _safetensors(data: bytes, origin: str) -> list[Saved]:
     arrays, metadata = unpack(data, origin)
     if metadata.get("format") == canonical.FORMAT:
         return [canonical.saved(arrays, metadata.get("cell", ""), origin)]
-    readers = (torch_state, tf1, flax_state)
-    return [layer for reader in readers for layer in reader.saved(arrays, origin)]
+    return [
+        *torch_state.saved(arrays, origin),
+        *tf1.saved(arrays, metadata, origin),
+        *flax_state.saved(arrays, origin),
+    ]
 
 
 def _torch(data: bytes, origin: str) -> list[Saved]:

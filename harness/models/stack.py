@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import FileError
-from harness.models.layer import Saved
+from harness.models.account import listed, merged
+from harness.models.layer import Saved, Stated
 from harness.spec import Array
 
 
@@ -25,6 +26,8 @@ def stacked(layers: Sequence[Saved]) -> Saved:
     where = f"{first.origin} and {len(layers) - 1} more"
     for layer in layers:
         if said := layer.refused or layer.alone:
+            unread = listed(layer.account().unread)
+            said += f"; it has {unread}, which is not read" if unread else ""
             raise FileError(f"{layer.origin}: {said}")
         if _ways(layer) != _ways(first):
             raise FileError(f"{where} go in different directions, and are no one stack")
@@ -33,10 +36,12 @@ def stacked(layers: Sequence[Saved]) -> Saved:
         said = ", ".join(" or ".join(layer.cells) for layer in layers)
         raise FileError(f"{where} are {said}, and no one stack")
     passes: dict[tuple[int, str], tuple[Saved, Any]] = {}
+    initial: dict[tuple[int, str], Mapping[str, Stated]] = {}
     for layer in layers:
         below = len({n for n, _ in passes})
         for (n, way), native in layer.passes.items():
             passes[below + n, way] = layer, native
+        initial |= {(below + n, way): of for (n, way), of in layer.initial.items()}
     return Saved(
         name=",".join(layer.name for layer in layers),
         origin=where,
@@ -46,6 +51,9 @@ def stacked(layers: Sequence[Saved]) -> Saved:
         canonical=_canonical,
         sizes=f"{len({n for n, _ in passes})} layers",
         notes=tuple(dict.fromkeys(note for layer in layers for note in layer.notes)),
+        account=lambda: merged([layer.account() for layer in layers]),
+        untold=next((layer.untold for layer in layers if layer.untold), ""),
+        initial=initial,
     )
 
 

@@ -6,11 +6,12 @@ The names are those that `compat.v1.nn`'s loops give to the legacy cells' variab
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
-from backends.on_tensorflow.layout import from_v1, to_v1
-from harness.backend import Unsupported
+from backends.on_tensorflow.layout import from_v1, holds_offset, to_v1
 from harness.errors import FileError
+from harness.models.account import Account, account
 from harness.models.layer import Recurrent, Saved, expect, rows
 from harness.spec import CELLS, Array
 from harness.store.arrays import pack
@@ -30,33 +31,74 @@ _VARIABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
 }
 _NAMES = {name for _, names in _VARIABLES.values() for name in names}
-_SCOPES = ("basic_rnn_cell", "basic_lstm_cell", "lstm_cell", "gru_cell")
-_NAME = re.compile(
+_SCOPES = (
+    *("basic_rnn_cell", "basic_lstm_cell", "lstm_cell", "gru_cell"),
+    "layer_norm_basic_lstm_cell",
+)
+_AROUND = (
     r"(?P<prefix>(?:.*?/)??)"
     r"(?:(?:multi_rnn_cell/)?cell_(?P<layer>[0-9]{1,2})/)?"
     r"(?:bidirectional_rnn/(?P<way>fw|bw)/)?"
-    rf"(?P<scope>{'|'.join(_SCOPES)})/(?P<name>{'|'.join(sorted(_NAMES))})",
+    rf"(?P<scope>{'|'.join(_SCOPES)})/"
+)
+_NAME = re.compile(rf"{_AROUND}(?P<name>{'|'.join(sorted(_NAMES))})", re.DOTALL)
+_OTHER = re.compile(rf"{_AROUND}(?P<name>.+)", re.DOTALL)
+_AVERAGED = "ExponentialMovingAverage"
+# Variables that optimisers keep for each of a cell's.
+_SLOTS = re.compile(
+    rf".+/(?:Adam|AdamW|Momentum|RMSProp|Adagrad|Adadelta|Ftrl|{_AVERAGED})(?:_[0-9])?",
     re.DOTALL,
 )
 _BACKWARD = "bidirectional_rnn/bw/"
-_FORGET = "forget_bias=1, which TensorFlow 1 adds when it runs, was added to the bias"
+_FORGET = "forget_bias"
+"""Of a file's metadata: what its LSTMs' cells must be made with."""
+_ADDED = {
+    "1": "assumed: forget_bias=1, which TensorFlow 1 adds when it runs, was added to "
+    "the bias",
+    "0": "the file says forget_bias=0: make the cells with it, or they add 1",
+}
+_UNTOLD = "assumed: the cells' own activation functions, sigmoid and tanh"
 
 
-def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
-    """Find every recurrent layer, by the scopes of its variables."""
-    found: dict[tuple[str, str], dict[tuple[int, str], dict[str, Array]]] = {}
+@dataclass
+class _Scope:
+    """The variables of a layer."""
+
+    passes: dict[tuple[int, str], dict[str, Array]] = field(default_factory=dict)
+    read: list[str] = field(default_factory=list)
+    around: dict[str, None] = field(default_factory=dict)
+    """Beginnings of all names in its cells."""
+    averaged: bool = False
+
+
+def saved(
+    arrays: Mapping[str, Array], metadata: Mapping[str, str], origin: str
+) -> list[Saved]:
+    """Find every recurrent layer, by the scopes of its variables.
+
+    Cells add 1 to their forget gate, unless the metadata says that these do not.
+    """
+    added = metadata.get(_FORGET, "1")
+    found: dict[tuple[str, str], _Scope] = {}
     for name, array in arrays.items():
-        if match := _NAME.fullmatch(name):
+        if match := _NAME.fullmatch(name) or _OTHER.fullmatch(name):
             # A MultiRNNCell in one of two directions is a stack of its own.
             back = match["way"] == "bw" or match["prefix"].endswith(_BACKWARD)
             way = "reverse" if back else "forward"
-            layer = match["prefix"], match["scope"]
-            passes = found.setdefault(layer, {})
-            native = passes.setdefault((int(match["layer"] or 0), way), {})
+            layer = found.setdefault((match["prefix"], match["scope"]), _Scope())
+            native = layer.passes.setdefault((int(match["layer"] or 0), way), {})
+            layer.around[name.removesuffix(match["name"])] = None
+            if match["name"] not in _NAMES:
+                layer.averaged |= name.endswith(_AVERAGED)
+                continue
             if match["name"] in native:
                 raise FileError(f"{origin}: {name!r} is there under two names")
             native[match["name"]] = array
-    return [_layer(*at, passes, origin) for at, passes in found.items()]
+            layer.read.append(name)
+    if found and added not in _ADDED:
+        said = " or ".join(_ADDED)
+        raise FileError(f"{origin}: its {_FORGET} is {added!r}, expected {said}")
+    return [_layer(*at, layer, arrays, added, origin) for at, layer in found.items()]
 
 
 def write(layer: Recurrent) -> bytes:
@@ -64,6 +106,8 @@ def write(layer: Recurrent) -> bytes:
 
     One layer is in `dynamic_rnn`, several are in `MultiRNNCell`, both directions in
     `bidirectional_dynamic_rnn` and several such in `stack_bidirectional_dynamic_rnn`.
+    LSTMs' biases are those of cells that add 1 to their forget gate; where some bias
+    less 1 is no number, of cells that are made with `forget_bias=0`.
 
     Raises:
         FileError: TensorFlow 1 has no such layer.
@@ -85,19 +129,17 @@ def write(layer: Recurrent) -> bytes:
         )
     scope, names = _VARIABLES[case.cell]
     state: dict[str, Array] = {}
-    for n, way in case.passes:
-        try:
-            native = to_v1(case.cell, layer.of_pass(n, way))
-        except Unsupported as error:
-            raise FileError(
-                f"layer{n}.{way}.bias: {error}; choose --to canonical"
-            ) from None
+    every = {at: layer.of_pass(*at) for at in case.passes}
+    added = "1" if all(holds_offset(case.cell, w) for w in every.values()) else "0"
+    for (n, way), weights in every.items():
+        native = to_v1(case.cell, weights, float(added))
         outer = _outer(case.layers, n, case.direction, way)
         state |= {
             f"{outer}{scope}/{name}": array
             for name, array in zip(names, native, strict=True)
         }
-    return pack(state, {"format": "tensorflow-v1"})
+    said = {_FORGET: added} if scope == "lstm_cell" else {}
+    return pack(state, {"format": "tensorflow-v1", **said})
 
 
 def _outer(layers: int, n: int, direction: str, way: str) -> str:
@@ -111,10 +153,12 @@ def _outer(layers: int, n: int, direction: str, way: str) -> str:
 def _layer(
     prefix: str,
     scope: str,
-    passes: Mapping[tuple[int, str], Mapping[str, Array]],
+    layer: _Scope,
+    arrays: Mapping[str, Array],
+    added: str,
     origin: str,
 ) -> Saved:
-    name = prefix.strip("/") or scope
+    name, passes = prefix.strip("/") or scope, layer.passes
     where = f"{origin}, layer {name!r}"
     names = {variable for native in passes.values() for variable in native}
     sort = "lstm_cell" if scope == "basic_lstm_cell" else scope
@@ -123,23 +167,36 @@ def _layer(
         for cell, (of, its) in _VARIABLES.items()
         if (of, set(its)) == (sort, names)
     )
+    notes = {
+        _ADDED[added]: sort == "lstm_cell",
+        _UNTOLD: len(cells) == 1,
+        f"not read: {_AVERAGED} of the same variables": layer.averaged,
+    }
     return Saved(
         name,
         where,
         "tensorflow-v1",
         cells,
         passes,
-        partial(_canonical, where=where),
+        partial(_canonical, added=float(added), where=where),
         f"{scope}, {len(passes)} passes",
-        (_FORGET,) if sort == "lstm_cell" else (),
+        tuple(said for said, is_so in notes.items() if is_so),
         refused="" if cells else f"{', '.join(sorted(names))} is no cell's variables",
+        account=partial(_account, layer, arrays),
     )
 
 
-def _canonical(cell: str, native: Mapping[str, Array], where: str) -> dict[str, Array]:
+def _account(layer: _Scope, arrays: Mapping[str, Array]) -> Account:
+    slots = [name for name in arrays if _SLOTS.fullmatch(name)]
+    return account(arrays, layer.read, [*layer.around], "/", aside=slots)
+
+
+def _canonical(
+    cell: str, native: Mapping[str, Array], added: float, where: str
+) -> dict[str, Array]:
     _, names = _VARIABLES[cell]
     expect(native, _shapes(cell, native), where)
-    return from_v1(cell, [native[name] for name in names])
+    return from_v1(cell, [native[name] for name in names], added)
 
 
 def _shapes(cell: str, native: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:

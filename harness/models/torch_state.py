@@ -1,12 +1,15 @@
 """PyTorch's state_dict, as safetensors: `encoder.weight_ih_l0_reverse`, …."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from backends.on_torch.layout import to_canonical, to_native
 from harness.errors import FileError
+from harness.models.account import Account, account, listed, vectors
 from harness.models.layer import (
     Recurrent,
     Saved,
@@ -18,25 +21,76 @@ from harness.models.layer import (
 from harness.spec import CELLS, Array
 from harness.store.arrays import pack
 
-_NAME = re.compile(
-    r"(?P<prefix>(?:.*\.)?)(?P<kind>weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)"
-    r"(?:_l(?P<layer>[0-9]{1,2}))?(?P<reverse>_reverse)?",
+_WEIGHT = (
+    r"(?P<kind>weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)"
+    r"(?:_l(?P<layer>[0-9]{1,2}))?(?P<reverse>_reverse)?"
+)
+_NAME = re.compile(rf"(?P<prefix>(?:.*\.)?){_WEIGHT}", re.DOTALL)
+# What WeightDropout of fastai and AWD-LSTM keeps beside the copy that it drops from.
+_RAW = re.compile(rf"(?P<prefix>(?:.*\.)?){_WEIGHT}_raw", re.DOTALL)
+# Parts that weight and spectral normalization make a weight of.
+_DERIVED = re.compile(
+    rf"(?P<prefix>(?:.*?\.)??)(?:parametrizations\.)?{_WEIGHT}"
+    r"(?:_(?:g|v|u|orig)|\.original[01]?)",
     re.DOTALL,
 )
+_CELL = "assumed: nothing but an nn.RNNCell, LSTMCell or GRUCell computes with them"
+_Passes = dict[tuple[int, str], dict[str, Array]]
+
+
+@dataclass
+class _Module:
+    """A module that holds the weights of a recurrent layer."""
+
+    prefix: str
+    passes: _Passes = field(default_factory=dict)
+    read: list[str] = field(default_factory=list)
+    plain: bool = False
+    """Whether its names have no number of a layer, as those of cells."""
+    dropped: list[str] = field(default_factory=list)
+    """Copies with dropout, which are not read."""
 
 
 def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
     """Find every recurrent layer of a state_dict, by the prefix of its names."""
-    found: dict[str, dict[tuple[int, str], dict[str, Array]]] = {}
-    for name, array in arrays.items():
+    found: dict[str, _Module] = {}
+    for name in arrays:
         if match := _NAME.fullmatch(name):
-            at = int(match["layer"] or 0), "reverse" if match["reverse"] else "forward"
-            passes = found.setdefault(match["prefix"].rstrip("."), {})
-            native = passes.setdefault(at, {})
-            if match["kind"] in native:
-                raise FileError(f"{origin}: {name!r} is there under two names")
-            native[match["kind"]] = array
-    return [_layer(name or ".", passes, origin) for name, passes in found.items()]
+            module = found.setdefault(match["prefix"], _Module(match["prefix"]))
+            _put(module, match, name, arrays, origin)
+        elif match := _DERIVED.fullmatch(name):
+            found.setdefault(match["prefix"], _Module(match["prefix"]))
+    for name in arrays:
+        if match := _RAW.fullmatch(name):
+            inner = f"{match['prefix']}module."  # fastai keeps the layer itself there
+            prefix = inner if inner in found else match["prefix"]
+            module = found.setdefault(prefix, _Module(prefix))
+            copy = prefix + name[len(match["prefix"]) : -len("_raw")]
+            if copy in module.read:
+                module.dropped.append(copy)
+                module.read.remove(copy)
+                del module.passes[_place(match)][match["kind"]]
+            _put(module, match, name, arrays, origin)
+    return [_layer(module, arrays, origin) for module in found.values()]
+
+
+def _put(
+    module: _Module,
+    match: re.Match[str],
+    name: str,
+    arrays: Mapping[str, Array],
+    origin: str,
+) -> None:
+    native = module.passes.setdefault(_place(match), {})
+    if match["kind"] in native:
+        raise FileError(f"{origin}: {name!r} is there under two names")
+    native[match["kind"]] = arrays[name]
+    module.read.append(name)
+    module.plain |= not match["layer"]
+
+
+def _place(match: re.Match[str]) -> tuple[int, str]:
+    return int(match["layer"] or 0), "reverse" if match["reverse"] else "forward"
 
 
 def write(layer: Recurrent) -> bytes:
@@ -63,9 +117,8 @@ def write(layer: Recurrent) -> bytes:
     return pack(state, {"format": "pt"})
 
 
-def _layer(
-    name: str, passes: dict[tuple[int, str], dict[str, Array]], origin: str
-) -> Saved:
+def _layer(module: _Module, arrays: Mapping[str, Array], origin: str) -> Saved:
+    name, passes = module.prefix.rstrip(".") or ".", module.passes
     where = f"{origin}, layer {name!r}"
     first = passes.get((0, "forward"), {})
     hh = first.get("weight_hh")
@@ -94,8 +147,39 @@ def _layer(
         canonical,
         f"{rows(first, 'weight_hh')} gate rows, {len({n for n, _ in passes})} layers, "
         f"{len({way for _, way in passes})} directions",
-        rounded(cells[0], pairs, "bias_ih + bias_hh") if cells else (),
+        _notes(module, cells, pairs),
         refused,
+        account=partial(_account, module, arrays),
+    )
+
+
+def _notes(
+    module: _Module, cells: Sequence[str], pairs: Sequence[tuple[Array, Array]]
+) -> tuple[str, ...]:
+    raw = [name for name in module.read if name.endswith("_raw")]
+    notes = rounded(cells[0], pairs, "bias_ih + bias_hh") if cells else ()
+    if module.plain:
+        notes += (_CELL,)
+    if raw:
+        notes += (f"{listed(raw)}: read as the weight, before dropout",)
+    if module.dropped:
+        notes += (f"{listed(module.dropped)}: not read, a copy with dropout",)
+    return notes
+
+
+def _account(module: _Module, arrays: Mapping[str, Array]) -> Account:
+    """Account for what is in the module, and beside it if it is a cell's."""
+    beside: set[str] = set()
+    prefix = module.prefix
+    if module.plain and prefix:
+        around = prefix.split(".")[:-1]
+        if around.pop().isdecimal() and around:
+            around.pop()  # a ModuleList of cells computes nothing: look around it
+        parent = ".".join([*around, ""])
+        hh = module.passes.get((0, "forward"), {}).get("weight_hh", np.zeros(0))
+        beside = vectors(arrays, parent, [prefix], hh.shape, ".") - {*module.read}
+    return account(
+        arrays, module.read, [prefix], ".", suspects=beside, aside=module.dropped
     )
 
 

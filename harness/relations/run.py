@@ -29,7 +29,7 @@ from harness.words import MARKS
 
 _TIMEOUT = 300.0  # seconds for one problem
 
-Status = Literal["holds", "violated", "inconclusive", "error", "absent"]
+Status = Literal["holds", "violated", "inconclusive", "gap", "error", "absent"]
 Plan = dict[str, list[Case]]
 """Relation → the cases in which it is tried."""
 
@@ -41,7 +41,8 @@ class Trial(NamedTuple):
     backend: str
     case: str
     status: Status
-    """`inconclusive`: the bounds are too wide to show anything."""
+    """`inconclusive`: the bounds are too wide to show anything; `gap`: the backend
+    declines what the relation asks for, as it declares that it may."""
     headroom: float | None = None
     """Difference / what both bounds allow; None where bits are compared, or nothing."""
     detail: str = ""
@@ -164,6 +165,8 @@ class Bench:
     def _ask(self, problem: Problem) -> Outcome:
         case = problem.case
         entry = self._runner.entry(problem)
+        if entry.status == "unsupported" and self._info.may_decline(case):
+            raise _NoAnswer("gap", entry.detail)
         if entry.status == "unsupported":
             detail = f"undeclared gap: {entry.detail}; declare it as a Gap ({case.id})"
             raise _NoAnswer("violated", detail)
@@ -243,7 +246,7 @@ def table(trials: list[Trial], backends: list[str]) -> list[list[str]]:
 def _cell(trials: list[Trial]) -> str:
     """Count what was checked, with the worst headroom: `✓ 3 0.42`, `✗ 1/3 2e+04`."""
     counts = {s: sum(t.status == s for t in trials) for s in ("violated", "error")}
-    shown = [t for t in trials if t.status != "inconclusive"]
+    shown = [t for t in trials if t.status not in {"inconclusive", "gap"}]
     numbers = [t.headroom for t in shown if t.headroom is not None]
     worst = _number(max(numbers)) if numbers else "bits"
     if counts["violated"]:

@@ -47,6 +47,7 @@ def _scope(gap: Gap) -> str:
     parts = [*gap.cells, *gap.variants, *gap.directions, *gap.dtypes, *gap.tasks]
     parts += ["zerolength"] * gap.zero_length + ["P >= H"] * gap.full_projection
     parts += ["with biases"] * gap.with_biases
+    parts += ["of some weights or inputs"] * gap.depends_on_data
     return " ".join(parts) or "everything"
 
 

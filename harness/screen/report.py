@@ -29,6 +29,7 @@ from harness.words import (
 )
 
 _MOST_WORDS = 10
+_MOST_GAPS = 4
 
 
 def show_report(console: Console, report: Report, where: str) -> None:
@@ -116,11 +117,26 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
     absent = {r.backend: r.detail for r in report.results if r.verdict == "absent"}
     for backend, detail in absent.items():
         yield "absent", Text(clean(f"{backend}: {without_place(detail)}"))
+    yield from _gaps(report)
     for note in dict.fromkeys(note for r in report.results for note in r.weak):
         cases = {r.case for r in report.results if note in r.weak}
         whole = cases == {r.case for r in report.results}
         some = "" if whole else f" (in {count(cases, 'case')})"
         yield "weak data", Text(clean(f"{note}{some}"))
+
+
+def _gaps(report: Report) -> Iterator[tuple[str, Text]]:
+    """Say what backends do not do and why, if that is quickly said."""
+    said = [
+        f"{result.backend}: {without_place(result.detail)}"
+        for result in report.results
+        if result.verdict == "gap"
+    ]
+    different = list(dict.fromkeys(said))
+    for words in different[:_MOST_GAPS]:
+        yield "gap", Text(clean(words))
+    if left := len(different[_MOST_GAPS:]):
+        yield "gap", Text(f"and {left} more: rnn-parity backends")
 
 
 def _peers(results: list[Result]) -> Text:

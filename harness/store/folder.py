@@ -36,6 +36,7 @@ MAX_ARRAYS_BYTES = 2**34
 """Of a file of a problem or an outcome."""
 
 _PUBLISHED = "published."
+_BIASES = "biases."
 _FOLDERS = ("problems", "outcomes", "logs")
 _WRITING = ".writing-"
 """What begins the name of a file until it is whole."""
@@ -136,10 +137,11 @@ class RunFolder:
         return record
 
     def write_problem(self, problem: Problem) -> None:
-        """Write a problem, and the published tables with it."""
+        """Write a problem, and with it what no adapter sees of it."""
         case = problem.case
         published = {_PUBLISHED + name: a for name, a in problem.published.items()}
-        data = pack({**problem.arrays, **published}, {"case": case.id})
+        biases = {_BIASES + name: a for name, a in problem.biases.items()}
+        data = pack({**problem.arrays, **published, **biases}, {"case": case.id})
         self.write(f"problems/{case.id}.safetensors", data)
 
     def has_problem(self, case: Case) -> bool:
@@ -155,22 +157,25 @@ class RunFolder:
         """
         path = self._problem_path(case)
         arrays = self._arrays(path, case.id)
-        published = {
-            name.removeprefix(_PUBLISHED): array
-            for name, array in arrays.items()
-            if name.startswith(_PUBLISHED)
-        }
-        own = {n: a for n, a in arrays.items() if not n.startswith(_PUBLISHED)}
+        published, biases = (
+            {n.removeprefix(p): a for n, a in arrays.items() if n.startswith(p)}
+            for p in (_PUBLISHED, _BIASES)
+        )
+        beside = (_PUBLISHED, _BIASES)
+        own = {n: a for n, a in arrays.items() if not n.startswith(beside)}
         wrong = contract_violations(own, case.input_shapes(), case.dtype)
         shapes = {n: s for n, s in case.output_shapes().items() if n in published}
         wrong += contract_violations(published, shapes, "float64")
+        shapes = {f"layer{n}.{way}": (2, *case.shape("G")) for n, way in case.passes}
+        shapes = {name: shape for name, shape in shapes.items() if name in biases}
+        wrong += contract_violations(biases, shapes, case.dtype)
         wrong += nonfinite(arrays) if not wrong else []
         wrong += out_of_range(case, own) if not wrong else []
         if case.given and not wrong and digest(own) != case.given:
             wrong = [f"its arrays have the digest {digest(own)}"]
         if wrong:
             raise FileError(f"{path} does not hold case {case.id}: {'; '.join(wrong)}")
-        return Problem(case, own, published)
+        return Problem(case, own, published, biases)
 
     def write_outcome(self, backend: str, case: str, data: bytes) -> None:
         """Write the bytes of an outcome as they came from the worker."""

@@ -25,6 +25,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backend: str
     status: Literal["done", "unsupported", "error", "absent"]
     detail: str = ""
+    """Why it is not done; where it is, what to say if it turns out not to be right."""
     seconds: Measure | None = None
     arrays: list[str] = []
     """What the outcome is of, where that may be a part; nothing: all it must hold."""
@@ -47,6 +48,8 @@ class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entries: list[Entry]
     left_out: list[tuple[str, str]] = []
     """Cases and backends that were not to be computed together, though others were."""
+    model: bool = False
+    """Whether somebody's model is verified, and not a suite computed."""
     verify: list[str] = []
     """Arguments of `rnn-parity verify`, where weights came from a file."""
     timeout: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 300.0

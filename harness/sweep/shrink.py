@@ -95,8 +95,11 @@ def _consider(each: Shrunk, case: Case, row: Row) -> None:
 def smaller(case: Case) -> Iterator[Case]:
     """Give cases that are smaller than one in a single way, the smallest first.
 
-    Cell, task, dtype and variant stay: they are what fails.
+    Cell, task, dtype and variant stay: they are what fails. What was recorded or
+    trained has one size.
     """
+    if case.seed is None:
+        return
     found = [*_shorter(case), *_plainer(case)]
     if case.probe:  # its rows follow from its other sizes
         found = [probing(each) or each for each in found]

@@ -61,6 +61,9 @@ def test_what_is_declared_a_gap_is_declined_and_nothing_else(
 def test_every_gap_is_needed(backend: str) -> None:
     info = known_backends()[backend]
     for gap in info.gaps:
+        if gap.depends_on_data:  # as the tests of its backend show
+            assert any(info.may_decline(c) == gap and not info.gap(c) for c in STANDARD)
+            continue
         without = replace(info, gaps=tuple(g for g in info.gaps if g is not gap))
         assert any(info.gap(case) and not without.gap(case) for case in STANDARD)
 

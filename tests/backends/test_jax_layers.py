@@ -142,6 +142,10 @@ def test_a_forget_bias_that_less_1_is_no_number_is_declined(
         "unsupported",
         "hk.LSTM adds 1 to its forget bias",
     )
+    gap = info.may_decline(case)
+    assert gap is not None
+    assert gap.reason.startswith("hk.LSTM always adds 1 to its forget bias, and")
+    assert not info.gap(case)
 
 
 def layer(cell: str) -> dict[str, Array]:

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from backends.on_tensorflow import layout as of_v1
 from backends.with_keras import layout as of_keras
 from fixtures import catalogue
-from harness.backend import Unsupported
+from harness.judge.certify import certify
 from harness.run.process import Worker
 from harness.spec import CELLS, Problem
 from harness.store.arrays import unpack
@@ -68,10 +68,10 @@ def through_v1(case, weights):
     with tf.Graph().as_default(), v1.Session() as session:
         cell = getattr(legacy_cells, name)(case.units, dtype=case.dtype, **options)
         cell.build((case.batch, case.features))
-        native = of_v1.to_v1(case.cell, weights)
+        native = of_v1.to_v1(case.cell, weights, 1.0)
         for variable, array in zip(cell.variables, native, strict=True):
             session.run(v1.assign(variable, array))
-        return of_v1.from_v1(case.cell, session.run(cell.variables))
+        return of_v1.from_v1(case.cell, session.run(cell.variables), 1.0)
 
 saved = {}
 for argument in sys.argv[2:]:
@@ -125,7 +125,7 @@ def test_weights_survive_layers_and_cells_to_the_last_bit(tmp_path: Path) -> Non
 @pytest.mark.parametrize("cell", V1_CELLS)
 def test_rows_of_a_legacy_kernel_are_those_of_the_inputs_first(cell: str) -> None:
     problem = one_layer(cell)
-    native = of_v1.to_v1(cell, problem.weights(0, "forward"))
+    native = of_v1.to_v1(cell, problem.weights(0, "forward"), 1.0)
     rows = native[0][: problem.case.features, : problem.case.units]
     # The first gate of every legacy cell is our first.
     assert bits_equal(rows, problem["layer0.forward.kernel"][:, : problem.case.units])
@@ -133,26 +133,75 @@ def test_rows_of_a_legacy_kernel_are_those_of_the_inputs_first(cell: str) -> Non
 
 def test_a_legacy_lstm_has_the_candidate_second_and_1_off_its_forget_bias() -> None:
     weights = one_layer("lstm").weights(0, "forward")
-    bias = of_v1.to_v1("lstm", weights)[1]
+    bias = of_v1.to_v1("lstm", weights, 1.0)[1]
     assert bits_equal(bias[5:10], weights["bias"][10:15])
     assert bits_equal(bias[10:15], weights["bias"][5:10] - np.float32(1))
 
 
 def test_a_legacy_cell_for_a_case_without_biases_has_zeros() -> None:
     weights = one_layer("lstm", nobias="-nobias").weights(0, "forward")
-    bias = of_v1.to_v1("lstm", weights)[1]
+    bias = of_v1.to_v1("lstm", weights, 1.0)[1]
     assert bits_equal(bias, np.repeat(np.array([0, 0, -1, 0], np.float32), 5))
     gru = one_layer("gru_reset_before", nobias="-nobias").weights(0, "forward")
-    assert not any(array.any() for array in of_v1.to_v1("gru_reset_before", gru)[1::2])
+    assert not any(
+        array.any() for array in of_v1.to_v1("gru_reset_before", gru, 1.0)[1::2]
+    )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
-def test_a_forget_bias_that_adding_1_would_change_is_declined(dtype: str) -> None:
-    weights = dict(one_layer("lstm").weights(0, "forward"))
-    bias = weights["bias"].astype(ml_dtypes.bfloat16).astype(dtype)
-    bias[7] = 1e-5
-    with pytest.raises(Unsupported, match="not exact in"):
-        of_v1.to_v1("lstm", {**weights, "bias": bias})
+ROUNDED = 0.1
+"""1 taken off this, and added to it again, is another number in every dtype."""
+
+
+def inexact(case_id: str) -> Problem:
+    """Give a problem one forget bias, in the last layer, that 1 off would round."""
+    problem = catalogue.build(catalogue.case_from_id(case_id))
+    layer, way = problem.case.passes[-1]
+    bias = problem[f"layer{layer}.{way}.bias"].copy()
+    bias[bias.size // 4] = ROUNDED
+    return with_arrays(problem, **{f"layer{layer}__{way}__bias": bias})
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64", "f16", "bf16"])
+@pytest.mark.parametrize("options", ["", "-L2", "-bidirectional", "-L2-bidirectional"])
+def test_legacy_cells_add_1_to_a_forget_bias_only_if_that_gives_it_back(
+    options: str, dtype: str
+) -> None:
+    case_id = f"lstm-dynamic-B3-T7-D4-H5{options}-{dtype}-s1"
+    problem = catalogue.build(catalogue.case_from_id(case_id))
+    assert of_v1.forget_offset(problem) == 1
+    assert of_v1.forget_offset(inexact(case_id)) == 0
+    native = of_v1.native_weights(inexact(case_id))
+    assert (
+        native[-1][10] == inexact(case_id).weights(*problem.case.passes[-1])["bias"][5]
+    )
+
+
+@pytest.mark.parametrize("nobias", ["", "-nobias"])
+def test_training_adds_nothing_and_what_has_no_bias_is_told_to_add_1(
+    nobias: str,
+) -> None:
+    trained = catalogue.case_from_id(f"lstm-dynamic-B3-T7-D4-H5{nobias}-sgd-f32-s1")
+    assert of_v1.forget_offset(catalogue.build(trained)) == 0
+    case = replace(trained, task="forward", seed=1)
+    assert of_v1.forget_offset(catalogue.build(case)) == 1
+
+
+@pytest.mark.parametrize("sizes", ["B3-T4-D6-H5", "B3-T4-D4-H5-gradient"])
+@pytest.mark.parametrize("variant", ["static", "dynamic"])
+@pytest.mark.parametrize("cell", ["lstm", "lstm_peephole"])
+def test_legacy_lstms_of_any_forget_bias_are_right_beside_seeded_ones(
+    cell: str, variant: str, sizes: str, workers: Callable[[str], Worker]
+) -> None:
+    case_id = f"{cell}-{variant}-{sizes}-f32-s1"
+    worker, info = workers("tensorflow:v1"), installed("tensorflow:v1")
+    worker.load(info)
+    seeded = catalogue.build(catalogue.case_from_id(case_id))
+    # One shape, and two graphs.
+    for problem in (seeded, inexact(case_id), seeded):
+        kind, data, _ = worker.run(info.name, problem, 120)
+        assert kind == "outcome", data
+        outcome = unpack(data, "v1")[0]
+        assert certify(problem, outcome, info.accuracy(problem.case)).headroom <= 1
 
 
 def test_a_keras_gru_uses_both_rows_of_biases() -> None:

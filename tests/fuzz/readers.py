@@ -25,8 +25,9 @@ from harness.graph import Edge, Graph, Node, Part
 from harness.judge.certify import reference
 from harness.judge.compare import compare_blocks
 from harness.judge.saved import judge
-from harness.models.layer import Recurrent, settle
+from harness.models.layer import Recurrent
 from harness.models.read import saved_layers
+from harness.models.settle import settle
 from harness.models.write import WRITERS
 from harness.results import (
     BackendRecord,
@@ -51,6 +52,7 @@ from reports.markdown import to_markdown
 from reports.moved import moved
 from reports.write import to_csv
 
+FILES = Path(__file__).parents[1] / "harness" / "files"
 _SWEPT = [RandomCases(40, 4)[number] for number in (0, 1)]
 CASE = "lstm-dynamic-B2-T3-D2-H3-f32-s1"
 LAYERS = (
@@ -221,6 +223,12 @@ def _layer(case_id: str) -> Recurrent:
     return Recurrent("x", "canonical", case, weights)
 
 
+def _real(*endings: str) -> list[bytes]:
+    """Give files that frameworks wrote."""
+    paths = sorted(path for path in FILES.iterdir() if path.suffix in endings)
+    return [path.read_bytes() for path in paths]
+
+
 def _written(*forms: str) -> Callable[[], list[bytes]]:
     def made() -> list[bytes]:
         found = []
@@ -378,16 +386,25 @@ READERS = {
         _written("canonical", "torch", "tensorflow-v1", "flax"),
         _file("a.safetensors", _settled),
     ),
-    ".pt": Reader(_pickles, _file("a.pt", _settled)),
+    ".pt": Reader(
+        lambda: [*_pickles(), *_real(".pt", ".pth")], _file("a.pt", _settled)
+    ),
     ".pt, its pickle": Reader(lambda: [_PICKLE], _pickle),
-    ".keras": Reader(_written("keras"), _file("a.keras", _settled)),
+    ".keras": Reader(
+        lambda: [*_written("keras")(), *_real(".keras")], _file("a.keras", _settled)
+    ),
     ".keras, its config": _member("keras", "config.json"),
     ".keras, its weights": _member("keras", "model.weights.h5"),
     ".h5": Reader(
-        lambda: [members["model.weights.h5"] for members in _members("keras")],
+        lambda: [
+            *(members["model.weights.h5"] for members in _members("keras")),
+            *_real(".h5"),
+        ],
         _file("a.h5", _settled),
     ),
-    ".onnx": Reader(_written("onnx"), _file("a.onnx", _settled)),
+    ".onnx": Reader(
+        lambda: [*_written("onnx")(), *_real(".onnx")], _file("a.onnx", _settled)
+    ),
     ".npy": Reader(_arrays("npy"), _file("a.npy", lambda p: read_named(p, "inputs"))),
     ".npz": Reader(_arrays("npz"), _file("a.npz", lambda p: read_named(p, "inputs"))),
     "a worker's answer": Reader(_answers, _answer, (ParityError, WorkerError)),

@@ -30,6 +30,8 @@ WRONG = replace(plant(INFO, "one unit off by 1e-5"), name="wrong")
 KILLED = replace(plant(INFO, "killed"), name="killed")
 DECLARES = replace(plant(INFO, "declines"), name="declares", gaps=(gap,))
 STALE = replace(INFO, name="stale", gaps=(gap,))
+depends = replace(gap, depends_on_data=True)
+SOMETIMES = replace(plant(INFO, "declines"), name="sometimes", gaps=(depends,))
 GONE = replace(INFO, name="gone", requires={"nonesuch_": "nonesuch"}, install="pip it")
 """
 
@@ -88,7 +90,7 @@ def run_pytest(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., pytest.RunResult]:
     """Give a function that runs pytest where the distribution `acme` is installed."""
-    names = ("WRONG", "KILLED", "DECLARES", "STALE", "GONE")
+    names = ("WRONG", "KILLED", "DECLARES", "STALE", "SOMETIMES", "GONE")
     points = "\n".join(f"{name} = acme_rnn:{name}" for name in names)
     info = pytester.mkdir("site") / "acme-1.0.dist-info"
     info.mkdir()
@@ -110,17 +112,18 @@ def run_pytest(
 @pytest.fixture
 def refused(
     rnn_parity: Callable[..., tuple[int, str, str]],
-) -> Callable[[bytes, str, str], str]:
+) -> Callable[..., str]:
     """Give a function that has a file refused, and gives what is said.
 
     Nothing may be printed but one line, nothing written, and little memory taken.
     """
 
-    def check(data: bytes, name: str, words: str) -> str:
+    def check(data: bytes, name: str, words: str, *options: str) -> str:
         Path(name).write_bytes(data)
         before = set(Path.cwd().rglob("*"))
         tracemalloc.start()
-        found = rnn_parity("convert", name, "--to", "canonical", "-o", "o.safetensors")
+        to = ("--to", "canonical", "-o", "o.safetensors")
+        found = rnn_parity("convert", name, *to, *options)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         status, out, said = found

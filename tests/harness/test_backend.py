@@ -65,6 +65,28 @@ def test_the_first_gap_that_covers_a_case_is_the_one_given() -> None:
     assert INFO.gap(CASE) is None
 
 
+def test_a_gap_that_depends_on_data_is_of_no_case_but_of_some_that_it_covers() -> None:
+    gap = Gap("never", "rounds", cells=("lstm",), depends_on_data=True)
+    info = replace(INFO, gaps=(gap, Gap("never", "no", cells=("gru",))))
+    assert gap.is_partial
+    assert info.gap(CASE) is None
+    assert info.may_decline(CASE) == gap
+    assert info.may_decline(replace(CASE, cell="rnn_tanh")) is None
+    gru = replace(CASE, cell="gru")
+    assert info.gap(gru) == info.may_decline(gru) == info.gaps[1]
+
+
+def test_of_a_model_anything_may_be_declined_or_computed() -> None:
+    info = replace(INFO, gaps=(Gap("never", "no", cells=("lstm",)),)).of_model()
+    assert info.gap(CASE) is None
+    declined = info.may_decline(CASE)
+    assert declined is not None
+    assert declined.reason == "no"
+    other = info.may_decline(replace(CASE, cell="gru"))
+    assert other is not None
+    assert other.reason == ""
+
+
 def test_the_first_means_for_a_cell_and_a_variant_are_the_ones_given() -> None:
     means = (
         Means("fused", ("dynamic",), ("lstm", "gru")),

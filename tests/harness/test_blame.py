@@ -123,7 +123,10 @@ def test_where_the_steps_looked_at_are_right_none_is_named() -> None:
     problem = built("gru")
     certificate = certified(problem, computed(problem))
     exact = [s._replace(residual=0 * s.residual) for s in certificate.samples]
-    beyond = [s._replace(x=s.x + np.inf) for s in certificate.samples]
+    beyond = [
+        s._replace(x=s.x._replace(value=s.x.value + np.inf))
+        for s in certificate.samples
+    ]
     for samples in (exact, beyond):
         other = certificate._replace(samples=tuple(samples))
         assert gate_at_fault(other, FirstBad(step=0, row=0, unit=1)) is None

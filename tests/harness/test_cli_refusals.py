@@ -137,3 +137,14 @@ def test_a_foreign_package_under_one_of_the_import_names_is_named_at_the_start(
     )
     words = f"import name 'reports' of rnn-parity leads to {tmp_path}/reports"
     assert_refused((done.returncode, done.stdout, done.stderr), words)
+
+
+@pytest.mark.parametrize("cases", ["trained", "trained-g2p-fa-loud-f32"])
+def test_where_no_trained_network_is_it_is_said_how_to_have_them(
+    rnn_parity: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: str
+) -> None:
+    monkeypatch.setenv("RNN_PARITY_CACHE", str(tmp_path / "empty"))
+    chosen = ("--backends", "numpy", "--out", str(tmp_path / "run"))
+    status, _, err = rnn_parity("run", "--cases", cases, *chosen)
+    again = "download it, with all trained networks, by: python -m fixtures.trained\n"
+    assert (status, err.endswith(again)) == (2, True)

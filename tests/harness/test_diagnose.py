@@ -1,6 +1,7 @@
 """Known mistakes: each is recognised from the numbers alone, and none is invented."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -194,3 +195,104 @@ def test_two_mistakes_that_come_to_the_same_are_both_named() -> None:
         "initial h dropped",
         "recurrent kernel dropped",
     ]
+
+
+def with_two(problem: Problem) -> Problem:
+    """Give each layer and direction two biases, as a file of PyTorch has them."""
+    rng = np.random.default_rng(5)
+    shape = (2, *problem.case.shape("G"))
+    every = {f"layer{n}.{way}": (n, way) for n, way in problem.case.passes}
+    biases = {at: rng.uniform(-1, 1, shape).astype(np.float32) for at in every}
+    return replace(added_up(problem, biases), biases=biases)
+
+
+def added_up(problem: Problem, biases: dict[str, Array]) -> Problem:
+    """Give the network that two biases make: a GRU's n has them apart."""
+    arrays, units = dict(problem.arrays), problem.case.units
+    for prefix, (first, second) in biases.items():
+        arrays[f"{prefix}.bias"] = first + second
+        if problem.case.cell == "gru":
+            arrays[f"{prefix}.bias"][-units:] = first[-units:]
+            arrays[f"{prefix}.recurrent_bias"] = second[-units:]
+    return replace(problem, arrays=arrays)
+
+
+TWO: dict[str, Callable[[Array], Array]] = {
+    "bias_ih dropped": lambda pair: np.stack([0 * pair[0], pair[1]]),
+    "bias_hh dropped": lambda pair: np.stack([pair[0], 0 * pair[1]]),
+    "bias_ih added twice": lambda pair: np.stack([2 * pair[0], pair[1]]),
+    "bias_hh added twice": lambda pair: np.stack([pair[0], 2 * pair[1]]),
+    "bias_ih taken for bias_hh, too": lambda pair: np.stack([pair[0], pair[0]]),
+    "bias_hh taken for bias_ih, too": lambda pair: np.stack([pair[1], pair[1]]),
+}
+
+
+@pytest.mark.parametrize("options", ["", "-L2-bidirectional"])
+@pytest.mark.parametrize("cell", ["rnn_relu", "lstm", "gru", "gru_reset_before"])
+@pytest.mark.parametrize("mistake", TWO)
+def test_what_is_done_to_one_of_two_biases_is_named(
+    mistake: str, cell: str, options: str
+) -> None:
+    problem = with_two(seeded(f"B3-T5-D4-H5{options}-f32-s1", cell))
+    altered = {at: TWO[mistake](pair) for at, pair in problem.biases.items()}
+    assert explained(problem, added_up(problem, altered)) == [mistake]
+
+
+def test_what_is_done_to_one_of_two_biases_in_one_layer_is_named() -> None:
+    problem = with_two(seeded("B3-T5-D4-H5-L2-f32-s1", "lstm"))
+    altered = dict(problem.biases)
+    altered["layer1.forward"] = TWO["bias_hh dropped"](altered["layer1.forward"])
+    assert explained(problem, added_up(problem, altered)) == [
+        "bias_hh dropped in upper layers alone"
+    ]
+
+
+def halved(problem: Problem) -> dict[str, Array]:
+    """Give two biases as adapters make them of ours."""
+    pair = np.stack([problem["layer0.forward.bias"]] * 2) / np.float32(2)
+    if problem.case.cell == "gru":
+        units = problem.case.units
+        own = problem["layer0.forward.bias"], problem["layer0.forward.recurrent_bias"]
+        pair[:, -units:] = own[0][-units:], own[1]
+    return {"layer0.forward": pair}
+
+
+@pytest.mark.parametrize("probe", ["", "probe:"])
+@pytest.mark.parametrize("cell", ["rnn_tanh", "lstm", "gru"])
+def test_a_half_of_a_bias_that_is_dropped_is_named(cell: str, probe: str) -> None:
+    case = catalogue.case_from_id(f"{probe}{cell}-dynamic-B3-T7-D4-H5-f32-s1")
+    problem = catalogue.build(case)
+    altered = {at: TWO["bias_hh dropped"](a) for at, a in halved(problem).items()}
+    # Both halves are the same but in a GRU.
+    name = "bias_hh" if cell == "gru" else "bias_ih"
+    said = f"{name} dropped, of a bias kept as two halves"
+    assert explained(problem, added_up(problem, altered)) == [said]
+
+
+@pytest.mark.parametrize("probe", ["", "probe:"])
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("read", ["z, r, n", "n, z, r", "r, n, z", "z, n, r"])
+def test_a_gru_that_reads_two_biases_in_another_order_is_named(
+    read: str, known: bool, probe: str
+) -> None:
+    case = catalogue.case_from_id(f"{probe}gru-dynamic-B3-T7-D4-H5-f32-s1")
+    problem = catalogue.build(case)
+    problem = with_two(problem) if known else problem
+    pairs = problem.biases if known else halved(problem)
+
+    def alter(array: Array) -> Array:
+        blocks = dict(zip(read.split(", "), np.split(array, 3, axis=-1), strict=True))
+        return np.concatenate([blocks[gate] for gate in "rzn"], axis=-1)
+
+    mistaken = changed(problem, ("kernel", "recurrent_kernel"), alter)
+    mistaken = added_up(mistaken, {at: alter(pair) for at, pair in pairs.items()})
+    said = f"gate order {read} instead of r, z, n"
+    assert explained(problem, mistaken) == [said]
+
+
+@pytest.mark.parametrize("cell", ["rnn_tanh", "gru"])
+def test_another_initial_state_is_no_explanation_of_a_single_step(cell: str) -> None:
+    for steps, said in ((1, []), (2, ["another initial state"])):
+        problem = seeded(f"B3-T{steps}-D4-H5-f32-s1", cell)
+        other = moved(problem, "initial_h", lambda a: a + np.float32(0.25))
+        assert explained(problem, other) == said

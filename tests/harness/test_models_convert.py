@@ -207,16 +207,24 @@ def test_a_weight_that_a_converted_file_has_wrong_is_seen(
         assert_runs(frameworks.ONNX_MODEL, "o.onnx", source, "onnxruntime")
 
 
-def test_a_forget_bias_that_no_number_less_1_gives_back_is_refused_by_name(
+def test_forget_biases_that_1_off_would_round_are_for_cells_that_add_nothing(
     saved: Path, rnn_parity: Cli
 ) -> None:
-    status, _, said = rnn_parity(
-        *("convert", str(saved / "lstm.keras"), "--to", "tensorflow-v1"),
-        *("-o", "v.safetensors", "--layer", layers_of(str(saved / "lstm.keras"))),
-    )
+    source = str(saved / "lstm.keras")
+    convert(rnn_parity, source, "tensorflow-v1", "v.safetensors")
+    told = frameworks.V1_VARIABLES.replace("UNITS)", "UNITS, forget_bias=0.0)")
+    assert_runs(told, "v.safetensors", source, "tensorflow:v1")
+    with pytest.raises(AssertionError, match="1 added to the forget gate"):
+        assert_runs(frameworks.V1_VARIABLES, "v.safetensors", source, "tensorflow:v1")
+    _, said, _ = rnn_parity("verify", "v.safetensors", "--backends", "numpy")
+    assert "the file says forget_bias=0: make the cells with it" in said
+    arrays, metadata = unpack(Path("v.safetensors").read_bytes(), "v")
+    assert metadata["forget_bias"] == "0"
+    changed = pack(arrays, {**metadata, "forget_bias": "0.5"})
+    Path("v.safetensors").write_bytes(changed)
+    status, _, said = rnn_parity("verify", "v.safetensors", "--backends", "numpy")
     assert status == 2
-    assert "layer0.forward.bias" in said
-    assert not Path("v.safetensors").exists()
+    assert "its forget_bias is '0.5', expected 1 or 0" in said
 
 
 def test_a_weight_that_no_halves_give_back_is_refused_by_name(

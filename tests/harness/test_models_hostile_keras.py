@@ -14,7 +14,7 @@ from harness.spec import Array
 from hostile import LONE, hdf5, layer, zipped
 
 Cli = Callable[..., tuple[int, str, str]]
-Refused = Callable[[bytes, str, str], str]
+Refused = Callable[..., str]
 
 
 AT = "layers/lstm/cell/vars/0"
@@ -197,7 +197,7 @@ def test_weights_that_are_no_layer_are_refused(
         file["layers/lstm/cell/vars/1"] = weights["recurrent_kernel"]
         file["layers/lstm/cell/vars/2"] = weights["bias"]
 
-    refused(hdf5(make), "m.weights.h5", words)
+    refused(hdf5(make), "m.weights.h5", words, "--cell", "lstm")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_weights_that_are_no_layer_are_refused(
             "forward_layer/cell/vars/2",
         ),
         ("recurrent_kernel is missing", "forward_layer/cell/vars/1"),
-        ("the weights of layer 'bidirectional' are missing", ""),
+        ("layer 'bidirectional': its weights are missing", ""),
     ],
 )
 def test_a_model_without_weights_that_its_config_has_is_refused(

@@ -36,8 +36,8 @@ def test_two_arrays_that_mean_one_weight_of_flax_are_refused() -> None:
     "names",
     [
         ("layers/a/cell/vars/0", "layers/a/forward_layer/cell/vars/0"),
-        ("a/b/kernel", "a/b/kernel:0"),
-        ("a/b/kernel:0", "a/c/kernel:0"),
+        ("a/b/recurrent_kernel", "a/b/recurrent_kernel:0"),
+        ("a/b/recurrent_kernel", "a/b/kernel", "a/b/kernel:0"),
         (
             *("a/forward_b/x/recurrent_kernel", "a/backward_b/x/recurrent_kernel"),
             "a/forward_c/x/recurrent_kernel",

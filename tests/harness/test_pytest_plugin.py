@@ -103,9 +103,19 @@ def test_gaps_are_expected_failures_if_declared_and_failures_if_not_or_stale(
     assert lines(result, r"fail: undeclared gap: declined on purpose.*")
 
 
+def test_a_gap_of_some_data_is_an_expected_failure_where_it_shows(
+    run_pytest: Run,
+) -> None:
+    result = run_pytest("--parity-backends=sometimes,numpy", CASES, "-rx")
+    result.assert_outcomes(passed=2, failed=1, xfailed=1)
+    gap = "XFAIL parity::notebook-dynamic-f32[sometimes] - *never: no such thing*"
+    assert lines(result, gap.replace("[", ".").replace("]", ".").replace("*", ".*"))
+    assert lines(result, r"fail: undeclared gap: declined on purpose.*")
+
+
 def test_what_is_not_installed_is_skipped_among_all_backends(run_pytest: Run) -> None:
     result = run_pytest("--parity-backends=all", ONE, "-k", "gone or numpy", "-rs")
-    result.assert_outcomes(passed=1, skipped=1, deselected=9)
+    result.assert_outcomes(passed=1, skipped=1, deselected=10)
     assert lines(result, "SKIPPED .*nonesuch not installed; install with: pip it .*")
 
 

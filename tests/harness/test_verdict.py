@@ -36,6 +36,10 @@ def info(*gaps: Gap, ulp: dict[str, dict[str, float]] | None = None) -> BackendI
     )
 
 
+SOMETIMES = Gap("never", "it rounds some weights", depends_on_data=True)
+UNNAMED = Gap("notyet", "", depends_on_data=True)
+
+
 class Bench:
     """One problem, and judging whatever is said to have come of it."""
 
@@ -77,6 +81,12 @@ def bench(tmp_path: Path, problem: Problem) -> Bench:
         ("unsupported", (NEVER,), "gap", "never: it has no such loop"),
         ("unsupported", (), "fail", "undeclared gap: so it says; declare it as a Gap"),
         ("unsupported", (ELSEWHERE,), "fail", "undeclared gap: so it says"),
+        ("done", (SOMETIMES,), "pass", ""),
+        ("unsupported", (SOMETIMES,), "gap", "never: it rounds some weights"),
+        ("unsupported", (UNNAMED,), "gap", "notyet: so it says"),
+        ("done", (SOMETIMES, NEVER), "fail", "stale gap: declared never (it has no"),
+        ("unsupported", (SOMETIMES, NEVER), "gap", "never: it has no such loop"),
+        ("error", (SOMETIMES,), "error", "so it says"),
         ("error", (), "error", "so it says"),
         ("error", (NEVER,), "error", "so it says"),
         ("absent", (), "absent", "so it says"),

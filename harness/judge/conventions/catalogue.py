@@ -42,23 +42,41 @@ class Given:
     """Whether most of the outputs are outside of their bounds."""
 
 
-def single(given: Given) -> Iterator[Hypothesis]:
-    """Give everything that can be wrong by itself."""
-    problem, outcome = given.problem, given.outcome
-    for name, arrays in weight_conventions(problem):
+def weights(given: Given) -> Iterator[Hypothesis]:
+    """Give weights in another place, order or orientation."""
+    for name, arrays in weight_conventions(given.problem):
         yield Hypothesis(name, arrays)
-    for name, terms in equation_conventions(problem):
+
+
+def equations(given: Given) -> Iterator[Hypothesis]:
+    """Give equations with another term."""
+    for name, terms in equation_conventions(given.problem):
         yield Hypothesis(name, terms=terms)
-    yield from fitted_conventions(problem, outcome)
-    for name, arrays in sequence_conventions(problem):
-        yield Hypothesis(name, arrays)
-    yield from _returned(given)
-    for name, arrays in partial_conventions(problem):
-        yield Hypothesis(name, arrays)
-    yield from precision_conventions(problem, outcome)
 
 
-def _returned(given: Given) -> Iterator[Hypothesis]:
+def fitted(given: Given) -> Iterator[Hypothesis]:
+    """Give equations with a number that is read off the outcome."""
+    yield from fitted_conventions(given.problem, given.outcome)
+
+
+def sequences(given: Given) -> Iterator[Hypothesis]:
+    """Give other steps, rows, lengths and initial states."""
+    for name, arrays in sequence_conventions(given.problem):
+        yield Hypothesis(name, arrays)
+
+
+def parts(given: Given) -> Iterator[Hypothesis]:
+    """Give weights that are wrong in some layers or in one direction alone."""
+    for name, arrays in partial_conventions(given.problem):
+        yield Hypothesis(name, arrays)
+
+
+def precisions(given: Given) -> Iterator[Hypothesis]:
+    """Give lower precisions inside."""
+    yield from precision_conventions(given.problem, given.outcome)
+
+
+def returned(given: Given) -> Iterator[Hypothesis]:
     """Give right steps that are returned otherwise."""
     problem, outcome = given.problem, given.outcome
     for name, back in of_outcome.past_the_end(problem, outcome):
@@ -127,6 +145,10 @@ def _pairing_terms(problem: Problem) -> Iterator[tuple[str, Terms]]:
                 yield name, terms
 
 
-Stage = Callable[[Given], Iterator[Hypothesis]]
-STAGES: tuple[Stage, ...] = (single, vague, pairs)
+Source = Callable[[Given], Iterator[Hypothesis]]
+STAGES: tuple[tuple[Source, ...], ...] = (
+    (weights, equations, fitted, sequences, returned, parts, precisions),
+    (vague,),
+    (pairs,),
+)
 """Each is gone through only if the one before it explains nothing."""

@@ -15,6 +15,8 @@ from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.spec import Array, Outcome, Problem
 
 Arrays = Mapping[str, Array]
+Alter = Callable[[Problem, str], Arrays]
+"""A problem and a scope (see `in_weights`) → arrays in place of its own."""
 Bounds = Callable[[Accuracy], Rounded]
 """What a backend may err by → the arithmetic."""
 
@@ -113,12 +115,13 @@ def in_weights(
     found = {}
     for layer, way in problem.case.passes:
         full = f"layer{layer}.{way}.{name}"
-        if full in problem.arrays and _within(layer, way, scope):
+        if full in problem.arrays and within(layer, way, scope):
             found[full] = alter(problem[full])
     return found
 
 
-def _within(layer: int, way: str, scope: str) -> bool:
+def within(layer: int, way: str, scope: str) -> bool:
+    """Whether one layer and direction is of a scope (see `in_weights`)."""
     of_layers = {"upper": layer > 0, "first": layer == 0}
     return not scope or of_layers.get(scope, way == scope)
 

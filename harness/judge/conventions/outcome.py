@@ -125,10 +125,11 @@ def _exactly(value: Array) -> Bounded:
 def another_start(problem: Problem, outcome: Outcome, right: Prediction) -> _Predicted:
     """Give any state before the first step, where only that step is wrong.
 
-    What is not seen of a state, or not of a layer, would be wrong ever after.
+    What is not seen of a state, or not of a layer, would be wrong ever after. Where no
+    row has a second step, there is none that could be right, and nothing says so.
     """
     case, lengths = problem.case, row_lengths(problem)
-    if case.layers > 1 or len(right.finals) > 1:
+    if case.layers > 1 or len(right.finals) > 1 or not (lengths > 1).any():
         return
     orders = [processing_order(lengths, case.steps, way) for way in case.directions]
     started = np.repeat(np.stack(orders, axis=-1) == 0, case.recurrent_size, axis=-1)

@@ -6,15 +6,14 @@ from itertools import permutations
 
 import numpy as np
 
+from harness.judge.conventions.biases import TWO_BIASES, orders_of_both
 from harness.judge.conventions.hypothesis import (
+    Alter,
     Arrays,
     in_weights,
     other_memory_order,
 )
 from harness.spec import CELLS, Array, Problem
-
-Alter = Callable[[Problem, str], Arrays]
-"""A problem and a scope (see `in_weights`) → arrays in place of its own."""
 
 _WIDE = ("kernel", "recurrent_kernel", "bias")  # all that have a block for each gate
 _WORDS = {"recurrent_kernel": "recurrent kernel", "recurrent_bias": "recurrent bias"}
@@ -115,12 +114,22 @@ def gate_orders(problem: Problem) -> Iterator[tuple[str, Alter]]:
     """Give every order that all gates can be read in."""
     gates = CELLS[problem.case.cell].gates
     for order in _orders(len(gates)):
+        yield f"gate order {_words(order, gates)}", partial(_read_in, order)
+    for order, biases in orders_of_both(problem):
         name = f"gate order {_words(order, gates)}"
-        yield name, partial(_read_in, order)
+        yield name, partial(_both_read_in, order, biases)
 
 
 def _read_in(order: tuple[int, ...], problem: Problem, _scope: str) -> Arrays:
     return reordered(problem, order, _WIDE)
+
+
+def _both_read_in(
+    order: tuple[int, ...], biases: Alter, problem: Problem, scope: str
+) -> Arrays:
+    """Read kernels and two biases in another order; nothing, if there are no two."""
+    both = biases(problem, scope)
+    return {**reordered(problem, order, _WIDE), **both} if both else {}
 
 
 def _orders_of_one(problem: Problem) -> Iterator[tuple[str, Arrays]]:
@@ -255,7 +264,7 @@ def _taken(
 
 def weight_conventions(problem: Problem) -> Iterator[tuple[str, Arrays]]:
     """Give everything that can happen to all weights, common things first."""
-    for name, alter in EVERYWHERE_OR_NOT.items():
+    for name, alter in (*EVERYWHERE_OR_NOT.items(), *TWO_BIASES.items()):
         yield name, alter(problem, "")
     for name, alter in gate_orders(problem):
         yield name, alter(problem, "")
@@ -283,5 +292,5 @@ def partial_conventions(problem: Problem) -> Iterator[tuple[str, Arrays]]:
             way: f"in the {way} direction alone" for way in ("reverse", "forward")
         }
     for scope, words in scopes.items():
-        for name, alter in EVERYWHERE_OR_NOT.items():
+        for name, alter in (*EVERYWHERE_OR_NOT.items(), *TWO_BIASES.items()):
             yield f"{name} {words}", alter(problem, scope)
