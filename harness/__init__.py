@@ -3,15 +3,15 @@
 `spec` and `backend` are the contract that an adapter sees. `run` turns problems into
 outcomes on disk, `judge` turns outcomes on disk into verdicts, and `session` joins the
 two for the faces: the command line (`cli`), the pytest plugin (`in_pytest`), and in
-Python `verify` and `convert` for layers of one's own.
+Python `verify`, `write_inputs` and `convert` for layers of one's own.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.model_runs import convert, verify
+    from harness.model_runs import convert, verify, write_inputs
 
-__all__ = ["convert", "verify"]
+__all__ = ["convert", "verify", "write_inputs"]
 __version__ = "0.1.0"
 
 

@@ -19,6 +19,7 @@ from harness.errors import UsageError
 from harness.judge.certify import reference
 from harness.judge.peers import PEERS, peers
 from harness.judge.verdict import judge_entry
+from harness.results import GOOD
 from harness.run.answers import WorkerError
 from harness.run.process import Worker
 from harness.spec import Case, Problem
@@ -186,7 +187,9 @@ class _Bench:
             outcome = self._folder.outcome(info.name, case.id)
             passes = peers(problem, truth, outcome)
             broken = {name: not fine for name, fine in passes.items()}
-        broken[OURS] = result.verdict != "pass"
+        # Of what is inconclusive nothing is said: no fault is killed by that, and no
+        # healthy backend called broken.
+        broken[OURS] = result.verdict not in {*GOOD, "inconclusive"}
         return Trial(
             *(work.suite, work.info.name, work.kind, work.fault, case.id),
             broken=broken,

@@ -22,9 +22,11 @@ from harness.measuring.measure import measure_backends
 from harness.proof import EACH, SAMPLES, TIMEOUT, not_kept, violations
 from harness.relations.checks import RELATIONS
 from harness.relations.run import Bench, plan
+from harness.results import GOOD
 from harness.run.engine import Runner
 from harness.spec import Case
 from harness.store.folder import RunFolder
+from harness.words import in_brief, verdict_of
 
 
 class Workshop:
@@ -79,7 +81,10 @@ class BackendConformance:
         made.runner.close()
 
     def test_case(self, case: Case, workshop: Workshop) -> None:
-        """The certificate passes, or the case is a declared gap."""
+        """The certificate passes, or the case is a declared gap.
+
+        One of which nothing is shown is skipped.
+        """
         problem = catalogue.build(case)
         entry = workshop.runner.entry(problem)
         truth = reference(problem)
@@ -89,8 +94,10 @@ class BackendConformance:
             pytest.xfail(result.detail)  # of this case's data alone
         if result.verdict == "gap":
             raise DeclaredGap(result.detail)
-        if result.verdict != "pass":
-            pytest.fail(f"{result.verdict}: {result.detail}", pytrace=False)
+        if result.verdict == "inconclusive":
+            pytest.skip(in_brief(result))
+        if result.verdict not in GOOD:
+            pytest.fail(f"{verdict_of(result)}: {result.detail}", pytrace=False)
 
     def test_relation(self, relation: str, workshop: Workshop) -> None:
         """The backend agrees with itself, by two ways to ask for the same."""

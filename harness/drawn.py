@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from harness.backend import Absent, BackendInfo, Unsupported
+from harness.exits import Exit, exit_of
 from harness.graph import Drawn
 from harness.run.answers import WorkerError
 from harness.run.process import Worker
@@ -68,12 +69,10 @@ def _drawn(
     return Drawn(info.name, "drawn", graph=graph)
 
 
-def exit_status(found: list[Drawn]) -> int:
+def exit_status(found: list[Drawn]) -> Exit:
     """0 all that have a graph gave it, 2 nothing is drawn, 3 a crash or a hang."""
-    statuses = {drawn.status for drawn in found}
-    if "error" in statuses:
-        return 3
-    return 0 if "drawn" in statuses else 2
+    said = {drawn.status for drawn in found}
+    return exit_of(wrong=False, crashed="error" in said, done="drawn" in said)
 
 
 def as_json(case: str, found: list[Drawn]) -> str:

@@ -31,8 +31,8 @@ from harness.backend import BackendInfo
 from harness.cases import check_case
 from harness.errors import ParityError, UsageError, clean, unknown_name
 from harness.given import as_array, given_problem, keep_outcome
-from harness.judge.saved import VACUOUS, judge
-from harness.results import Report, Result
+from harness.judge.saved import judge
+from harness.results import GOOD, Report, Result
 from harness.run.engine import Runner, check_timeout
 from harness.run.guard import read_memory
 from harness.run.registry import select_backends
@@ -40,7 +40,7 @@ from harness.session import describe_environment
 from harness.spec import CELLS, Array, Case, Problem
 from harness.store.folder import RunFolder
 from harness.store.record import Entry, RunRecord
-from harness.words import in_brief, in_full, table
+from harness.words import in_brief, in_full, table, verdict_of
 
 MAX_ULP = 1e6
 
@@ -110,11 +110,12 @@ class Parity:
                 it says nothing, what the reference states of itself.
 
         Returns:
-            The layer's result, which passes; `weak` says what it could not have shown.
+            The layer's result, `pass` or `consistent`; `weak` says what it could not
+            have shown.
 
         Raises:
-            AssertionError: The layer, or the reference, is not right, or the bounds are
-                so wide that nothing would be shown.
+            AssertionError: The layer, or the reference, is not right, or nothing is
+                shown of one of them: then it says what would show more.
             UsageError: A name or a weight is wrong, the reference cannot run here or
                 declares that it does not do the case, or no accuracy is stated.
 
@@ -147,7 +148,8 @@ class Parity:
         entries += [self._computed(info, ready.problem) for info in references]
         environment = self._environment
         record = RunRecord(
-            "rnn-parity.run/1", environment, [case], ready.infos, {}, entries
+            *("rnn-parity.run/1", environment, [case], ready.infos, {}, entries),
+            strict=True,
         )
         self._folder.write_record(record)
         report = judge(self._folder)
@@ -267,12 +269,9 @@ def _arrays(returned: Any, case: Case) -> dict[str, Array]:
 def _failure(info: BackendInfo, case: Case, result: Result, report: Report) -> str:
     """Say why the assertion fails; nothing if it holds."""
     others = report.results[1:]
-    if result.verdict != "pass":
+    if result.verdict not in GOOD:
         lines = [in_brief(result), *in_full(result), *table(result)]
-    elif VACUOUS in result.weak:
-        lines = [f"nothing is shown by {case.id}: {VACUOUS}", *in_full(result)]
-        lines.append("choose fewer steps or layers, or a smaller gain")
-    elif broken := [other for other in others if other.verdict != "pass"]:
+    elif broken := [other for other in others if other.verdict not in GOOD]:
         lines = [f"{info.name} passes, the reference does not: {in_brief(broken[0])}"]
         lines += in_full(broken[0])
     else:
@@ -284,7 +283,7 @@ def _failure(info: BackendInfo, case: Case, result: Result, report: Report) -> s
 
 def _beside(other: Result, report: Report) -> str:
     """Say what came of a reference, and how far the layer is from it."""
-    said = f"{other.backend}: {other.verdict} on the same problem"
+    said = f"{other.backend}: {verdict_of(other)} on the same problem"
     for pair in report.pairs:
         if pair.outputs.max_abs is not None:
             said += f"; outputs differ by {pair.outputs.max_abs:.3g} at most"

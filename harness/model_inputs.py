@@ -1,7 +1,8 @@
 """What a layer of a file is computed on, and what somebody expects of it."""
 
 import dataclasses
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from harness.models.layer import Recurrent
 from harness.probing import probing
 from harness.spec import Array, Case, Problem
 from harness.store.array_files import read_named
+from harness.store.arrays import pack
+from harness.store.folder import RunFolder
+
+PROBE = "probe."
+"""What names of arrays begin with that are of the batch that shows every weight."""
 
 BATCH, STEPS = 4, 16
 """Of the seeded batch."""
@@ -25,21 +31,47 @@ _SEED = 1
 
 
 def problems_of(layer: Recurrent, data: Any) -> list[Problem]:
-    """Make problems of a layer: of given inputs one, else of batches of our own.
+    """Make problems of a layer: of a batch, and of one that shows every weight.
 
-    These are a seeded one, and one that shows every weight unless that is too large.
+    The batch is what is given, or a seeded one. The other is left out where it would be
+    too large.
     """
-    if data is not None:
-        return [_given(layer, data)]
     rows = max((array.shape[1] for array in layer.initial.values()), default=1)
     case = replace(
         layer.case, batch=rows if rows > 1 else BATCH, steps=STEPS, seed=_SEED
     )
-    found = [_seeded(layer, case, _initial(layer, case))]
-    if probe := probing(case):
-        with suppress(UsageError):
-            found.append(_seeded(layer, probe))
-    return found
+    if data is None:
+        own = _seeded(layer, case, _initial(layer, case))
+        return [own, *_probes(layer, case)]
+    given, origin = _named(data, "inputs")
+    batch, probe = _parted(given)
+    first, probes = _given(layer, batch, origin), _probes(layer, case)
+    if not probe:
+        return [first, *probes]
+    second = _given(layer, probe, f"the probe in {origin}")
+    if probes and _are_same(second, probes[0]):
+        second = probes[0]  # whose rows are known for what they show
+    return [first] if second.case == first.case else [first, second]
+
+
+def _probes(layer: Recurrent, case: Case) -> list[Problem]:
+    """Give the batch that shows every weight, unless it is too large."""
+    probe = probing(case)
+    with suppress(UsageError):
+        return [_seeded(layer, probe)] if probe else []
+    return []
+
+
+def _are_same(one: Problem, other: Problem) -> bool:
+    return one.arrays.keys() == other.arrays.keys() and all(
+        np.array_equal(array, other[name]) for name, array in one.arrays.items()
+    )
+
+
+def _parted(given: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Part arrays into those of the batch and those of the probe, without `probe.`."""
+    probe = {n.removeprefix(PROBE): a for n, a in given.items() if n.startswith(PROBE)}
+    return {n: a for n, a in given.items() if not n.startswith(PROBE)}, probe
 
 
 def _seeded(
@@ -76,8 +108,7 @@ def _initial(layer: Recurrent, case: Case) -> dict[str, Array]:
     return found
 
 
-def _given(layer: Recurrent, data: Any) -> Problem:
-    given, origin = _named(data, "inputs")
+def _given(layer: Recurrent, given: dict[str, Array], origin: str) -> Problem:
     inputs, lengths = given.get("inputs"), given.get("lengths")
     if inputs is None or inputs.ndim != len("BTD"):
         raise UsageError(f"{origin} has no array 'inputs' of shape [B, T, D]")
@@ -95,9 +126,81 @@ def _given(layer: Recurrent, data: Any) -> Problem:
     return _of_layer(layer, given_problem(case, arrays, f"{origin} for {layer.name}"))
 
 
-def expected_of(case: Case, data: Any) -> dict[str, Array]:
-    """Read what somebody expects of a case; NaN is for the verdict to say."""
+def expected_of(
+    problems: Sequence[Problem], inputs: Any, data: Any
+) -> dict[str, dict[str, Array]]:
+    """Read what somebody expects of batches; NaN is for the verdict to say.
+
+    Args:
+        problems: What was made of the inputs.
+        inputs: What was given as inputs.
+        data: What is expected.
+
+    Returns:
+        ID of a case → arrays.
+
+    """
     given, origin = _named(data, "outputs")
+    batch, probe = _parted(given)
+    if not probe:
+        return {problems[0].case.id: _expected(problems[0].case, batch, origin)}
+    if len(problems) == 1 or not _parted(_named(inputs, "inputs")[0])[1]:
+        raise UsageError(
+            f"{origin} has {PROBE}{min(probe)}, and the inputs have no {PROBE}inputs; "
+            "give the file that --write-inputs wrote as --inputs"
+        )
+    case = problems[1].case
+    found = {case.id: _expected(case, probe, f"the probe in {origin}")}
+    if batch:
+        found[problems[0].case.id] = _expected(problems[0].case, batch, origin)
+    return found
+
+
+def batches(problems: Sequence[Problem]) -> dict[str, Array]:
+    """Give inputs and initial states of `problems_of`, by the names of a file."""
+    return {
+        f"{prefix}{name}": array
+        for prefix, problem in zip(("", PROBE), problems, strict=False)
+        for name, array in problem.arrays.items()
+        if not name.startswith("layer")
+    }
+
+
+def write_batches(
+    problems: Sequence[Problem], out: Path, *, beside: Sequence[Any]
+) -> None:
+    """Write them into a file.
+
+    Args:
+        problems: What `problems_of` gives.
+        out: The file, .npz or .safetensors.
+        beside: What they were made of: files among it are not replaced.
+
+    Raises:
+        UsageError: The file's name does not do.
+        FileError: It cannot be written.
+
+    """
+    data = _packed(batches(problems), out, problems[0].case.dtype)
+    files = [Path(of).resolve() for of in beside if isinstance(of, str | Path)]
+    if out.resolve() in files:
+        raise UsageError(f"{out} is what the batch is made of; choose another name")
+    RunFolder(out.parent).write(out.name, data)
+
+
+def _packed(arrays: Mapping[str, Array], path: Path, dtype: str) -> bytes:
+    if path.suffix == ".safetensors":
+        return pack(arrays, {})
+    if path.suffix != ".npz":
+        raise UsageError(f"{path}: the name must end in .npz or .safetensors")
+    if dtype == "bfloat16":
+        raise UsageError(f"{path}: .npz has no bfloat16; write .safetensors")
+    file = io.BytesIO()
+    np.savez(file, **dict[str, Any](arrays))
+    return file.getvalue()
+
+
+def _expected(case: Case, given: dict[str, Array], origin: str) -> dict[str, Array]:
     known = case.forward_shapes()
     shapes = {name: shape for name, shape in known.items() if name in given}
     wrong = contract_violations(given, shapes, case.dtype)
@@ -105,6 +208,12 @@ def expected_of(case: Case, data: Any) -> dict[str, Array]:
         asked = ", ".join(f"{name} {list(shape)}" for name, shape in known.items())
         said = "; ".join(wrong) or "nothing is there"
         raise UsageError(f"{origin}: {said}; expected any of {asked}, {case.dtype}")
+    layers = {*case.layer_shapes(), "outputs"}
+    if given.keys() & case.layer_shapes().keys() and (lack := layers - given.keys()):
+        raise UsageError(
+            f"{origin}: {', '.join(sorted(lack))} is missing; give the outputs of "
+            "every layer, or of the last one alone"
+        )
     return given
 
 

@@ -13,16 +13,17 @@ from harness.backend import Accuracy, BackendInfo, Scalar
 from harness.errors import FileError, ParityError, UsageError, unknown_name
 from harness.given import keep_outcome, least_accurate
 from harness.judge.certify import certify
-from harness.model_inputs import expected_of, problems_of
+from harness.model_inputs import expected_of, problems_of, write_batches
 from harness.models.layer import Recurrent, difference
 from harness.models.read import read, read_whole
 from harness.models.write import WRITERS
-from harness.results import BackendRecord, Report
+from harness.results import BAD, BackendRecord, Report
 from harness.run.engine import check_timeout, default_jobs
 from harness.run.guard import read_memory
 from harness.run.registry import built_in_backends, known_backends, select_backends
 from harness.session import begin, complete, judge_and_write, new_record
 from harness.spec import Array, Problem
+from harness.store.array_files import read_named
 from harness.store.folder import RunFolder
 from harness.store.journal import alone
 from harness.watch import Watch
@@ -49,7 +50,8 @@ class Plan:
     layer: Recurrent
     problems: Sequence[Problem]
     infos: list[BackendInfo]
-    expected: Mapping[str, Array] | None
+    expected: Mapping[str, Mapping[str, Array]]
+    """ID of a case → arrays; nothing where nobody expects anything."""
     again: Sequence[str]
     """Arguments of `rnn-parity verify` that do this; none where arrays were given."""
 
@@ -60,26 +62,28 @@ class Plan:
         jobs: int,
         timeout: float,
         memory: int = 0,
+        require_bound: bool = False,
         watch: Watch | None = None,
     ) -> Report:
         """Compute it, judge everything and write the report; as `verify` says."""
         check_timeout(timeout)
         cases, folder = [problem.case for problem in self.problems], RunFolder(out)
         jobs = jobs or default_jobs()
-        record = new_record(
+        made = new_record(
             *(cases, self.infos),
             timeout=timeout,
             memory=memory,
             model=True,
             verify=self.again,
         )
+        record = replace(made, strict=True, require_bound=require_bound)
         folder.check()
         with alone(out):
             begin(folder, record)
             for problem in self.problems:
                 folder.write_problem(problem)
-            if self.expected is not None:
-                _add_expected(folder, self.problems[0], self.expected, self.infos)
+            if self.expected:
+                _add_expected(folder, self.problems, self.expected, self.infos)
             complete(folder, self.infos, jobs=jobs, watch=watch)
         return judge_and_write(folder, jobs, watch)
 
@@ -97,6 +101,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
     jobs: int = 0,
     timeout: float = 300.0,
     memory: str = "",
+    require_bound: bool = False,
     watch: Watch | None = None,
 ) -> Report:
     """Compute a recurrent layer of a file on backends, and judge what they return.
@@ -107,23 +112,26 @@ def verify(  # noqa: PLR0913 - as many as a run has
         cell: Which cell it is, if the file does not say.
         ignore: Names of tensors and settings in the layer that take no part in it; what
             else is not read refuses it.
-        inputs: `[B, T, D]` of the layer's dtype; without it a seeded batch, and one
-            that shows every weight; or named arrays: `inputs`, and if you like
-            `initial_h`, `initial_c` `[L * directions, B, R or H]`, zeros without them,
-            and `lengths` `[B]`. Arrays of any framework, or the path of a .npy, .npz or
-            .safetensors file.
+        inputs: `[B, T, D]` of the layer's dtype; without it a seeded batch. Beside it a
+            batch is run that shows every weight. Or named arrays: `inputs`, and if you
+            like `initial_h`, `initial_c` `[L * directions, B, R or H]`, zeros without
+            them, and `lengths` `[B]`; and what `write_inputs` writes. Arrays of any
+            framework, or the path of a .npy, .npz or .safetensors file.
         expected: What you expect, judged as one more backend, `expected`: `outputs`
             `[B, T, R * directions]`, or any of `outputs`, `final_h` and `final_c`
-            `[L * directions, B, R or H]` by name; in the same forms.
+            `[L * directions, B, R or H]` by name; of what `write_inputs` writes also
+            `probe.outputs`, `probe.final_h` and `probe.final_c`; in the same forms.
         backends: Names of backends; all that are installed without them.
         out: Folder for the results; they are not kept without it.
         jobs: Workers at a time; 0: one a processor.
         timeout: Seconds for one backend.
         memory: What one backend's worker may hold: `4G`; any number of bytes without.
+        require_bound: Whether what is consistent by an estimate counts as inconclusive.
         watch: Told of what begins and ends.
 
     Returns:
-        The report; `report.exit_status` is 0 if all pass.
+        The report; `report.exit_status` is 0 if all pass, 4 if nothing is wrong and
+        something inconclusive.
 
     Raises:
         UsageError: A name is unknown, or an array is not what the layer asks for.
@@ -142,7 +150,14 @@ def verify(  # noqa: PLR0913 - as many as a run has
     most = read_memory(memory)
     with TemporaryDirectory(prefix="rnn-parity-") as path:
         place = Path(path if out is None else out)
-        return planned.run(place, jobs=jobs, timeout=timeout, memory=most, watch=watch)
+        return planned.run(
+            place,
+            jobs=jobs,
+            timeout=timeout,
+            memory=most,
+            require_bound=require_bound,
+            watch=watch,
+        )
 
 
 def plan(  # noqa: PLR0913 - as many as say what is verified
@@ -164,12 +179,13 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
     """
     if expected is not None and inputs is None:
         raise UsageError(
-            "what is expected was not computed of the seeded batch: give its inputs too"
+            "what is expected was not computed of the seeded batch: give its inputs "
+            "too; --write-inputs FILE writes a batch to compute it of"
         )
     ignored = [ignore] if isinstance(ignore, str) else [*ignore]
     found = read(Path(model), layer, cell, ignored)
     problems = problems_of(found, inputs)
-    wanted = None if expected is None else expected_of(problems[0].case, expected)
+    wanted = {} if expected is None else expected_of(problems, inputs, expected)
     infos = select_backends([backends] if isinstance(backends, str) else [*backends])
     files = {"--inputs": inputs, "--expected": expected}
     again: list[str] = []
@@ -180,6 +196,43 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
         again = [str(model), *(word for pair in said for word in pair)]
         again += [word for name in ignored for word in ("--ignore", name)]
     return Plan(found, problems, infos, wanted, again)
+
+
+def write_inputs(
+    model: str | Path,
+    out: str | Path,
+    *,
+    layer: str = "",
+    cell: str = "",
+    ignore: Sequence[str] = (),
+    inputs: Any = None,
+) -> dict[str, Array]:
+    """Write a batch, and one that shows every weight, for your framework to compute.
+
+    What it makes of them is for `verify(model, inputs=out, expected=...)`.
+
+    Args:
+        model: The file of weights.
+        out: The new file, .npz or .safetensors: `inputs`, `initial_h`, …, and
+            `probe.inputs`, `probe.initial_h`, …, unless that would be too large.
+        layer: Which recurrent layer of the model, if there are several.
+        cell: Which cell it is, if the file does not say.
+        ignore: Names in the layer that take no part in it, as `verify` takes them.
+        inputs: A batch of yours, in the forms that `verify` takes; without it a seeded
+            one.
+
+    Returns:
+        What was written, by name.
+
+    Raises:
+        UsageError: A name is unknown, or an array is not what the layer asks for.
+        FileError: A file is broken, or cannot be written.
+
+    """
+    ignored = [ignore] if isinstance(ignore, str) else [*ignore]
+    found = read(Path(model), layer, cell, ignored)
+    write_batches(problems_of(found, inputs), Path(out), beside=(model, inputs))
+    return read_named(Path(out), "inputs")
 
 
 def convert(
@@ -250,12 +303,12 @@ def convert_layer(
         for note in back.notes:
             say(f"note: {note}")
         info = known_backends()[RUN_BY[to]]
-        planned = Plan(back, problems_of(back, None), [info], None, [])
+        planned = Plan(back, problems_of(back, None), [info], {}, [])
         on = " and ".join(sizes(problem.case) for problem in planned.problems)
         say(f"running {on} on {info.name}, and judging them")
         report = planned.run(Path(path) / "run", jobs=1, timeout=300.0, watch=watch)
     for result in report.results:
-        if result.verdict not in {"fail", "error"}:
+        if result.verdict not in BAD:
             continue
         said = f"{in_brief(result)} on {info.name}"
         raise FileError(f"{to} does not compute {layer.name}: {said}; nothing written")
@@ -265,16 +318,21 @@ def convert_layer(
 
 def _add_expected(
     folder: RunFolder,
-    problem: Problem,
-    expected: Mapping[str, Array],
+    problems: Sequence[Problem],
+    expected: Mapping[str, Mapping[str, Array]],
     infos: Sequence[BackendInfo],
 ) -> None:
     """Put what somebody expects beside what backends of a run returned."""
-    case, known = problem.case, [*built_in_backends().values(), *infos]
-    info = least_accurate(EXPECTED, known)
-    accuracy, record = info.accuracy(case), folder.record()
-    entry = keep_outcome(folder, EXPECTED, case, expected, part=True)
-    entry = replace(entry, detail=_whose(problem, expected, accuracy))
+    info = least_accurate(EXPECTED, [*built_in_backends().values(), *infos])
+    accuracy, record = info.accuracy(problems[0].case), folder.record()
+    entries, left_out = [], []
+    for problem in problems:
+        case, of = problem.case, expected.get(problem.case.id)
+        if of is None:
+            left_out.append((case.id, EXPECTED))
+            continue
+        entry = keep_outcome(folder, EXPECTED, case, of, part=True)
+        entries.append(replace(entry, detail=_whose(problem, of, accuracy)))
     held_to: dict[str, Scalar] = {
         f"{function}, held to": f"{ulp:g} ulp + {accuracy.absolute.get(function, 0):g}"
         for function, ulp in accuracy.ulp.items()
@@ -286,7 +344,8 @@ def _add_expected(
             record,
             infos=[*record.infos, info],
             backends={**record.backends, EXPECTED: BackendRecord(settings=held_to)},
-            entries=[*record.entries, entry],
+            entries=[*record.entries, *entries],
+            left_out=left_out,
         )
     )
 

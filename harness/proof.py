@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.backend import BackendInfo
+from harness.exits import Exit
 from harness.measuring.measure import Row, measure_backends
 from harness.measuring.measure import exit_status as accuracy_status
 from harness.relations.run import Trial, relate
 from harness.relations.run import exit_status as relations_status
-from harness.results import Report, Result
+from harness.results import BAD, GOOD, Report, Result
 from harness.session import compute, judge_and_write
 from harness.spec import Case
 from harness.watch import Watch
@@ -44,14 +45,13 @@ class Proof(NamedTuple):
         return [*wrong, *violations(self.relations), *not_kept(self.accuracy)]
 
     @property
-    def exit_status(self) -> int:
+    def exit_status(self) -> Exit:
         """0 proven, 1 a difference, 2 nothing compared, 3 a crash or a hang."""
-        said = [
-            self.report.exit_status,
-            relations_status(self.relations) if self.relations else 0,
-            accuracy_status(self.accuracy),
-        ]
-        return next((status for status in (3, 1, 2) if status in said), 0)
+        said = {self.report.exit_status, accuracy_status(self.accuracy)}
+        said |= {relations_status(self.relations)} if self.relations else set()
+        # Generated cases of which nothing is shown are counted, and no more.
+        said.discard(Exit.INCONCLUSIVE)
+        return next(status for status in Exit if status in said or not status)
 
 
 def violations(trials: list[Trial]) -> list[str]:
@@ -70,7 +70,7 @@ def not_kept(rows: list[Row]) -> list[str]:
 
 
 def _is_wrong(result: Result) -> bool:
-    return result.verdict in {"fail", "error", "absent"}
+    return result.verdict in {*BAD, "absent"}
 
 
 def prove(
@@ -85,7 +85,7 @@ def prove(
     folder = compute(cases, [info], out, jobs=1, timeout=TIMEOUT, watch=watch)
     report = judge_and_write(folder)
     relations = []
-    if any(result.verdict == "pass" for result in report.results):
+    if any(result.verdict in GOOD for result in report.results):
         relations = relate([info], cases, each=EACH, jobs=1)
     dtypes = list(dict.fromkeys(case.dtype for case in cases if not info.gap(case)))
     return Proof(report, relations, measure_backends([info], dtypes, SAMPLES))

@@ -11,13 +11,24 @@ import msgspec
 from harness.backend import Scalar
 from harness.cases import check_case
 from harness.errors import FileError, UsageError
+from harness.exits import Exit, exit_of
 from harness.spec import Case
 from harness.store.files import check_names, read_bytes
 
 MAX_REPORT_BYTES = 2**30
 
 Record = TypeVar("Record", bound=msgspec.Struct)
-Verdict = Literal["pass", "fail", "gap", "error", "absent"]
+Verdict = Literal[
+    "pass", "consistent", "fail", "inconclusive", "gap", "error", "absent"
+]
+"""`pass`: shown to be right, by a derived bound; `consistent`: no bound shows anything,
+but it is where right implementations are, by an estimate; `fail`: wrong, by the bound
+or by the estimate; `inconclusive`: nothing is shown. What `harness.words.verdict_of`
+gives says which are estimates."""
+GOOD: frozenset[Verdict] = frozenset({"pass", "consistent"})
+BAD: frozenset[Verdict] = frozenset({"fail", "error"})
+COMPUTED: frozenset[Verdict] = GOOD | {"fail", "inconclusive"}
+"""Of what had an outcome to be judged."""
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Measure = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -84,6 +95,23 @@ class Steps(_Record, frozen=True):
     """What that may be, to three digits."""
 
 
+class Estimate(_Record, frozen=True):
+    """What rounding at random says where no derived bound shows anything.
+
+    The network is run many times, each rounded otherwise as is legal: that gives the
+    spread of right implementations. It is no proof.
+    """
+
+    ratio: Measure | None
+    """Worst |error| / (factor x spread), above 1 is `fail`; null if it is no number."""
+    factor: Measure
+    """Spreads that an error may have."""
+    simulations: Count
+    """Runs that the spread is of."""
+    where: str = ""
+    """The array that has the worst."""
+
+
 class Result(_Record, frozen=True):
     """What is said of one case on one backend."""
 
@@ -112,6 +140,10 @@ class Result(_Record, frozen=True):
     detail: str = ""
     reproduce: str = ""
     seconds: Measure | None = None
+    estimate: Estimate | None = None
+    """Null where a derived bound decides, or nothing does."""
+    next_steps: list[str] = []
+    """Where nothing is shown: what would show more, any of it."""
 
 
 class Pair(_Record, frozen=True):
@@ -154,7 +186,10 @@ class Environment(_Record, frozen=True):
 
 
 class Summary(_Record, frozen=True):
-    """Counts of verdicts; `expected` is cases by backends, `compared` pass + fail."""
+    """Counts of verdicts; `expected` is cases by backends.
+
+    `compared` is what had an outcome: pass, consistent, fail and inconclusive.
+    """
 
     expected: Count
     compared: Count
@@ -163,6 +198,21 @@ class Summary(_Record, frozen=True):
     gap: Count
     error: Count
     absent: Count
+    consistent: Count = 0
+    inconclusive: Count = 0
+
+    @property
+    def verdicts(self) -> dict[Verdict, int]:
+        """Verdict → how often it was given."""
+        return {
+            "pass": self.passed,
+            "consistent": self.consistent,
+            "fail": self.failed,
+            "inconclusive": self.inconclusive,
+            "gap": self.gap,
+            "error": self.error,
+            "absent": self.absent,
+        }
 
 
 class Report(_Record, frozen=True):
@@ -178,15 +228,30 @@ class Report(_Record, frozen=True):
     summary: Summary
     cases: list[Case] = []
     """What was computed, in the order of `results`."""
+    strict: bool = False
+    """Whether `inconclusive` counts: each case was named by itself, or `--strict`."""
+    require_bound: bool = False
+    """Whether `consistent` counts as `inconclusive` does: only a bound is enough."""
 
     @property
-    def exit_status(self) -> int:
-        """0 all pass, 1 a difference, 2 nothing compared, 3 a crash or a hang."""
-        if self.summary.failed:
-            return 1
-        if self.summary.error:
-            return 3
-        return 0 if self.summary.compared else 2
+    def exit_status(self) -> Exit:
+        """0 nothing is wrong, 1 a difference, 2 nothing compared, 3 a crash, 4 unshown.
+
+        Of all generated cases together, 4 only if `strict`.
+        """
+        summary = self.summary
+        return exit_of(
+            wrong=summary.failed,
+            crashed=summary.error,
+            done=summary.compared,
+            unshown=any(map(self.is_unshown, self.results)),
+        )
+
+    def is_unshown(self, result: Result) -> bool:
+        """Whether a result counts against the run for not being shown."""
+        return (self.strict and result.verdict == "inconclusive") or (
+            self.require_bound and result.verdict == "consistent"
+        )
 
 
 def summarize(results: list[Result]) -> Summary:
@@ -194,12 +259,14 @@ def summarize(results: list[Result]) -> Summary:
     said = [result.verdict for result in results]
     return Summary(
         expected=len(said),
-        compared=said.count("pass") + said.count("fail"),
+        compared=sum(map(said.count, COMPUTED)),
         passed=said.count("pass"),
         failed=said.count("fail"),
         gap=said.count("gap"),
         error=said.count("error"),
         absent=said.count("absent"),
+        consistent=said.count("consistent"),
+        inconclusive=said.count("inconclusive"),
     )
 
 

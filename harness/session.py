@@ -36,6 +36,8 @@ def compute(  # noqa: PLR0913 - as many as a run has
     jobs: int,
     timeout: float,
     memory: int = 0,
+    strict: bool = False,
+    require_bound: bool = False,
     watch: Watch | None = None,
 ) -> RunFolder:
     """Compute cases on backends into a folder, without judging them.
@@ -47,6 +49,8 @@ def compute(  # noqa: PLR0913 - as many as a run has
         jobs: Workers at a time.
         timeout: Seconds for one problem on one backend.
         memory: Bytes that a worker and what it starts may hold; 0: any number.
+        strict: Whether what is inconclusive counts, as `Report.strict` says.
+        require_bound: Whether what is consistent counts, too.
         watch: Told of what begins and ends.
 
     Raises:
@@ -62,7 +66,9 @@ def compute(  # noqa: PLR0913 - as many as a run has
         )
     folder.check()
     with alone(out):
-        begin(folder, new_record(cases, infos, timeout=timeout, memory=memory))
+        record = new_record(cases, infos, timeout=timeout, memory=memory)
+        counting = replace(record, strict=strict, require_bound=require_bound)
+        begin(folder, counting)
         complete(folder, infos, jobs=jobs, watch=watch)
     return folder
 

@@ -1,11 +1,11 @@
 """A result in words: in nine or so, and in as many as it takes."""
 
 import re
-from collections.abc import Iterator, Sized
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sized
+from typing import Protocol, get_args
 
 from harness.errors import clean
-from harness.results import Figures, Result, Summary
+from harness.results import BAD, Estimate, Figures, Report, Result, Summary, Verdict
 from harness.spec import Case
 
 _TITLES = ("array", "max_abs", "max_rel", "max_ulp", "rms", "mismatched", "worst_at")
@@ -14,6 +14,23 @@ _NUMBER = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", re.IGNORECASE)
 _PLACE = re.compile(r" \[[^ ]+, [^ ]+\]$")
 _MOST_CHARACTERS = 300  # of a reason, to tell it from others
 
+MARKS: dict[Verdict, str] = {
+    "pass": "✓",
+    "consistent": "≈",
+    "fail": "✗",
+    "inconclusive": "?",
+    "gap": "gap",
+    "error": "error",
+    "absent": "absent",
+}
+"""What stands for a verdict where there is no room for a word; `mark` says it of a
+result."""
+
+SEVERITY: tuple[Verdict, ...] = (
+    *("fail", "error", "inconclusive", "absent", "gap", "consistent", "pass"),
+)
+"""Verdicts, the most serious first."""
+
 
 class Said(Protocol):
     """What is said of one case on one backend, in one report or what moved from it."""
@@ -21,6 +38,16 @@ class Said(Protocol):
     @property
     def verdict(self) -> str:
         """The verdict, or `missing`."""
+        ...
+
+    @property
+    def headroom(self) -> float | None:
+        """Worst |error| / bound, if there is one."""
+        ...
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What rounding at random says, where no bound shows anything."""
         ...
 
     @property
@@ -34,9 +61,47 @@ class Said(Protocol):
         ...
 
 
+def by_estimate(said: Said) -> bool:
+    """Whether a verdict rests on an estimate, not on a derived bound."""
+    if said.verdict == "fail" and said.estimate and (said.headroom or 0.0) <= 1:
+        return said.estimate.ratio is None or said.estimate.ratio > 1
+    return said.verdict == "consistent"
+
+
+def verdict_of(said: Said) -> str:
+    """Say a verdict, and with it that it is an estimate, if it is one."""
+    return f"{said.verdict} (estimate)" if by_estimate(said) else said.verdict
+
+
+def mark_of(said: Said) -> str:
+    """Give the mark of a verdict; one that is an estimate has its mark in it."""
+    mark = MARKS.get(said.verdict, said.verdict)  # type: ignore[call-overload]
+    fails = said.verdict == "fail" and by_estimate(said)
+    return f"{mark}{MARKS['consistent']}" if fails else str(mark)
+
+
+def number_of(said: Said) -> float | None:
+    """Give the number that a verdict rests on: above 1 fails; None if it has none."""
+    if said.verdict == "inconclusive":
+        return None
+    if by_estimate(said):
+        return said.estimate.ratio if said.estimate else None
+    return said.headroom
+
+
+def in_words(estimate: Estimate) -> str:
+    """Say what an estimate is, with its number."""
+    ratio = "no number" if estimate.ratio is None else f"{estimate.ratio:.3g}x"
+    return (
+        f"its worst error is {ratio} what right implementations may differ by "
+        f"(estimate: {estimate.factor:g} times the spread of {estimate.simulations} "
+        "runs with random rounding)"
+    )
+
+
 def in_brief(result: Result) -> str:
     """Say on one line what came of a case, and what would explain it."""
-    said = [f"{result.verdict}: {_reason(result)}", *result.explanations[:1]]
+    said = [f"{verdict_of(result)}: {_reason(result)}", *result.explanations[:1]]
     return clean("; ".join(said))
 
 
@@ -44,6 +109,11 @@ def in_full(result: Result) -> list[str]:
     """Say all that is known of a case, a line for each kind of thing."""
     lines = [*_sentences(result), *_facts(result)]
     return [clean(line) for line in lines]
+
+
+def next_lines(result: Result) -> list[str]:
+    """Say what would show more, where nothing is shown, a line each."""
+    return [f"next: {step}" for step in result.next_steps]
 
 
 def table(result: Result) -> list[str]:
@@ -58,17 +128,22 @@ def table(result: Result) -> list[str]:
 
 
 def alike(results: list[Result]) -> list[list[Result]]:
-    """Put together what differs for one reason on one backend; most common first."""
+    """Put together what differs, or is not shown, for one reason on one backend.
+
+    What is wrong comes first, then what is most common.
+    """
     found: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         if why := why_alike(result):
             key = (result.verdict, result.backend, why)
             found.setdefault(key, []).append(result)
-    return sorted(found.values(), key=len, reverse=True)
+    return sorted(found.values(), key=lambda of: (of[0].verdict not in BAD, -len(of)))
 
 
 def why_alike(said: Said) -> str:
     """Say what failures of a kind share: the explanation, or all but the numbers."""
+    if said.verdict == "inconclusive":
+        return _without_numbers(reason(said))
     kind = kind_of(said)
     return reason(said) if kind and said.explanations else kind
 
@@ -95,9 +170,11 @@ def reason(said: Said) -> str:
 
 def kind_of(said: Said) -> str:
     """Say in what way a case fails, without the numbers; nothing if it does not."""
-    if said.verdict not in {"fail", "error"}:
-        return ""
-    return _NUMBER.sub("#", reason(said))[:_MOST_CHARACTERS]
+    return _without_numbers(reason(said)) if said.verdict in BAD else ""
+
+
+def _without_numbers(words: str) -> str:
+    return _NUMBER.sub("#", words)[:_MOST_CHARACTERS]
 
 
 def sizes(case: Case) -> str:
@@ -106,16 +183,31 @@ def sizes(case: Case) -> str:
     return " of ".join(f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in parts)
 
 
+def counted(verdicts: Mapping[Verdict, int]) -> list[tuple[str, int, Verdict]]:
+    """Give each verdict that there is: in words, how often, and itself."""
+    order: tuple[Verdict, ...] = get_args(Verdict)
+    words = {"consistent": "consistent (estimate)"}
+    return [(words.get(v, v), verdicts[v], v) for v in order if verdicts.get(v)]
+
+
+def what_differs(report: Report) -> str:
+    """Give the title of what `alike` puts together."""
+    said = ["differs"] if any(r.verdict in BAD for r in report.results) else []
+    said += ["is not shown"] if report.summary.inconclusive else []
+    return f"What {' and what '.join(said)}"
+
+
+def headline(summary: Summary) -> str:
+    """Say how many results pass, and what came of the others."""
+    numbers: dict[Verdict, int] = {**summary.verdicts, "pass": 0}
+    plural = {"gap": "declared gaps"}
+    rest = [f"{n} {plural.get(name, name)}" for name, n, _ in counted(numbers)]
+    return ", ".join([f"{summary.passed} of {summary.expected} pass", *rest])
+
+
 def counts(summary: Summary) -> str:
     """Say how many verdicts of each kind a report has."""
-    numbers = {
-        "pass": summary.passed,
-        "fail": summary.failed,
-        "gap": summary.gap,
-        "error": summary.error,
-        "absent": summary.absent,
-    }
-    said = ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
+    said = ", ".join(f"{n} {name}" for name, n, _ in counted(summary.verdicts))
     empty = "" if summary.compared else "; nothing was compared"
     return f"{said or 'nothing'} of {summary.expected}{empty}"
 
@@ -133,6 +225,7 @@ def _reason(result: Result) -> str:
 def _sentences(result: Result) -> Iterator[str]:
     if result.detail:
         yield result.detail
+    yield from next_lines(result)
     if len(result.explanations) > 1:
         yield f"explanations: {'; '.join(result.explanations)}"
     if bad := result.first_bad:
@@ -144,6 +237,8 @@ def _sentences(result: Result) -> Iterator[str]:
 
 
 def _facts(result: Result) -> Iterator[str]:
+    if result.estimate:
+        yield f"{result.estimate.where}: {in_words(result.estimate)}"
     if result.headroom is not None:
         summed = result.systematic
         words = f"; of all steps summed up: {summed:.3g}" if summed is not None else ""

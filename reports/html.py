@@ -10,8 +10,18 @@ from urllib.parse import quote
 
 import msgspec
 
-from harness.results import Report
-from harness.words import alike, reason
+from harness.results import BAD, Report
+from harness.words import (
+    MARKS,
+    alike,
+    counted,
+    in_words,
+    mark_of,
+    number_of,
+    reason,
+    verdict_of,
+    what_differs,
+)
 from reports.templating import environment
 
 MOST_STEPS = 2_500_000
@@ -48,6 +58,7 @@ def to_html(report: Report) -> str:
         report=report,
         headline=headline(report),
         groups=list(groups(report)),
+        title=what_differs(report),
         weak=_weak(report),
         environment=_environment(report),
         scripts=[f"page/{name}.js" for name in _SCRIPTS],
@@ -60,21 +71,28 @@ def to_html(report: Report) -> str:
 
 def headline(report: Report) -> Headline:
     """Say in a line what came of a run, and in some more what it was."""
-    summary = report.summary
+    summary, good = report.summary, report.summary.passed + report.summary.consistent
+    unshown = sum(map(report.is_unshown, report.results))
     if summary.failed or summary.error:
         wrong = [f"{summary.failed} differ"] if summary.failed else []
         wrong += [_count(summary.error, "error")] if summary.error else []
         words = f"{', '.join(wrong)} of {_count(summary.expected, 'result')}"
-        verdict, mark = ("fail" if summary.failed else "error"), "✗"
-    elif summary.compared:
-        verdict, mark = "pass", "✓"
-        words = f"All {_count(summary.passed, 'comparison')} pass"
-    else:
+        verdict, mark = ("fail" if summary.failed else "error"), MARKS["fail"]
+    elif not summary.compared:
         verdict, mark, words = "none", "!", "Nothing was compared"
+    elif unshown or not good:
+        verdict, mark = "inconclusive", MARKS["inconclusive"]
+        left = unshown or summary.inconclusive
+        words = f"{left} of {_count(summary.expected, 'result')} not shown to be right"
+    else:
+        verdict, mark = "pass", MARKS["pass"]
+        every = "" if summary.inconclusive else "All "
+        words = f"{every}{_count(good, 'comparison')} pass"
+    names = {"gap": "declared gaps", "absent": "not installed"}
     counts = {
-        "pass": summary.passed,
-        "declared gaps": summary.gap,
-        "not installed": summary.absent,
+        names.get(verdict, words): number
+        for words, number, verdict in counted(summary.verdicts)
+        if verdict not in BAD
     }
     of = f"{_count(len({r.case for r in report.results}), 'case')} on "
     of += _count(len({r.backend for r in report.results}), "backend")
@@ -134,7 +152,13 @@ def _data(report: Report) -> dict[str, Any]:
         plain = msgspec.to_builtins(result)
         del plain["steps"], plain["seconds"], plain["systematic"]
         at = {"case": case_at[result.case], "backend": backend_at[result.backend]}
-        results.append(plain | at)
+        said = {
+            "mark": mark_of(result),
+            "word": verdict_of(result),
+            "number": number_of(result),
+            "estimated": in_words(result.estimate) if result.estimate else "",
+        }
+        results.append(plain | at | said)
     return {
         "cases": cases,
         "backends": backends,

@@ -4,7 +4,15 @@ GitHub takes 65,536 characters in a comment and 1 MiB in a step summary.
 """
 
 from harness.results import Report
-from harness.words import alike, and_others
+from harness.words import (
+    MARKS,
+    alike,
+    and_others,
+    by_estimate,
+    headline,
+    verdict_of,
+    what_differs,
+)
 from reports.matrix import MOST_CASES, Row, backends, by_case, by_cell
 from reports.templating import environment, escape
 
@@ -23,6 +31,11 @@ def to_markdown(report: Report) -> str:
         .get_template("report.md.jinja")
         .render(
             report=report,
+            headline=headline(report.summary),
+            title=what_differs(report),
+            verdict_of=verdict_of,
+            marks=MARKS,
+            estimated=any(map(by_estimate, report.results)),
             backends=backends(report),
             summed=by_cell(report) if many else [],
             rows=_fitting(rows) if many else rows,

@@ -1,21 +1,19 @@
 """Cases down, backends across: what every short view shows first."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from harness.results import Report, Result, Verdict
+from harness.results import COMPUTED, Report, Result, Verdict
+from harness.words import SEVERITY, mark_of, number_of
 
 MOST_CASES = 40
 """Cases that have a row each in a short view; with more, cells are summed up."""
-
-MARKS = {"pass": "✓", "fail": "✗", "gap": "gap", "error": "error", "absent": "absent"}
-_SERIOUS: tuple[Verdict, ...] = ("fail", "error", "absent", "gap", "pass")
 
 
 class Cell(NamedTuple):
     """What is said of one row on one backend; both empty where there is nothing."""
 
-    verdict: str
+    verdict: Verdict | Literal[""]
     text: str
 
 
@@ -56,19 +54,19 @@ def _rows(report: Report, key: Callable[[Result], str]) -> list[Row]:
 
 
 def _badness(row: Row) -> int:
-    return min(_SERIOUS.index(c.verdict) for c in row.cells if c.verdict in _SERIOUS)
+    return min(SEVERITY.index(c.verdict) for c in row.cells if c.verdict)
 
 
 def _cell(results: list[Result]) -> Cell:
     """Say what is worst in one cell, and how many there are if there are several."""
     if not results:
         return Cell("", "")
-    worst = min((r.verdict for r in results), key=_SERIOUS.index)
-    said = MARKS[worst]
+    worst = min((r.verdict for r in results), key=SEVERITY.index)
+    alike = [result for result in results if result.verdict == worst]
+    said = mark_of(alike[0])
     if len(results) > 1:
-        count = sum(r.verdict == worst for r in results)
-        said += f" {count} of {len(results)}"
-    heads = [r.headroom for r in results if r.verdict in {"pass", "fail"}]
-    if known := [headroom for headroom in heads if headroom is not None]:
+        said += f" {len(alike)} of {len(results)}"
+    numbers = [number_of(r) for r in results if r.verdict in COMPUTED]
+    if known := [number for number in numbers if number is not None]:
         said += f"{',' * (len(results) > 1)} {max(known):.3g}"
     return Cell(worst, said)

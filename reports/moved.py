@@ -9,16 +9,21 @@ from typing import Any, Literal
 
 import msgspec
 
+from harness.exits import Exit, exit_of
 from harness.results import (
+    BAD,
+    GOOD,
     BackendRecord,
     Count,
     Environment,
+    Estimate,
     Figures,
     Measure,
     Report,
     Result,
     Verdict,
 )
+from harness.words import SEVERITY
 
 GROWTH = 2.0
 """Headroom that grew by more than this is reported: a factor of 2 is one bit of
@@ -39,7 +44,7 @@ _KINDS: tuple[Kind, ...] = (
     "explanation",
     "improvement",
 )
-_BADNESS = ("fail", "error", "gap", "missing", "absent", "pass")
+_BADNESS = ("fail", "error", "missing", *SEVERITY[2:])
 _MACHINE = ("rnn_parity", "python", "platform", "cpu", "threads", "commit")
 
 
@@ -55,6 +60,7 @@ class State(_Record, frozen=True):
     explanations: list[str] = []
     detail: str = ""
     reproduce: str = ""
+    estimate: Estimate | None = None
 
 
 class Change(_Record, frozen=True):
@@ -130,11 +136,10 @@ class Moved(_Record, frozen=True):
         return sum(gone.passed for gone in self.removed)
 
     @property
-    def exit_status(self) -> int:
+    def exit_status(self) -> Exit:
         """0 nothing regressed, 1 something did, 2 nothing in common."""
-        if not self.common:
-            return 2
-        return 1 if self.regressions or self.lost else 0
+        wrong = self.common and (self.regressions or self.lost)
+        return exit_of(wrong=wrong, crashed=False, done=self.common)
 
 
 _States = dict[tuple[str, str], State]
@@ -191,7 +196,7 @@ def _changes(before: _States, after: _States) -> Iterator[Change]:
 def _states(report: Report) -> _States:
     return {
         (r.case, r.backend): State(
-            r.verdict, r.headroom, r.explanations, r.detail, r.reproduce
+            r.verdict, r.headroom, r.explanations, r.detail, r.reproduce, r.estimate
         )
         for r in report.results
     }
@@ -208,7 +213,7 @@ def _one_sided(
     cases, backends = other
     of: dict[tuple[Literal["backend", "case"], str], list[bool]] = {}
     for result in results:
-        passed = result.verdict == "pass"
+        passed = result.verdict in GOOD
         if result.backend not in backends:
             of.setdefault(("backend", result.backend), []).append(passed)
         elif result.case not in cases:
@@ -219,16 +224,25 @@ def _one_sided(
 
 def _kind(was: State, now: State) -> Kind | None:
     if was.verdict != now.verdict:
-        if now.verdict == "pass":
-            return "improvement"
-        failing = now.verdict in {"fail", "error"}
-        if was.verdict == "pass" or (was.verdict == "gap" and failing):
-            return "regression"
-        return "changed"
+        return _kind_of_verdicts(was.verdict, now.verdict)
     if now.verdict == "pass":
         before, after = was.headroom or 0.0, now.headroom or 0.0
         return "headroom" if after > max(GROWTH * before, NEAR) else None
     return "explanation" if was.explanations != now.explanations else None
+
+
+def _kind_of_verdicts(was: str, now: str) -> Kind:
+    """Say what another verdict is; one that shows less is no regression by itself.
+
+    Bounds grow with what a backend's roundings happen to be, so that a network near the
+    limit may be shown by one version and not by the next, both right.
+    """
+    if now == "pass" or (now == "consistent" and was not in GOOD):
+        return "improvement"
+    if now in {"consistent", "inconclusive"}:
+        return "changed"
+    computed = was in {*GOOD, "gap", "inconclusive"}
+    return "regression" if was in GOOD or (computed and now in BAD) else "changed"
 
 
 def _seriousness(change: Change) -> tuple[Any, ...]:

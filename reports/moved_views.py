@@ -3,7 +3,13 @@
 from typing import NamedTuple
 
 from harness.results import Figures
-from harness.words import and_others, why_alike, without_place
+from harness.words import (
+    and_others,
+    number_of,
+    verdict_of,
+    why_alike,
+    without_place,
+)
 from reports.moved import Change, Kind, Moved, Numbers, State
 from reports.templating import environment
 
@@ -83,10 +89,10 @@ def alike(changes: list[Change]) -> list[list[Change]]:
 
 
 def state(state: State) -> str:
-    """Say a verdict and its headroom."""
-    if state.headroom is None:
-        return state.verdict
-    return f"{state.verdict} {state.headroom:.2g}"
+    """Say a verdict and its number."""
+    number = number_of(state)
+    said = verdict_of(state)
+    return said if number is None else f"{said} {number:.2g}"
 
 
 def by_backend(moved: Moved) -> list[ByBackend]:

@@ -39,6 +39,11 @@ COLUMNS = (
     "detail",
     "reproduce",
     "seconds",
+    "estimate.ratio",
+    "estimate.factor",
+    "estimate.simulations",
+    "estimate.where",
+    "next_steps",
 )
 
 TEXTS = (
@@ -54,6 +59,8 @@ TEXTS = (
     "smallest_changes",
     "detail",
     "reproduce",
+    "estimate.where",
+    "next_steps",
 )
 """Columns of words; the others but `REALS` are counts."""
 
@@ -62,6 +69,8 @@ REALS = (
     "headroom",
     "seconds",
     "published.max_abs",
+    "estimate.ratio",
+    "estimate.factor",
     *(f"{array}.{measure}" for array in ARRAYS for measure in _MEASURES),
 )
 
@@ -93,6 +102,9 @@ def _cells(result: Result, odd_one_out: str | None) -> Iterator[Cell]:
     yield "; ".join(result.weak)
     yield "; ".join(map(_change, result.smallest_changes.items()))
     yield from (result.detail, result.reproduce, result.seconds)
+    for name in ("ratio", "factor", "simulations", "where"):
+        yield getattr(result.estimate, name) if result.estimate else None
+    yield "; ".join(result.next_steps)
 
 
 def _change(item: tuple[str, float | None]) -> str:

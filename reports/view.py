@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from harness.results import Report, read_report_document
+from harness.results import BAD, Report, read_report_document
+from harness.words import headline, verdict_of
 from reports.matrix import MOST_CASES, backends, by_case, by_cell
 from reports.templating import environment, one_line
 
@@ -42,20 +43,12 @@ class ReportView:
         )
 
     def _headline(self) -> str:
-        summary = self.report.summary
-        counts = {
-            "fail": summary.failed,
-            "error": summary.error,
-            "declared gaps": summary.gap,
-            "absent": summary.absent,
-        }
-        said = [f"{number} {name}" for name, number in counts.items() if number]
-        passed = f"rnn-parity: {summary.passed} of {summary.expected} pass"
-        return ", ".join([passed, *said])
+        return f"rnn-parity: {headline(self.report.summary)}"
 
     def _troubles(self) -> list[str]:
-        bad = [r for r in self.report.results if r.verdict in {"fail", "error"}]
-        said = [one_line(f"{r.verdict}: {r.detail}") for r in bad[:_MOST_ITEMS]]
+        bad = [r for r in self.report.results if r.verdict in {*BAD, "inconclusive"}]
+        bad.sort(key=lambda result: result.verdict not in BAD)
+        said = [one_line(f"{verdict_of(r)}: {r.detail}") for r in bad[:_MOST_ITEMS]]
         more = len(bad) - _MOST_ITEMS
         return [*said, f"… and {more} more"] if more > 0 else said
 

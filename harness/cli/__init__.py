@@ -14,6 +14,7 @@ from harness.cli.models import convert, verify
 from harness.cli.runs import compare, report, run
 from harness.cli.sweeps import sweep
 from harness.errors import ParityError, UsageError, clean
+from harness.exits import Exit
 from harness.judge.memory import keep_memory
 
 app = typer.Typer(
@@ -64,4 +65,4 @@ def main() -> None:
     except ParityError as error:
         line = clean(" ".join(str(error).split()))[:_LONGEST]
         sys.stderr.write(f"rnn-parity: {line}\n")
-        sys.exit(2)
+        sys.exit(Exit.NOTHING)

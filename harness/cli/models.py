@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Backends, Jobs, Memory, finish, interruptible, split
+from harness.cli.options import (
+    Backends,
+    Jobs,
+    Memory,
+    RequireBound,
+    finish,
+    interruptible,
+    split,
+)
 
 Model = Annotated[
     Path, typer.Argument(help=".safetensors, .pt, .keras, .h5 or .onnx with weights.")
@@ -31,14 +39,24 @@ def verify(
         Path | None,
         typer.Option(
             help="Inputs [B, T, D]: .npy; .npz or .safetensors may also have initial_h,"
-            " initial_c and lengths. Seeded without it, and a probe.",
+            " initial_c and lengths. Seeded without it. Beside it a batch is run that "
+            "shows every weight.",
         ),
     ] = None,
     expected: Annotated[
         Path | None,
         typer.Option(
             help="What you expect, judged as one more backend. .npy: outputs; .npz or "
-            ".safetensors: any of outputs, final_h and final_c.",
+            ".safetensors: any of outputs, final_h and final_c, and of probe.outputs, "
+            "….",
+        ),
+    ] = None,
+    write_inputs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Run nothing: write the batch, and one that shows every weight, for "
+            "your own framework to compute; .npz or .safetensors.",
         ),
     ] = None,
     backends: Backends = "",
@@ -48,17 +66,28 @@ def verify(
     jobs: Jobs = 0,
     timeout: Annotated[float, typer.Option(help="Seconds for one backend.")] = 300.0,
     memory: Memory = "",
+    *,
+    require_bound: RequireBound = False,
 ) -> None:
     """Run a recurrent layer of a file on backends, and judge what they return.
 
-    Exit status: that of a run.
+    Exit status: that of a run; 4 if anything is inconclusive.
     """
+    from harness.errors import UsageError
     from harness.model_runs import plan
     from harness.run.guard import read_memory
     from harness.screen.common import console
     from harness.screen.models import show_layer, show_problems
     from harness.screen.progress import RunProgress
 
+    if write_inputs:
+        if expected or backends:
+            raise UsageError(
+                "--write-inputs runs nothing; leave out --expected and --backends"
+            )
+        options = {"--layer": [layer], "--cell": [cell], "--ignore": ignore or []}
+        _write_inputs(model, options, inputs, write_inputs)
+        return
     most = read_memory(memory)
     planned = plan(
         model,
@@ -75,9 +104,34 @@ def verify(
     progress = RunProgress(console(stderr=True), totals)
     with interruptible(out), progress:
         report = planned.run(
-            out, jobs=jobs, timeout=timeout, memory=most, watch=progress
+            out,
+            jobs=jobs,
+            timeout=timeout,
+            memory=most,
+            require_bound=require_bound,
+            watch=progress,
         )
     finish(report, out)
+
+
+def _write_inputs(
+    model: Path, options: dict[str, list[str]], inputs: Path | None, out: Path
+) -> None:
+    """Write batches for somebody's own framework, and say what to do with them."""
+    from harness.model_inputs import problems_of, write_batches
+    from harness.models.read import read
+    from harness.screen.common import console
+    from harness.screen.models import show_layer, show_problems, show_written
+
+    (layer,), (cell,), ignore = options.values()
+    found = read(model, layer, cell, ignore)
+    problems = problems_of(found, inputs)
+    write_batches(problems, out, beside=(model, inputs))
+    show_layer(console(), found)
+    show_problems(console(), problems, inputs, None)
+    asked = [(option, value) for option, of in options.items() for value in of if value]
+    words = [word for pair in asked for word in pair]
+    show_written(console(), problems, out, [str(model), *words])
 
 
 def convert(

@@ -31,6 +31,21 @@ Memory = Annotated[
     ),
 ]
 
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Exit with 4 if anything is inconclusive, in generated suites too.",
+    ),
+]
+RequireBound = Annotated[
+    bool,
+    typer.Option(
+        "--require-bound",
+        help="Count what an estimate alone finds consistent as inconclusive; strict.",
+    ),
+]
+
 Timeout = Annotated[float, typer.Option(help="Seconds for one case on one backend.")]
 
 

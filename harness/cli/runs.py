@@ -11,6 +11,8 @@ from harness.cli.options import (
     Cases,
     Jobs,
     Memory,
+    RequireBound,
+    Strict,
     Timeout,
     finish,
     interruptible,
@@ -71,11 +73,15 @@ def run(
             help="Go on with a run that was cut short; its folder says what it is.",
         ),
     ] = None,
+    *,
+    strict: Strict = False,
+    require_bound: RequireBound = False,
 ) -> None:
     """Run cases on backends, judge what they return, and write the report.
 
-    Exit status: 0 all pass, 1 a difference, 2 wrong usage or nothing compared, 3 a
-    backend crashed or hung.
+    Exit status: 0 nothing is wrong, 1 a difference, 2 wrong usage or nothing compared,
+    3 a backend crashed or hung, 4 inconclusive: nothing is shown of a case that was
+    named by its ID, or with --strict of any.
     """
     from fixtures import catalogue
     from harness.judge.saved import Judges
@@ -89,9 +95,9 @@ def run(
 
     if resume:
         _go_on(context, resume, python or (), host or (), jobs)
-    selected = catalogue.select(
-        split(cases, "--cases", "notebook"), split(variants), split(dtypes)
-    )
+    names = split(cases, "--cases", "notebook")
+    selected = catalogue.select(names, split(variants), split(dtypes))
+    by_id = not any(map(catalogue.is_suite, names))
     infos = select_backends(split(backends), python or (), host or ())
     check_timeout(timeout)
     jobs, most = jobs or default_jobs(), read_memory(memory)
@@ -104,6 +110,8 @@ def run(
             jobs=jobs,
             timeout=timeout,
             memory=most,
+            strict=strict or require_bound or by_id,
+            require_bound=require_bound,
             watch=judges,
         )
         document = judge_and_write(folder, jobs, progress, judges)

@@ -5,12 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Memory, Timeout, interruptible, only_with_resume, split
+from harness.cli.options import (
+    Memory,
+    Strict,
+    Timeout,
+    interruptible,
+    only_with_resume,
+    split,
+)
 
 if TYPE_CHECKING:
     from harness.sweep.session import Whole
 
-_WITH_RESUME = ("resume", "scheduler", "workers")
+_WITH_RESUME = ("resume", "scheduler", "workers", "strict")
 """Options that do not define a sweep."""
 
 
@@ -54,6 +61,8 @@ def sweep(
             help="Go on with a sweep that was cut short; its folder says what it is.",
         ),
     ] = None,
+    *,
+    strict: Strict = False,
 ) -> None:
     """Go through a suite of any size on Dask workers, here or on any cluster.
 
@@ -97,4 +106,4 @@ def sweep(
                 watch=progress,
             )
     show_sweep(console(), whole, str(folder))
-    raise typer.Exit(whole.summary.exit_status)
+    raise typer.Exit(whole.summary.exit_status(strict=strict))

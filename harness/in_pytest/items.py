@@ -17,14 +17,14 @@ from harness.backend import BackendInfo
 from harness.errors import ParityError, clean
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
-from harness.results import BackendRecord, Result
+from harness.results import GOOD, BackendRecord, Result
 from harness.run.engine import Runner, check_timeout
 from harness.run.guard import read_memory
 from harness.run.registry import known_backends, with_settings
 from harness.spec import Case
 from harness.store.folder import RunFolder
 from harness.store.record import Entry
-from harness.words import in_brief, in_full, table
+from harness.words import in_brief, in_full, next_lines, table
 
 ALL = "all"
 
@@ -32,7 +32,7 @@ _WHOLE, _EVERY_ARRAY = 1, 2  # how often -v was given
 
 
 class ParityFailure(Exception):  # noqa: N818 - pytest shows the name
-    """A backend differs, crashed, hung, or is absent though it was named."""
+    """A backend differs, crashed, hung, is absent though named, or not shown right."""
 
 
 class DeclaredGap(Exception):  # noqa: N818 - the expected end of an xfail
@@ -56,6 +56,9 @@ class Asked:
     """Whether backends were named one by one, so that an absent one is a failure."""
     timeout: float
     memory: int
+    strict: bool
+    """Whether what is inconclusive fails: all cases are named by their IDs, or
+    `--parity-strict`."""
 
     @classmethod
     def by(cls, config: pytest.Config) -> "Asked":
@@ -68,7 +71,8 @@ class Asked:
         names = _split(config.getoption("--parity-backends"))
         timeout = config.getoption("--parity-timeout")
         try:
-            cases = catalogue.select(_split(config.getoption("--parity-cases")), [], [])
+            of = _split(config.getoption("--parity-cases"))
+            cases = catalogue.select(of, [], [])
             infos = _backends(names)
             check_timeout(timeout)
             memory = read_memory(config.getoption("--parity-memory"))
@@ -78,7 +82,9 @@ class Asked:
             raise pytest.UsageError(
                 f"--parity-backends names nothing; for example: {ALL}"
             )
-        return cls(cases, infos, ALL not in names, timeout, memory)
+        strict = config.getoption("--parity-strict")
+        strict = strict or not any(map(catalogue.is_suite, of))
+        return cls(cases, infos, ALL not in names, timeout, memory, strict)
 
     def nodes(self) -> dict[str, tuple[Case, BackendInfo]]:
         """Give every item's node ID, in the order in which they run."""
@@ -201,13 +207,16 @@ class _ParityItem(pytest.Item):
             pytest.xfail(result.detail)  # of this case's data alone
         if result.verdict == "gap":
             raise DeclaredGap(result.detail)
-        if result.verdict != "pass":
+        if result.verdict == "inconclusive" and not self._items.asked.strict:
+            pytest.skip(in_brief(result))
+        if result.verdict not in GOOD:
             raise ParityFailure(self._words(result))
 
     def _words(self, result: Result) -> str:
         verbosity = self.config.get_verbosity()
         lines = [in_brief(result)]
-        lines += in_full(result) if verbosity >= _WHOLE else []
+        whole = verbosity >= _WHOLE
+        lines += in_full(result) if whole else next_lines(result)
         lines += table(result) if verbosity >= _EVERY_ARRAY else []
         return "\n".join(lines)
 

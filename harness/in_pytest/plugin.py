@@ -42,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what one backend's worker may hold: 4G (default: any number of bytes)",
     )
     group.addoption(
+        "--parity-strict",
+        action="store_true",
+        help="fail what is inconclusive in suites, too, not in cases named by ID alone",
+    )
+    group.addoption(
         "--parity-out",
         metavar="DIR",
         default="parity-report",

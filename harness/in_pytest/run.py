@@ -119,13 +119,14 @@ class Gathering:
         asked = self._asked
         try:
             self._alone.enter_context(alone(self._folder.path))
-            self._run = new_record(
+            made = new_record(
                 cases,
                 infos,
                 timeout=asked.timeout,
                 memory=asked.memory,
                 left_out=left_out,
             )
+            self._run = replace(made, strict=asked.strict)
             begin(self._folder, self._run)
             for case in cases:
                 self._folder.write_problem(catalogue.build(case))

@@ -12,6 +12,7 @@ from harness.judge.bounds import ratio
 from harness.judge.certify import Certificate, certify
 from harness.judge.decode import well_formed
 from harness.judge.pairs import pair_difference
+from harness.judge.shown import not_shown, unshown
 from harness.spec import Array, Outcome, Problem
 
 _AXES = {"outputs": ("row", "step", "unit"), "final": ("pass", "row", "unit")}
@@ -24,8 +25,8 @@ class Agreement(NamedTuple):
     """Worst difference / what the bounds of both allow; at most 1 agrees."""
     words: str
     """What differs, got, allowed and where; nothing if they agree."""
-    is_vacuous: bool
-    """Whether the bounds are wider than the outputs, in most places."""
+    is_shown: bool
+    """Whether the bounds of both are narrow enough to show anything."""
 
 
 def agreement(
@@ -42,12 +43,12 @@ def agreement(
     """
     for outcome in (own, other):
         if "tokens" in outcome and (wrong := well_formed(problem, outcome["tokens"])):
-            return Agreement(np.inf, "; ".join(wrong), is_vacuous=False)
+            return Agreement(np.inf, "; ".join(wrong), is_shown=True)
     accuracy = info.accuracy(problem.case)
     first, second = (certify(problem, outcome, accuracy) for outcome in (own, other))
-    is_vacuous = first.is_vacuous or second.is_vacuous
+    is_shown = not any(not_shown(unshown(of)) for of in (first, second))
     if words := _tokens(own, other, first, second):
-        return Agreement(np.inf, words, is_vacuous=False)
+        return Agreement(np.inf, words, is_shown=True)
     apart = {"outputs": pair_difference(first, second)}
     for name in first.finals:
         full = f"final_{name}"
@@ -56,7 +57,7 @@ def agreement(
     worst = max(ratios, key=lambda name: float(ratios[name].max()))
     headroom = float(ratios[worst].max())
     words = _excess(worst, ratios[worst], *apart[worst]) if headroom > 1 else ""
-    return Agreement(headroom, words, is_vacuous)
+    return Agreement(headroom, words, is_shown)
 
 
 def _finals(

@@ -16,8 +16,17 @@ from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
 from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
+from harness.judge.estimate import (
+    Spreads,
+    asks_estimate,
+    estimate,
+    estimate_in_layers,
+)
+from harness.judge.in_stacks import explain_by_estimate
 from harness.judge.peers import peers
+from harness.judge.shown import next_steps, partly_shown, settled, unshown
 from harness.judge.steps import worst_of_each_step
+from harness.layers import taken_apart
 from harness.probing import by_itself
 from harness.results import Figures, FirstBad, Published, Result, Verdict
 from harness.spec import Array, Case, Outcome, Problem
@@ -37,9 +46,25 @@ class Judged(NamedTuple):
 
 
 def judge_entry(
-    folder: RunFolder, problem: Problem, truth: Outcome, info: BackendInfo, entry: Entry
+    folder: RunFolder,
+    problem: Problem,
+    truth: Outcome,
+    info: BackendInfo,
+    entry: Entry,
+    spreads: Spreads | None = None,
 ) -> Judged:
-    """Judge one case on one backend, whatever came of it."""
+    """Judge one case on one backend, whatever came of it.
+
+    Args:
+        folder: The run's.
+        problem: The problem.
+        truth: Its outcome in float64.
+        info: The backend.
+        entry: What came of it there.
+        spreads: Gives what right outcomes spread by, where no bound shows anything;
+            None: nothing is estimated.
+
+    """
     case = problem.case
     verdict, detail = _before_comparing(entry, info, case)
     fields: dict[str, Any] = {}
@@ -61,18 +86,60 @@ def judge_entry(
                 fields, detail = _judge_numbers(
                     problem, truth, outcome, certificate, accuracy
                 )
-            verdict = "fail" if detail else "pass"
+            verdict = "fail"
             detail += f"; {entry.detail}" if detail and entry.detail else ""
+            if certificate and not detail:
+                shares = unshown(certificate)
+                verdict, detail = settled(shares)
+                fields["weak"] = partly_shown(shares)
+                if verdict == "inconclusive":
+                    fields["next_steps"] = next_steps(case, entry.arrays)
     result = Result(
         case.id,
         info.name,
         verdict,
-        detail=f"{detail} [{info.name}, {case.id}]" if detail else "",
+        detail=_placed(verdict, detail, info.name, case.id),
         reproduce=_reproduce(case.id, info),
         seconds=entry.seconds,
         **fields,
     )
     return Judged(result, certificate)
+
+
+def _settled(
+    certificate: Certificate,
+    outcome: Outcome,
+    info: BackendInfo,
+    entry: Entry,
+    spreads: Spreads | None,
+) -> tuple[Verdict, str, dict[str, Any]]:
+    """Give the verdict on what is within every bound, why, and a result's fields."""
+    problem, shares = certificate.problem, unshown(certificate)
+    case, accuracy = problem.case, info.accuracy(problem.case)
+    fields: dict[str, Any] = {"weak": partly_shown(shares)}
+    if spreads and asks_estimate(case, shares, info):
+        if certificate.below:
+            found = estimate_in_layers(problem, outcome, accuracy)
+        else:
+            spread = spreads(accuracy)
+            found = spread and estimate(spread, outcome)
+        fields["estimate"] = found
+    verdict, detail = settled(shares, fields.get("estimate"))
+    if verdict == "inconclusive":
+        fields["next_steps"] = next_steps(case, entry.arrays)
+    elif verdict == "fail" and (
+        named := explain_by_estimate(problem, outcome, accuracy)
+    ):
+        fields["explanations"] = named
+        detail += f"; it would match with: {' or: '.join(named)}"
+    # How a stack was taken apart; of one layer there is nothing to say.
+    how = entry.detail if case.layers > 1 else ""
+    return verdict, detail or how, fields
+
+
+def _placed(verdict: Verdict, detail: str, backend: str, case: str) -> str:
+    """Say of what does not pass where it is."""
+    return f"{detail} [{backend}, {case}]" if detail and verdict not in GOOD else detail
 
 
 def _reproduce(case: str, info: BackendInfo) -> str:
@@ -175,13 +242,35 @@ def _explanations(
     return [one] if one else []
 
 
+def _in_layers(
+    problem: Problem, outcome: Outcome, accuracy: Accuracy, certificate: Certificate
+) -> list[str]:
+    """Explain the first layer that is wrong by itself; else one weight of any."""
+    parts = zip(
+        taken_apart(problem, outcome), (*certificate.below, certificate), strict=True
+    )
+    for layer, ((own, part), of) in enumerate(parts):
+        if (of.ratio > 1).any():
+            named = explain(own, part, accuracy)
+            if named:
+                return [f"{name}, in layer {layer} alone" for name in named]
+            break
+    one = one_weight(problem, outcome, accuracy, certificate)
+    return [one] if one else []
+
+
 def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
     """Say what exceeds its bound: how many, the worst, what would explain it."""
-    ratio = certificate.ratio
+    ratio, name = certificate.ratio, "outputs"
+    for layer, own in enumerate(certificate.below):
+        if (own.ratio > 1).any():
+            certificate = own
+            ratio, name = own.ratio, f"layer{layer}.outputs"
+            break
     if (ratio > 1).any():
         row, t, unit = (int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
         excess = (
-            f"outputs: {int((ratio > 1).sum())} of {ratio.size} elements outside the "
+            f"{name}: {int((ratio > 1).sum())} of {ratio.size} elements outside the "
             f"bound; worst {ratio.max():.3g}x at (row {row}, step {t}, unit {unit}): "
             f"allowed {certificate.bound[row, t, unit]:.2g}, "
             f"got {abs(certificate.residual[row, t, unit]):.2g}"
@@ -271,6 +360,8 @@ def _figures(
     """Deviations from the float64 trajectory; mismatched: what the bound rejects."""
     rejected = {"outputs": certificate.ratio}
     rejected |= {f"final_{n}": r for n, r in certificate.final_ratios.items()}
+    for layer, own in enumerate(certificate.below):
+        rejected[f"layer{layer}.outputs"] = own.ratio
     figures = {}
     for name, want in truth.items():
         plain = compare(outcome[name], want, dtype=problem.case.dtype)

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from harness.backend import BackendInfo
 from harness.errors import FileError, unknown_name
+from harness.exits import Exit, exit_of
 from harness.measuring.accuracy import (
     FUNCTIONS,
     Compute,
@@ -205,11 +206,9 @@ def _range(said: Stated) -> str:
     return f" where {' and '.join(limits)}" if limits else ""
 
 
-def exit_status(rows: list[Row]) -> int:
+def exit_status(rows: list[Row]) -> Exit:
     """0 all kept, 1 a statement is not, 2 nothing measured, 3 a crash or a hang."""
     said = {row.status for row in rows}
-    if said.intersection(_FAILED):
-        return 1
-    if "error" in said:
-        return 3
-    return 0 if "kept" in said else 2
+    return exit_of(
+        wrong=said.intersection(_FAILED), crashed="error" in said, done="kept" in said
+    )

@@ -19,15 +19,17 @@ from harness.backend import BackendInfo
 from harness.cases import spread
 from harness.contract import contract_violations, nonfinite
 from harness.errors import ParityError, UsageError
+from harness.exits import Exit, exit_of
 from harness.judge.agreement import agreement
 from harness.relations.checks import RELATIONS, Relation, cases_asked
 from harness.run.engine import Runner
 from harness.spec import Array, Case, Outcome, Problem
 from harness.store.folder import RunFolder
+from harness.words import MARKS
 
 _TIMEOUT = 300.0  # seconds for one problem
 
-Status = Literal["holds", "violated", "vacuous", "gap", "error", "absent"]
+Status = Literal["holds", "violated", "inconclusive", "gap", "error", "absent"]
 Plan = dict[str, list[Case]]
 """Relation → the cases in which it is tried."""
 
@@ -39,8 +41,8 @@ class Trial(NamedTuple):
     backend: str
     case: str
     status: Status
-    """`vacuous`: the bounds are too wide to show anything; `gap`: the backend declines
-    what the relation asks for, as it declares that it may."""
+    """`inconclusive`: the bounds are too wide to show anything; `gap`: the backend
+    declines what the relation asks for, as it declares that it may."""
     headroom: float | None = None
     """Difference / what both bounds allow; None where bits are compared, or nothing."""
     detail: str = ""
@@ -187,7 +189,7 @@ class Bench:
             words = other_bits(*outcomes)
             return made._replace(status="violated" if words else "holds", detail=words)
         found = agreement(problem, self._info, *outcomes)
-        status: Status = "vacuous" if found.is_vacuous else "holds"
+        status: Status = "holds" if found.is_shown else "inconclusive"
         return made._replace(
             status="violated" if found.words else status,
             headroom=found.headroom,
@@ -220,14 +222,15 @@ def _apart(first: Array, second: Array) -> NDArray[np.bool_]:
     return np.asarray((a.reshape(*first.shape, size) != b.reshape(a.shape)).any(-1))
 
 
-def exit_status(trials: list[Trial]) -> int:
-    """0 all hold, 1 a violation, 2 nothing checked, 3 a crash or a hang."""
+def exit_status(trials: list[Trial]) -> Exit:
+    """0 all hold, 1 a violation, 2 nothing checked, 3 a crash, 4 nothing is shown."""
     said = {trial.status for trial in trials}
-    if "violated" in said:
-        return 1
-    if "error" in said:
-        return 3
-    return 0 if "holds" in said else 2
+    return exit_of(
+        wrong="violated" in said,
+        crashed="error" in said,
+        done=said & {"holds", "inconclusive"},
+        unshown="holds" not in said,
+    )
 
 
 def table(trials: list[Trial], backends: list[str]) -> list[list[str]]:
@@ -243,7 +246,7 @@ def table(trials: list[Trial], backends: list[str]) -> list[list[str]]:
 def _cell(trials: list[Trial]) -> str:
     """Count what was checked, with the worst headroom: `✓ 3 0.42`, `✗ 1/3 2e+04`."""
     counts = {s: sum(t.status == s for t in trials) for s in ("violated", "error")}
-    shown = [t for t in trials if t.status not in {"vacuous", "gap"}]
+    shown = [t for t in trials if t.status not in {"inconclusive", "gap"}]
     numbers = [t.headroom for t in shown if t.headroom is not None]
     worst = _number(max(numbers)) if numbers else "bits"
     if counts["violated"]:
@@ -253,7 +256,10 @@ def _cell(trials: list[Trial]) -> str:
     held = sum(trial.status == "holds" for trial in trials)
     if held:
         return f"✓ {held} {worst}"
-    return trials[0].status if trials else "none"
+    if not trials:
+        return "none"
+    said = trials[0].status
+    return MARKS["inconclusive"] if said == "inconclusive" else said
 
 
 def _number(headroom: float) -> str:

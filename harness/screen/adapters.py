@@ -9,11 +9,12 @@ from rich.text import Text
 from harness.backend import BackendInfo
 from harness.errors import clean
 from harness.proof import Proof
-from harness.results import Result
+from harness.results import BAD, GOOD, Result
 from harness.screen.accuracy import show_accuracy
 from harness.screen.common import STYLES
 from harness.screen.scores import show_relations
 from harness.spec import CELLS, VARIANTS
+from harness.words import MARKS
 
 _MOST_TROUBLES = 10
 
@@ -71,12 +72,15 @@ def _support(proof: Proof) -> Table:
 
 
 def _passing(results: list[Result]) -> Text:
-    passed = sum(result.verdict == "pass" for result in results)
-    wrong = sum(result.verdict in {"fail", "error", "absent"} for result in results)
+    passed = sum(result.verdict in GOOD for result in results)
+    wrong = sum(result.verdict in {*BAD, "absent"} for result in results)
+    unshown = sum(result.verdict == "inconclusive" for result in results)
     if wrong:
-        return Text(f"✗ {wrong} of {passed + wrong}", "red")
-    if passed:
-        return Text(f"✓ {passed}", "green")
+        return Text(f"✗ {wrong} of {passed + unshown + wrong}", "red")
+    if passed or unshown:
+        said = [f"{MARKS['pass']} {passed}"] if passed else []
+        said += [f"{MARKS['inconclusive']} {unshown}"] if unshown else []
+        return Text(", ".join(said), "green" if passed else "yellow")
     kinds = dict.fromkeys(result.detail.partition(":")[0] for result in results)
     return Text(clean(", ".join(kinds)) or "none", "yellow")
 
@@ -85,7 +89,9 @@ def _counted(proof: Proof) -> list[tuple[str, str]]:
     """Count what ran and what did not, with the reason of each."""
     summary = proof.report.summary
     rows = [("ran", f"{summary.compared} of {summary.expected} cases")]
-    rows += [("passed", str(summary.passed))]
+    rows += [("passed", str(summary.passed + summary.consistent))]
+    unshown = f"{summary.inconclusive}: the bounds are too wide to show anything"
+    rows += [("not shown", unshown)] * bool(summary.inconclusive)
     rows += [("failed", str(summary.failed))] * bool(summary.failed)
     rows += [("error", str(summary.error))] * bool(summary.error)
     rows += [("did not", f"{count}: {why}") for why, count in proof.gaps.items()]

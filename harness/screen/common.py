@@ -2,20 +2,25 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 from rich.text import Text
 
 from harness.errors import clean
+from harness.results import Verdict
+from harness.words import MARKS, counted
 
-STYLES = {
-    "pass": ("✓", "green"),
-    "fail": ("✗", "red"),
-    "gap": ("gap", "yellow"),
-    "error": ("error", "magenta"),
-    "absent": ("absent", "dim"),
+COLOURS: dict[Verdict, str] = {
+    "pass": "green",
+    "consistent": "cyan",
+    "fail": "red",
+    "inconclusive": "yellow",
+    "gap": "yellow",
+    "error": "magenta",
+    "absent": "dim",
 }
+STYLES = {verdict: (MARKS[verdict], colour) for verdict, colour in COLOURS.items()}
 LABEL_STYLES = {"verdict": "bold", "odd one": "bold red", "weak data": "yellow"}
 CELL_WIDTH = 6
 _WIDTH_OFF_TERMINAL = 140
@@ -33,6 +38,15 @@ def count(things: Iterable[object], noun: str) -> str:
     """Say how many of something there are."""
     number = len(list(things))
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def verdicts(counts: Mapping[Verdict, int]) -> Text:
+    """Count verdicts, each in its colour."""
+    said = [
+        Text(f"{number} {words}", f"bold {COLOURS[verdict]}")
+        for words, number, verdict in counted(counts)
+    ]
+    return Text(", ").join(said) + f" of {sum(counts.values())}"
 
 
 def header(backend: str) -> Text:

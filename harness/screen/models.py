@@ -1,5 +1,6 @@
 """What was found in a model's file, what it is run on, what was written."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,11 +8,12 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.errors import clean
+from harness.model_inputs import PROBE, batches
 from harness.models.layer import Recurrent
-from harness.results import Result
-from harness.screen.common import STYLES, count
+from harness.results import GOOD, Result
+from harness.screen.common import COLOURS, count
 from harness.spec import Problem
-from harness.words import sizes, without_place
+from harness.words import by_estimate, mark_of, number_of, sizes, without_place
 
 
 def show_layer(console: Console, layer: Recurrent) -> None:
@@ -45,23 +47,49 @@ def show_problems(
     said += f", of {inputs}" if inputs else ", seeded"
     said += f"; expected: {expected}" if expected else ""
     for probe in probes:
-        said += f"; and {sizes(probe.case)} that show every weight"
-    if not (inputs or probes):
+        shows = "that show every weight" if probe.case.probe else f"of {inputs}, too"
+        said += f"; and {sizes(probe.case)} {shows}"
+    if not probes:
         said += "; a batch that shows every weight would be too large"
     console.print(Text(clean(said)), soft_wrap=True)
 
 
+def show_written(
+    console: Console, problems: Sequence[Problem], out: Path, model: Sequence[str]
+) -> None:
+    """Say what was written for somebody's own framework, and what to do with it."""
+    arrays = batches(problems).items()
+    said = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays)
+    console.print(
+        Text.assemble("wrote ", (clean(str(out)), "bold"), f": {said}"), soft_wrap=True
+    )
+    names = list(problems[0].case.forward_shapes())
+    names += [f"{PROBE}{name}" for name in names] if len(problems) > 1 else []
+    command = shlex.join(
+        ["rnn-parity", "verify", *model, "--inputs", str(out), "--expected", "FILE"]
+    )
+    both = "both batches" if len(problems) > 1 else "it"
+    words = f"next  run your framework on {both}, from these initial states; save what "
+    words += f"it returns, any of {', '.join(names)}, as one FILE, .npz or "
+    words += f".safetensors; then: {command}"
+    console.print(Text(clean(words)), soft_wrap=True)
+
+
 def show_conversion(console: Console, results: Sequence[Result], out: Path) -> None:
     """Say what certifies a file that was written, or why nothing does."""
-    result = max(results, key=lambda of: (of.verdict != "pass", of.headroom or 0))
-    if result.verdict == "pass":
-        mark, style = STYLES["pass"]
-        words = f"{result.backend} computes the same, headroom {result.headroom:.2f}"
-        console.print(Text.assemble((f"{mark} ", style), clean(words)), soft_wrap=True)
-    else:
-        why = without_place(result.detail)
-        words = f"not run, so not certified: {result.backend}: {why}"
-        console.print(Text(clean(words), STYLES["gap"][1]), soft_wrap=True)
+    shown = [result for result in results if result.verdict in GOOD]
+    if shown:
+        result = max(shown, key=lambda of: number_of(of) or 0)
+        estimate = " (estimate)" if by_estimate(result) else ""
+        words = f"{result.backend} computes the same, headroom "
+        words += f"{number_of(result):.2f}{estimate}"
+        mark = (f"{mark_of(result)} ", COLOURS[result.verdict])
+        console.print(Text.assemble(mark, clean(words)), soft_wrap=True)
+    for result in results if not shown else ():
+        why = f"{result.backend}: {without_place(result.detail)}"
+        run = result.verdict == "inconclusive"
+        words = f"{'run, but' if run else 'not run, so'} not certified: {why}"
+        console.print(Text(clean(words), COLOURS[result.verdict]), soft_wrap=True)
     for note in dict.fromkeys(note for of in results for note in of.weak):
         console.print(Text(clean(f"  weak data: {note}"), "dim"), soft_wrap=True)
     console.print(Text.assemble("wrote ", (clean(str(out)), "bold")), soft_wrap=True)

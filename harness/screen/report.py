@@ -10,8 +10,23 @@ from rich.text import Text
 
 from harness.errors import clean
 from harness.results import Report, Result
-from harness.screen.common import CELL_WIDTH, LABEL_STYLES, STYLES, count, header
-from harness.words import alike, and_others, without_place
+from harness.screen.common import (
+    CELL_WIDTH,
+    COLOURS,
+    LABEL_STYLES,
+    count,
+    header,
+    verdicts,
+)
+from harness.words import (
+    MARKS,
+    alike,
+    and_others,
+    by_estimate,
+    mark_of,
+    number_of,
+    without_place,
+)
 
 _MOST_WORDS = 10
 _MOST_GAPS = 4
@@ -54,22 +69,31 @@ def _matrix(report: Report) -> Table:
 
 
 def _cell(result: Result) -> Text:
-    mark, style = STYLES[result.verdict]
-    if result.headroom is None:
+    mark, style = mark_of(result), COLOURS[result.verdict]
+    number = number_of(result)
+    if number is None:
         return Text(mark, style)
-    number = f"{result.headroom:.2f}"
-    if len(number) > len("9.99"):
-        number = f"{result.headroom:.0e}"
-    return Text(f"{mark} {number}", style)
+    said = f"{number:.2f}"
+    if len(said) > len("9.99"):
+        said = f"{number:.0e}"
+    return Text(f"{mark} {said}", style)
 
 
 def _facts(report: Report) -> Iterator[tuple[str, Text]]:
     """Give what stands below the table, as labels and words."""
-    yield "verdict", _counts(report)
+    yield "verdict", verdicts(report.summary.verdicts)
     yield (
         "numbers",
         Text("headroom: worst error / its bound, by step or summed; above 1 fails"),
     )
+    if report.summary.inconclusive:
+        mark = MARKS["inconclusive"]
+        words = f"{mark} inconclusive: nothing is shown, neither right nor wrong"
+        yield "", Text(words)
+    if any(map(by_estimate, report.results)):
+        mark = MARKS["consistent"]
+        words = f"{mark} estimate, no bound: worst error / what right implementations "
+        yield "", Text(f"{words}may differ by; above 1 fails")
     if published := [r for r in report.results if r.published]:
         yield "published", _published(published)
     if judged := [r for r in report.results if r.peers]:
@@ -125,23 +149,6 @@ def _peers(results: list[Result]) -> Text:
     return Text(clean(words))
 
 
-def _counts(report: Report) -> Text:
-    summary = report.summary
-    counts = {
-        "pass": summary.passed,
-        "fail": summary.failed,
-        "gap": summary.gap,
-        "error": summary.error,
-        "absent": summary.absent,
-    }
-    said = [
-        Text(f"{number} {verdict}", f"bold {STYLES[verdict][1]}")
-        for verdict, number in counts.items()
-        if number
-    ]
-    return Text(", ").join(said) + f" of {summary.expected}"
-
-
 def _published(results: list[Result]) -> Text:
     """Count the printed tables that were reproduced, and name the farthest."""
     tables = within = 0
@@ -159,11 +166,13 @@ def _published(results: list[Result]) -> Text:
 def _show_trouble(console: Console, results: list[Result]) -> None:
     """Say what one result is, and how many others are like it."""
     result = results[0]
-    mark, style = STYLES[result.verdict]
+    mark, style = mark_of(result), COLOURS[result.verdict]
     words = Text.assemble((f"{mark} ", style), clean(result.detail))
     console.print(words, soft_wrap=True)
     if others := and_others(results):
         console.print(f"  {others}")
+    for step in result.next_steps:
+        console.print(Text(clean(f"  next: {step}")), soft_wrap=True)
     if result.reproduce:
         again = Text(clean(f"  again: {result.reproduce}"), "dim")
         console.print(again, soft_wrap=True)

@@ -10,6 +10,7 @@ from rich.text import Text
 from harness.errors import clean
 from harness.relations.run import Trial, table
 from harness.screen.common import CELL_WIDTH, LABEL_STYLES, STYLES, header
+from harness.words import MARKS
 
 
 def show_audit(
@@ -89,8 +90,9 @@ def _relation_facts(trials: list[Trial]) -> Iterator[tuple[str, str]]:
     words = "cases, then the worst difference / what both bounds allow: above 1 fails; "
     words += "bits: the same to the last bit; none: no case that it applies to"
     yield "numbers", words
-    if counts["vacuous"]:
-        yield "vacuous", f"{counts['vacuous']} show nothing: the bounds are too wide"
+    if unshown := counts["inconclusive"]:
+        mark = MARKS["inconclusive"]
+        yield "not shown", f"{mark} {unshown}: the bounds are too wide to show anything"
     absent = {t.backend: t.detail for t in trials if t.status == "absent"}
     for backend, detail in absent.items():
         yield "absent", f"{backend}: {detail}"

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.errors import clean
-from harness.screen.common import LABEL_STYLES, STYLES, count
+from harness.results import BAD
+from harness.screen.common import LABEL_STYLES, STYLES, count, verdicts
 from harness.screen.progress import bars
 from harness.sweep.pages import left_out
 from harness.sweep.record import Row, again
@@ -52,7 +53,7 @@ class SweepProgress(SweepWatch):
 
     def answered(self, backend: str, rows: list[Row]) -> None:
         """Count results of a backend."""
-        bad = [r.result.verdict in {"fail", "error"} for r in rows]
+        bad = [r.result.verdict in BAD for r in rows]
         self._bad[backend] += sum(bad)
         words = escape(clean(rows[-1].result.case))
         if self._bad[backend]:
@@ -91,11 +92,12 @@ def show_sweep(console: Console, whole: Whole, where: str) -> None:
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
     label = Text("verdict", LABEL_STYLES["verdict"])
-    facts.add_row(label, _verdict(whole))
+    facts.add_row(label, verdicts(whole.summary.verdicts))
     facts.add_row(
         Text("numbers", "dim"),
         "right networks: computed and judged; called broken: by us, then by fixed "
-        "tolerances of what passes; then medians of headroom of what passes",
+        "tolerances of what passes; not shown: inconclusive, as a bound is too wide; "
+        "then medians of headroom of what passes",
     )
     for words in left_out(whole.summary, whole.shrunk):
         facts.add_row(Text("left out", "yellow"), words)
@@ -123,15 +125,3 @@ def _show_kind(console: Console, each: Shrunk) -> None:
     console.print(words, soft_wrap=True)
     said = Text(clean(f"  again: {again(each.smallest, kind.backend)}"), "dim")
     console.print(said, soft_wrap=True)
-
-
-def _verdict(whole: Whole) -> Text:
-    verdicts: Counter[str] = Counter()
-    for tally in whole.summary.tallies.values():
-        verdicts += tally.verdicts
-    said = [
-        Text(f"{verdicts[name]} {name}", f"bold {style}")
-        for name, (_, style) in STYLES.items()
-        if verdicts[name]
-    ]
-    return Text(", ").join(said) + f" of {verdicts.total()}"

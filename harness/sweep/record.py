@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from harness.backend import Scalar
-from harness.results import Count, Environment, Result
+from harness.results import Count, Environment, Result, Verdict
 from harness.spec import Case
 
 MOST_CASES = 100
@@ -75,8 +75,6 @@ class Row(_Record, frozen=True):
 
     number: Count
     result: Result
-    vacuous: bool = False
-    """Whether a bound has grown so wide that the result shows nothing."""
 
 
 class Answer(_Record, frozen=True):
@@ -103,7 +101,7 @@ class Kind(NamedTuple):
     backend: str
     cell: str
     task: str
-    verdict: str
+    verdict: Verdict
     what: str
 
 

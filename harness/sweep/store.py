@@ -32,14 +32,12 @@ _OF_CASE = ("cell", "variant", "dtype", "task")
 _LEFT_OUT = ("odd_one_out", "smallest_changes")  # of several backends; of much time
 _OF_RESULT = tuple(name for name in COLUMNS if name not in _LEFT_OUT)
 _TEXTS = (*_OF_CASE, *TEXTS, "kind")
-PART_COLUMNS = ("number", *_OF_CASE, *_OF_RESULT, "vacuous", "kind")
+PART_COLUMNS = ("number", *_OF_CASE, *_OF_RESULT, "kind")
 """Of a file of rows: those of results.csv, and what sums them up."""
-_ALWAYS = ("vacuous", "kind", "detail", "reproduce", "peers_failing")
+_ALWAYS = ("kind", "detail", "reproduce", "peers_failing")
 
 
 def _type(name: str) -> pa.DataType:
-    if name == "vacuous":
-        return pa.bool_()
     if name in _TEXTS:
         return pa.string()
     return pa.float64() if name in REALS else pa.int64()
@@ -199,8 +197,7 @@ def _line(case: Case, made: Row) -> list[Any]:
     of_case = [getattr(case, name) for name in _OF_CASE]
     cells = dict(zip(COLUMNS, row(made.result), strict=True))
     of_result = [cells[name] for name in _OF_RESULT]
-    of_all = [made.vacuous, kind_of(made.result)]
-    return [made.number, *of_case, *of_result, *of_all]
+    return [made.number, *of_case, *of_result, kind_of(made.result)]
 
 
 def _check(

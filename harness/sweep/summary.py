@@ -11,7 +11,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from harness.exits import Exit, exit_of
 from harness.judge.peers import PEERS
+from harness.results import COMPUTED, GOOD, Verdict
 from harness.spec import Case
 from harness.store.folder import replacing
 from harness.sweep.record import Kind
@@ -29,9 +31,7 @@ FAILURES = ("case", "backend", "verdict", "kind", "detail", "reproduce")
 class Tally:
     """What one backend made of a suite."""
 
-    verdicts: Counter[str] = field(default_factory=Counter)
-    vacuous: int = 0
-    """Networks of which nothing is shown, as a bound has grown too wide."""
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
     peers: Counter[str] = field(default_factory=Counter)
     """Fixed tolerance → networks that pass here, and that it calls broken."""
     headrooms: dict[tuple[str, str], "array[float]"] = field(
@@ -42,16 +42,15 @@ class Tally:
     @property
     def computed(self) -> int:
         """Networks that were computed and judged."""
-        return self.verdicts["pass"] + self.verdicts["fail"]
+        return sum(self.verdicts[verdict] for verdict in COMPUTED)
 
     def add(self, row: dict[str, Any]) -> None:
         """Count one row."""
         self.verdicts[row["verdict"]] += 1
-        self.vacuous += row["vacuous"]
-        if row["verdict"] == "pass":
+        if row["verdict"] in GOOD:
             failing = row["peers_failing"].split("; ") if row["peers_failing"] else ()
             self.peers.update(name for name in failing if name in PEERS)
-            if row["headroom"] is not None:
+            if row["verdict"] == "pass" and row["headroom"] is not None:
                 self.headrooms[row["cell"], row["dtype"]].append(row["headroom"])
 
 
@@ -75,14 +74,25 @@ class Summary:
     """Failures of kinds beyond the most that are told apart."""
 
     @property
-    def exit_status(self) -> int:
-        """0 all pass, 1 a difference, 2 nothing compared, 3 a crash or a hang."""
-        verdicts = sum((t.verdicts for t in self.tallies.values()), Counter[str]())
-        if verdicts["fail"]:
-            return 1
-        if verdicts["error"]:
-            return 3
-        return 0 if verdicts["pass"] else 2
+    def verdicts(self) -> Counter[Verdict]:
+        """Verdict → how often it was given, on all backends."""
+        tallies = (tally.verdicts for tally in self.tallies.values())
+        return sum(tallies, Counter[Verdict]())
+
+    def exit_status(self, *, strict: bool = False) -> Exit:
+        """0 nothing is wrong, 1 a difference, 2 nothing compared, 3 a crash or a hang.
+
+        Args:
+            strict: Whether what is inconclusive counts: then 4.
+
+        """
+        verdicts = self.verdicts
+        return exit_of(
+            wrong=verdicts["fail"],
+            crashed=verdicts["error"],
+            done=any(verdicts[verdict] for verdict in COMPUTED),
+            unshown=strict and verdicts["inconclusive"],
+        )
 
     def add(self, number: int, case: Case, row: dict[str, Any]) -> None:
         """Count one row."""
@@ -140,11 +150,15 @@ def _write_line(file: IO[bytes], cells: Iterable[object]) -> None:
 
 def table(summary: Summary) -> list[list[str]]:
     """Give what came of each backend, titles first: what README.md has of many."""
-    titles = ["backend", "right networks", "called broken", "bound too wide", "largest"]
+    titles = ["backend", "right networks", "called broken", "not shown", "largest"]
     lines = [[*titles, *PEERS, "gap", "error", "absent"]]
     for name, tally in summary.tallies.items():
         largest = max((max(of) for of in tally.headrooms.values()), default=0.0)
-        numbers = [tally.computed, tally.verdicts["fail"], tally.vacuous]
+        numbers = [
+            tally.computed,
+            tally.verdicts["fail"],
+            tally.verdicts["inconclusive"],
+        ]
         rest = [tally.peers[peer] for peer in PEERS]
         rest += [tally.verdicts[verdict] for verdict in ("gap", "error", "absent")]
         lines.append([name, *_in_words(numbers), f"{largest:.2f}", *_in_words(rest)])

@@ -21,7 +21,6 @@ from fixtures import catalogue
 from harness.backend import BackendInfo
 from harness.errors import ParityError
 from harness.judge.certify import reference
-from harness.judge.saved import VACUOUS
 from harness.judge.verdict import judge_entry
 from harness.judge.weak import weaknesses
 from harness.results import BackendRecord
@@ -110,10 +109,9 @@ def _row(kept: _Kept, number: int, case: Case) -> Row:
     truth = reference(problem) if entry.status == "done" else {}
     judged = judge_entry(kept.folder, problem, truth, kept.info, entry)
     kept.folder.forget_outcome(kept.info.name, case.id)
-    vacuous = bool(judged.certificate and judged.certificate.is_vacuous)
     weak = weaknesses(problem, truth) if truth else []
-    weak += [VACUOUS] if vacuous else []
-    return Row(number, replace(judged.result, weak=weak, steps=None), vacuous)
+    weak += judged.result.weak
+    return Row(number, replace(judged.result, weak=weak, steps=None))
 
 
 _idle: list[_Kept] = []

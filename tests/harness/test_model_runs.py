@@ -91,9 +91,10 @@ def test_what_is_expected_is_one_more_backend_beside_the_others(
     assert "found .: lstm, 1 layer, forward, 4 → 5 units, float32, as torch" in said
     assert "on    3 rows of 7 steps, of lengths from 0 to 7, of x.npz" in said
     report = read_report_document(Path("r"))
-    first, second = report.results
-    assert (first.verdict, second.verdict) == ("pass", "pass")
-    assert second.backend == "expected"
+    assert "of x.npz; and 2100 rows of 1 step that show every weight" in said
+    first, second, probe = report.results
+    assert (first.verdict, second.verdict, probe.verdict) == ("pass", "pass", "pass")
+    assert (second.backend, probe.backend) == ("expected", "numpy")
     assert second.case.startswith("lstm-variable_input-B3-T7-D4-H5-zerolength-f32-w")
     assert second.reproduce == f"rnn-parity verify {own.model} {' '.join(ask)}"
     assert [(pair.first, pair.second) for pair in report.pairs] == [
@@ -255,6 +256,9 @@ def test_paths_and_arrays_are_the_same_but_for_the_command(own: Own) -> None:
         harness.verify(own.model, inputs=x, expected=y, backends=["numpy"])
         for x, y in (("x.npy", Path("y.npy")), given)
     )
+    assert [result.backend for result in of_files.results] == [
+        *("numpy", "expected", "numpy")
+    ]
     assert of_files.results[1].case == of_arrays.results[1].case
     assert of_files.results[1].verdict == of_arrays.results[1].verdict == "fail"
     assert of_arrays.results[1].reproduce == ""
@@ -313,11 +317,12 @@ def test_what_is_too_large_to_probe_is_said_and_verified_without(
     assert len(read_report_document(Path("r")).results) == 1
 
 
-def test_inputs_of_ones_own_are_all_that_is_computed(own: Own) -> None:
+def test_a_probe_is_computed_beside_any_batch(own: Own) -> None:
     ask: dict[str, Any] = {"backends": ["numpy"]}
-    assert len(harness.verify(own.model, inputs=own.inputs, **ask).results) == 1
+    given, beside = harness.verify(own.model, inputs=own.inputs, **ask).results
     seeded, probe = harness.verify(own.model, **ask).results
-    assert (seeded.verdict, probe.verdict) == ("pass", "pass")
+    assert beside.case == probe.case
+    assert (given.verdict, seeded.verdict, probe.verdict) == ("pass", "pass", "pass")
     for kind, change in probe.smallest_changes.items():
         assert change is not None
         assert change < (seeded.smallest_changes[kind] or 1)

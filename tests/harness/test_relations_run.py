@@ -129,10 +129,11 @@ def test_the_status_says_the_worst_and_never_passes_what_was_not_checked() -> No
     def of(*statuses: str) -> int:
         return exit_status([Trial("r", "b", "c", s) for s in statuses])
 
-    assert of("holds", "vacuous", "absent") == 0
+    assert of("holds", "inconclusive", "absent") == 0
     assert of("holds", "error", "violated") == 1
     assert of("holds", "error") == 3
-    assert of("vacuous", "absent") == of("absent") == of() == 2
+    assert of("inconclusive", "absent") == 4
+    assert of("absent") == of() == 2
 
 
 def test_gaps_of_what_is_asked_for_count_and_cases_are_spread() -> None:

@@ -4,7 +4,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from fixtures import catalogue
 from harness.cases import check_case
 from harness.errors import FileError, UsageError
-from harness.results import Result
+from harness.results import Result, Verdict
 from harness.spec import Case
 from harness.store.journal import alone
 from harness.sweep import summary as summaries
@@ -40,7 +40,7 @@ def rows(cases: list[Case] = CASES) -> list[Row]:
         for number, case in enumerate(cases)
     ]
     bad = replace(found[1].result, verdict="fail", headroom=300.0, detail=WORDS)
-    found[1] = replace(found[1], result=bad, vacuous=True)
+    found[1] = replace(found[1], result=bad)
     return found
 
 
@@ -81,7 +81,6 @@ def test_rows_come_back_as_they_were_written(store: Store) -> None:
     assert [row["case"] for row in read] == [case.id for case in CASES]
     assert [row["number"] for row in read] == [6, 7, 8]
     assert [row["verdict"] for row in read] == ["pass", "fail", "pass"]
-    assert [row["vacuous"] for row in read] == [False, True, False]
     assert read[1]["kind"] == "outputs: # of # elements outside the bound"
     assert not store.is_done(Slice("numpy", 3), FIRST, CASES)
 
@@ -96,7 +95,6 @@ def test_rows_come_back_as_they_were_written(store: Store) -> None:
         ({"verdict": ["pass", None, "pass"]}, "row 7 has no verdict"),
         ({"dtype": [None] * 3}, "row 6 has dtype None"),
         ({"kind": ["", None, ""]}, "row 7 lacks kind"),
-        ({"vacuous": [None] * 3}, "row 6 lacks vacuous"),
     ],
 )
 def test_rows_of_something_else_are_computed_again(
@@ -208,10 +206,10 @@ def test_a_summary_counts_and_lists_what_fails(store: Store) -> None:
     failures = store.file("failures.csv")
     found = summed_up(["numpy"], kept(store), failures)
     tally = found.tallies["numpy"]
-    assert (tally.computed, tally.verdicts["fail"], tally.vacuous) == (3, 1, 1)
+    assert (tally.computed, tally.verdicts["fail"]) == (3, 1)
     titles, values = summaries.table(found)
     assert dict(zip(titles, values, strict=True))["called broken"] == "1"
-    assert found.exit_status == 1
+    assert found.exit_status() == 1
     (kind,) = found.kinds
     assert kind[3:] == ("fail", "outputs: # of # elements outside the bound")
     text = failures.read_text()
@@ -219,7 +217,7 @@ def test_a_summary_counts_and_lists_what_fails(store: Store) -> None:
     assert text.count("\n") == 2
     assert CASES[1].id in text
     page = to_markdown(sweep(), found, [])
-    assert "| numpy | 3 | 1 | 1 | 0.25 |" in page
+    assert "| numpy | 3 | 1 | 0 | 0.25 |" in page
     assert "1 rarer kinds of failure were not shrunk" in page
 
 
@@ -230,16 +228,37 @@ def test_peers_are_counted_where_we_pass(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "status"),
-    [("pgp", 0), ("pfe", 1), ("pge", 3), ("gga", 2)],
+    ("verdicts", "status", "strict"),
+    [
+        *[("pgp", 0, 0), ("pfe", 1, 1), ("pge", 3, 3), ("gga", 2, 2)],
+        *[("ipc", 0, 4), ("iii", 0, 4), ("ifp", 1, 1), ("iep", 3, 3), ("cga", 0, 0)],
+    ],
 )
 def test_the_exit_status_is_that_of_a_run(
-    verdicts: str, status: int, store: Store
+    verdicts: str, status: int, strict: int, store: Store
 ) -> None:
-    names = {"p": "pass", "f": "fail", "e": "error", "g": "gap", "a": "absent"}
-    changed(store, verdict=[names[v] for v in verdicts])
+    names = {verdict[0]: verdict for verdict in get_args(Verdict)}
+    changed(store, verdict=[names[v] for v in verdicts], kind=[""] * 3)
     found = summed_up(["numpy"], kept(store), store.file("failures.csv"))
-    assert found.exit_status == status
+    assert (found.exit_status(), found.exit_status(strict=True)) == (status, strict)
+
+
+def test_what_is_inconclusive_is_counted_and_neither_a_failure_nor_shrunk(
+    store: Store,
+) -> None:
+    unshown = [
+        replace(row, result=replace(row.result, verdict="inconclusive", detail=WORDS))
+        for row in rows()
+    ]
+    store.write_part(OF, CASES, unshown)
+    failures = store.file("failures.csv")
+    found = summed_up(["numpy"], kept(store), failures)
+    assert not found.kinds
+    assert failures.read_text().count("\n") == 1
+    titles, values = summaries.table(found)
+    said = dict(zip(titles, values, strict=True))
+    assert (said["right networks"], said["called broken"]) == ("3", "0")
+    assert (said["not shown"], said["largest"]) == ("3", "0.00")
 
 
 def test_kinds_without_end_are_counted_and_not_held(

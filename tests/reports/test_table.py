@@ -59,7 +59,9 @@ def test_counts_are_integers_words_are_strings_and_verdicts_a_category(
         assert frame[name].dtype == dtype, name
     assert list(frame["verdict"].cat.categories) == [
         "pass",
+        "consistent",
         "fail",
+        "inconclusive",
         "gap",
         "error",
         "absent",

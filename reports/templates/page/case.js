@@ -22,7 +22,7 @@ class CaseView {
     if (!row) return false;
     const results = [...row.results.values()];
     const wanted = this.report.backends.indexOf(backendName);
-    const chosen = row.results.get(wanted) ?? results.find((r) => r.verdict === "fail") ?? results.find((r) => r.verdict === "error") ?? results[0];
+    const chosen = row.results.get(wanted) ?? results.find((r) => r.verdict === "fail") ?? results.find((r) => r.verdict === "error") ?? results.find((r) => r.verdict === "inconclusive") ?? results[0];
     const points = await this.points(chosen);
     byId("case").replaceChildren(
       this.navigation(name),
@@ -55,14 +55,16 @@ class CaseView {
   tab(name, result, pressed) {
     const backend = this.report.backends[result.backend];
     const go = () => { location.hash = link(name, backend); };
-    return el("button", { type: "button", class: `cell ${result.verdict}`, style: result.verdict === "pass" ? `--headroom:${Math.min(result.headroom ?? 0, 1)}` : null, "aria-pressed": String(pressed), onclick: go }, `${clean(backend)} ${said(result)}`);
+    return el("button", { type: "button", class: `cell ${result.verdict}`, style: shade(result), "aria-pressed": String(pressed), onclick: go }, `${clean(backend)} ${said(result)}`);
   }
 
   verdict(row, result) {
     const backend = clean(this.report.backends[result.backend]);
     const headline = {
       pass: result.headroom === null ? `${backend} passes` : `${backend} passes: its worst step takes ${short(result.headroom)} of its bound`,
-      fail: `${backend} differs`, error: `${backend} crashed, hung or raised`, gap: `${backend} declares that it does not do this`, absent: `${backend} is not installed here`,
+      consistent: `${backend} is consistent (estimate): no bound shows that it is right`,
+      inconclusive: `${backend}: inconclusive, nothing is shown, neither right nor wrong`,
+      fail: `${backend} differs${result.word === "fail" ? "" : " (estimate)"}`, error: `${backend} crashed, hung or raised`, gap: `${backend} declares that it does not do this`, absent: `${backend} is not installed here`,
     }[result.verdict];
     const lines = [el("p", { class: "big" }, headline)];
     const bad = result.first_bad;
@@ -70,6 +72,8 @@ class CaseView {
     if (result.explanations?.length) lines.push(el("p", { id: "explanation" }, el("b", {}, "It would match with: "), clean(result.explanations.join(" or: "))));
     const rest = this.rest(result);
     if (rest) lines.push(el("p", {}, clean(rest)));
+    if (result.verdict === "consistent") lines.push(el("p", { id: "estimate" }, clean(`${result.estimate?.where ?? ""}: ${result.estimated}`)));
+    if (result.next_steps?.length) lines.push(el("p", {}, "What would show more, any of:"), el("ul", { id: "next-steps" }, ...result.next_steps.map((step) => el("li", {}, clean(step)))));
     const odd = this.report.odd_one_out[row.name];
     if (odd !== undefined) lines.push(el("p", {}, clean(`${odd} is the odd one out: it differs from all others, which agree`)));
     for (const note of result.weak ?? []) lines.push(el("p", { class: "soft" }, clean(`Weak data: ${note}`)));

@@ -36,10 +36,13 @@ function short(number, digits = 2) {
   return size >= 100 ? number.toFixed(0) : size >= 10 ? number.toFixed(1) : number.toFixed(digits);
 }
 
-const MARKS = { pass: "✓", fail: "✗", error: "error", gap: "gap", absent: "absent" };
-
 function said(result) {
-  return result.headroom === null ? MARKS[result.verdict] : `${MARKS[result.verdict]} ${short(result.headroom)}`;
+  return result.number === null ? result.mark : `${result.mark} ${short(result.number)}`;
+}
+
+// Of what is right: the nearer to its limit, the warmer.
+function shade(result) {
+  return ["pass", "consistent"].includes(result.verdict) ? `--headroom:${Math.min(result.number ?? 0, 1)}` : null;
 }
 
 function link(caseId, backend) {

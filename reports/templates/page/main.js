@@ -48,7 +48,7 @@ async function start() {
   document.addEventListener("keydown", keys);
   byId("theme").addEventListener("click", theme);
   byId("spread").addEventListener("toggle", () => {
-    const judged = report.results.filter((r) => r.headroom > 0);
+    const judged = report.results.filter((r) => r.headroom > 0 && r.number === r.headroom);
     draw(byId("spread-chart"), "spread", judged.map((r) => ({ backend: clean(report.backends[r.backend]), headroom: r.headroom })));
   }, { once: true });
   await follow();

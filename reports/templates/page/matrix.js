@@ -1,5 +1,6 @@
 // The table of cases and backends: built once, then filtered, ordered and walked through.
 
+const VERDICTS = ["fail", "error", "inconclusive", "consistent", "pass", "gap", "absent"];
 const FIRST_ROWS = 400; // more only when asked for, so that a large report opens at once
 
 class Matrix {
@@ -23,8 +24,8 @@ class Matrix {
   bar() {
     const count = (verdict) => this.report.results.filter((r) => r.verdict === verdict).length;
     const chip = (value, label) => el("label", { class: "chip" }, el("input", { type: "checkbox", value, checked: true }), label);
-    for (const verdict of ["fail", "error", "pass", "gap", "absent"])
-      if (count(verdict)) byId("verdicts").append(chip(verdict, `${verdict} ${count(verdict)}`));
+    for (const verdict of VERDICTS)
+      if (count(verdict)) byId("verdicts").append(chip(verdict, `${verdict === "consistent" ? "consistent (estimate)" : verdict} ${count(verdict)}`));
     this.report.backends.forEach((name, index) => byId("columns").append(chip(index, clean(name))));
     const again = () => { this.limit = FIRST_ROWS; this.show(); };
     byId("search").addEventListener("input", again);
@@ -50,7 +51,7 @@ class Matrix {
 
   weight(row) {
     const of = (result) => result === undefined ? -1
-      : result.verdict === "fail" ? 1e300 : result.verdict === "error" ? 1e299 : result.headroom ?? -1;
+      : result.verdict === "fail" ? 1e300 : result.verdict === "error" ? 1e299 : result.verdict === "inconclusive" ? 1e298 : result.number ?? -1;
     return Math.max(...this.shownBackends.map((b) => of(row.results.get(b))));
   }
 
@@ -90,8 +91,8 @@ class Matrix {
     const name = this.report.backends[backend];
     return el("a", {
       class: `cell ${result.verdict}`, tabindex: "-1", href: link(row.name, name),
-      style: result.verdict === "pass" ? `--headroom:${Math.min(result.headroom ?? 0, 1)}` : null,
-      "aria-label": clean(`${result.verdict}${result.headroom === null ? "" : `, ${short(result.headroom)} of its bound`}: ${name}, ${row.name}`),
+      style: shade(result),
+      "aria-label": clean(`${result.word}${result.number === null ? "" : `, ${short(result.number)} of what may be`}: ${name}, ${row.name}`),
     }, said(result));
   }
 

@@ -16,12 +16,12 @@ function columnsOf(steps, bad) {
 function network(it, result, points) {
   const bad = result.first_bad;
   return el("div", { class: "network", tabindex: "0", role: "group", "aria-label": "The network" },
-    new Drawing(it, bad, points).svg);
+    new Drawing(it, bad, points, result.verdict !== "inconclusive").svg);
 }
 
 class Drawing {
-  constructor(it, bad, points) {
-    Object.assign(this, { it, bad, points });
+  constructor(it, bad, points, shown) {
+    Object.assign(this, { it, bad, points, shown });
     this.ways = WAYS[it.direction ?? "forward"];
     this.layers = it.layers ?? 1;
     this.columns = columnsOf(it.steps, bad ? bad.step : null);
@@ -88,7 +88,7 @@ class Drawing {
     const at = this.bad;
     const first = at && at.step === t && at.layer === layer && (!at.direction || at.direction === way);
     const over = point && (point.error === null || point.bound === null || point.error > point.bound);
-    const state = first || over ? "bad" : point ? "ok" : "";
+    const state = first || over ? "bad" : point && this.shown ? "ok" : "";
     const words = (first ? "The first bad step. " : "") + (point ? `Step ${t}: error ${short(point.error)}, bound ${short(point.bound)}` : `Step ${t}`);
     const [x, y] = [this.x(column), this.y(layer, number)];
     return el("g", {}, el("title", {}, words),
