@@ -201,7 +201,7 @@ def _packed(arrays: Mapping[str, Array], path: Path, dtype: str) -> bytes:
 
 
 def _expected(case: Case, given: dict[str, Array], origin: str) -> dict[str, Array]:
-    known = case.forward_shapes()
+    known = {**case.forward_shapes(), **case.layer_shapes()}
     shapes = {name: shape for name, shape in known.items() if name in given}
     wrong = contract_violations(given, shapes, case.dtype)
     if wrong or not given:

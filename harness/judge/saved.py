@@ -247,16 +247,22 @@ def _judge_case(
     for info, entry in entries:
         if watch:
             watch.judging(info.name, case.id)
-        result, certificate = judge_entry(folder, problem, truth, info, entry)
+        result, certificate = judge_entry(folder, problem, truth, info, entry, spreads)
         notes = [*weak, *result.weak, *_not_given(case, entry)]
         changes: dict[str, float | None] = {}
         if certificate:
             # Nobody needs more, and sums for each weight are as large as the weights.
             certificate = certificate._replace(systematic={}, samples=())
             certificates[info.name] = certificate
-            if result.verdict == "pass" and certificate.has_outputs:
-                moved = moved or slopes(problem, truth)
-                changes = smallest_changes(moved, certificate)
+            if result.verdict in GOOD and certificate.has_outputs:
+                if certificate.below:
+                    changes = changes_in_layers(certificate)
+                elif result.estimate and (spread := spreads(info.accuracy(case))):
+                    outcome = folder.outcome(info.name, case.id)
+                    changes = changes_by_estimate(spread, outcome)
+                else:
+                    moved = moved or slopes(problem, truth)
+                    changes = smallest_changes(moved, certificate)
         results.append(replace(result, weak=notes, smallest_changes=changes))
     compared = pairs(problem, certificates)
     return _CaseJudged(results, compared, odd_one_out(compared))

@@ -28,7 +28,7 @@ from harness.judge.shown import next_steps, partly_shown, settled, unshown
 from harness.judge.steps import worst_of_each_step
 from harness.layers import taken_apart
 from harness.probing import by_itself
-from harness.results import Figures, FirstBad, Published, Result, Verdict
+from harness.results import GOOD, Figures, FirstBad, Published, Result, Verdict
 from harness.spec import Array, Case, Outcome, Problem
 from harness.store.folder import RunFolder
 from harness.store.record import Entry
@@ -89,11 +89,10 @@ def judge_entry(
             verdict = "fail"
             detail += f"; {entry.detail}" if detail and entry.detail else ""
             if certificate and not detail:
-                shares = unshown(certificate)
-                verdict, detail = settled(shares)
-                fields["weak"] = partly_shown(shares)
-                if verdict == "inconclusive":
-                    fields["next_steps"] = next_steps(case, entry.arrays)
+                verdict, detail, more = _settled(
+                    certificate, outcome, info, entry, spreads
+                )
+                fields |= more
     result = Result(
         case.id,
         info.name,
@@ -127,14 +126,22 @@ def _settled(
     verdict, detail = settled(shares, fields.get("estimate"))
     if verdict == "inconclusive":
         fields["next_steps"] = next_steps(case, entry.arrays)
-    elif verdict == "fail" and (
-        named := explain_by_estimate(problem, outcome, accuracy)
-    ):
+    elif verdict == "fail":
+        attempts = Attempts()
+        named = _named_by_estimate(problem, outcome, accuracy, attempts)
+        words = [f"it would match with: {' or: '.join(named)}"] if named else []
         fields["explanations"] = named
-        detail += f"; it would match with: {' or: '.join(named)}"
+        detail = "; ".join([detail, *words, *attempts.words])
     # How a stack was taken apart; of one layer there is nothing to say.
     how = entry.detail if case.layers > 1 else ""
     return verdict, detail or how, fields
+
+
+def _named_by_estimate(
+    problem: Problem, outcome: Outcome, accuracy: Accuracy, attempts: Attempts
+) -> list[str]:
+    tried = partial(explain_by_estimate, problem, outcome, accuracy)
+    return attempts.call("mistakes in one layer", tried, list[str]())
 
 
 def _placed(verdict: Verdict, detail: str, backend: str, case: str) -> str:
@@ -216,7 +223,10 @@ def _first_bad(certificate: Certificate, attempts: Attempts) -> FirstBad | None:
     bad = certificate.first_bad
     if bad is None:
         return None
-    blame = partial(gate_at_fault, certificate, bad)
+    own, alone = certificate, bad
+    if bad.layer < len(certificate.below):
+        own, alone = certificate.below[bad.layer], replace(bad, layer=0)
+    blame = partial(gate_at_fault, own, alone)
     return replace(bad, gate=attempts.call("the gate at fault", blame, None))
 
 
@@ -233,8 +243,12 @@ def _explanations(
     attempts: Attempts,
 ) -> list[str]:
     """Name known conventions; else the one weight that is off, if one is."""
+    if certificate.below:
+        return _in_layers(problem, outcome, accuracy, certificate, attempts)
     explained = partial(explain, problem, outcome, accuracy, attempts)
     named = attempts.call("conventions", explained, list[str]())
+    if not named and problem.case.layers > 1:
+        named = _named_by_estimate(problem, outcome, accuracy, attempts)
     if named or "tokens" in outcome or problem.case.task != "forward":
         return named
     blame = partial(one_weight, problem, outcome, accuracy, certificate)
@@ -243,7 +257,11 @@ def _explanations(
 
 
 def _in_layers(
-    problem: Problem, outcome: Outcome, accuracy: Accuracy, certificate: Certificate
+    problem: Problem,
+    outcome: Outcome,
+    accuracy: Accuracy,
+    certificate: Certificate,
+    attempts: Attempts,
 ) -> list[str]:
     """Explain the first layer that is wrong by itself; else one weight of any."""
     parts = zip(
@@ -251,11 +269,12 @@ def _in_layers(
     )
     for layer, ((own, part), of) in enumerate(parts):
         if (of.ratio > 1).any():
-            named = explain(own, part, accuracy)
-            if named:
+            tried = partial(explain, own, part, accuracy, attempts)
+            if named := attempts.call("conventions", tried, list[str]()):
                 return [f"{name}, in layer {layer} alone" for name in named]
             break
-    one = one_weight(problem, outcome, accuracy, certificate)
+    blame = partial(one_weight, problem, outcome, accuracy, certificate)
+    one = attempts.call("the one weight", blame, "")
     return [one] if one else []
 
 
