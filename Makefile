@@ -62,6 +62,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.cost
+	$(BIN)/python -m benchmarks.adversary --networks 20000 --search 400 --long 20
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -72,7 +72,8 @@ def keep_outcome(
     """
     data = pack(outcome, {"case": case.id})
     folder.write_outcome(backend, case.id, data)
-    there = [name for name in case.output_shapes() if name in outcome] if part else []
+    every = {**case.output_shapes(), **case.layer_shapes()}
+    there = [name for name in every if name in outcome] if part else []
     return Entry(case.id, backend, "done", arrays=there)
 
 

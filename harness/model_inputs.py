@@ -201,13 +201,19 @@ def _packed(arrays: Mapping[str, Array], path: Path, dtype: str) -> bytes:
 
 
 def _expected(case: Case, given: dict[str, Array], origin: str) -> dict[str, Array]:
-    known = case.forward_shapes()
+    known = {**case.forward_shapes(), **case.layer_shapes()}
     shapes = {name: shape for name, shape in known.items() if name in given}
     wrong = contract_violations(given, shapes, case.dtype)
     if wrong or not given:
         asked = ", ".join(f"{name} {list(shape)}" for name, shape in known.items())
         said = "; ".join(wrong) or "nothing is there"
         raise UsageError(f"{origin}: {said}; expected any of {asked}, {case.dtype}")
+    layers = {*case.layer_shapes(), "outputs"}
+    if given.keys() & case.layer_shapes().keys() and (lack := layers - given.keys()):
+        raise UsageError(
+            f"{origin}: {', '.join(sorted(lack))} is missing; give the outputs of "
+            "every layer, or of the last one alone"
+        )
     return given
 
 

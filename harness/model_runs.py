@@ -119,8 +119,10 @@ def verify(  # noqa: PLR0913 - as many as a run has
             framework, or the path of a .npy, .npz or .safetensors file.
         expected: What you expect, judged as one more backend, `expected`: `outputs`
             `[B, T, R * directions]`, or any of `outputs`, `final_h` and `final_c`
-            `[L * directions, B, R or H]` by name; of what `write_inputs` writes also
-            `probe.outputs`, `probe.final_h` and `probe.final_c`; in the same forms.
+            `[L * directions, B, R or H]` by name; with `outputs` also those of every
+            layer below the last, `layer0.outputs`, …, so that each is judged by itself;
+            of what `write_inputs` writes also `probe.outputs`, `probe.final_h`, …; in
+            the same forms.
         backends: Names of backends; all that are installed without them.
         out: Folder for the results; they are not kept without it.
         jobs: Workers at a time; 0: one a processor.

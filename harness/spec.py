@@ -269,6 +269,14 @@ class Case(
         states = {f"final_{n}": s for n, s in self.state_shapes().items()}
         return {"outputs": (self.batch, self.steps, self.output_size), **states}
 
+    def layer_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the outputs of all layers below the last, by name.
+
+        An outcome may hold them; each layer is then judged by itself.
+        """
+        whole = self.batch, self.steps, self.output_size
+        return {f"layer{layer}.outputs": whole for layer in range(self.layers - 1)}
+
     def output_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the arrays that an outcome must hold, by name."""
         shapes = self.forward_shapes()

@@ -47,8 +47,8 @@ def verify(
         Path | None,
         typer.Option(
             help="What you expect, judged as one more backend. .npy: outputs; .npz or "
-            ".safetensors: any of outputs, final_h and final_c, and of probe.outputs, "
-            "….",
+            ".safetensors: any of outputs, final_h and final_c; of a stack also "
+            "layer0.outputs, … of all lower layers; and of probe.outputs, ….",
         ),
     ] = None,
     write_inputs: Annotated[

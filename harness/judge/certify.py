@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from harness.backend import Accuracy
 from harness.judge.arithmetic import Float64
@@ -26,6 +27,7 @@ from harness.judge.stepwise import stepwise
 from harness.judge.systematic import Drift, Samples
 from harness.judge.training import hold_training, reference_training
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
+from harness.layers import lower_outputs, shows_layers, taken_apart
 from harness.results import FirstBad
 from harness.spec import Array, Case, Outcome, Problem
 
@@ -58,6 +60,8 @@ class Certificate(NamedTuple):
     """Weight of the last layer, by full name → what the errors of all steps say."""
     samples: tuple[Samples, ...] = ()
     """Steps that this is of, for each direction."""
+    below: tuple["Certificate", ...] = ()
+    """Of each layer below the last, if its outputs are known: as if it were alone."""
 
     @property
     def headroom(self) -> float:
@@ -66,8 +70,8 @@ class Certificate(NamedTuple):
         tokens = [self.choices.ratio.max()] if self.choices else []
         learned = [held.ratio.max() for held in self.learned.values()]
         drifting = [drift.ratio.max() for drift in self.systematic.values()]
-        steps = self.ratio.max(initial=0)
-        return float(max([steps, *finals, *tokens, *learned, *drifting]))
+        steps = [of.ratio.max(initial=0) for of in (*self.below, self)]
+        return float(max([*steps, *finals, *tokens, *learned, *drifting]))
 
     @property
     def has_outputs(self) -> bool:
@@ -77,16 +81,21 @@ class Certificate(NamedTuple):
     @property
     def steps_pass(self) -> bool:
         """Whether all steps and final states are within their bounds."""
-        ratios = [self.ratio, *self.final_ratios.values()]
+        ratios = [of.ratio for of in (*self.below, self)]
+        ratios += self.final_ratios.values()
         return all(bool((ratio <= 1).all()) for ratio in ratios)
 
     @property
     def first_bad(self) -> FirstBad | None:
         """Say where the bound is first exceeded in the order of computing, if anywhere.
 
-        If only final states exceed it, the first of these, at the last step.
+        If only final states exceed it, the first of these, at the last step. Of layers
+        whose outputs are known it is the first one that is wrong by itself.
         """
         case = self.problem.case
+        for layer, own in enumerate(self.below):
+            if (own.ratio > 1).any() and (of_own := own.first_bad):
+                return replace(of_own, layer=layer)
         size = case.recurrent_size
         if (bad := self.ratio > 1).any():
             order = np.repeat(self.processed, size, axis=-1)
@@ -149,6 +158,8 @@ def certify_steps(
     if "outputs" not in outcome:
         return _certify_finals(problem, outcome, accuracy)
     case = problem.case
+    if shows_layers(case, outcome):
+        return _certify_layers(problem, outcome, accuracy)
     state = outcome["outputs"].astype(np.float64)
     exact = stepwise(problem, state, accuracy, outcome.get("final_h"))
     lengths = row_lengths(problem)
@@ -169,6 +180,36 @@ def certify_steps(
         finals=exact.finals,
         systematic=systematic,
         samples=tuple(exact.samples),
+    )
+
+
+def _certify_layers(
+    problem: Problem, outcome: Outcome, accuracy: Accuracy
+) -> Certificate:
+    """Certify each layer by itself, from what the outcome says that it read."""
+    *below, last = (
+        certify_steps(own, part, accuracy)
+        for own, part in taken_apart(problem, outcome)
+    )
+    every, states = [*below, last], last.finals
+    return last._replace(
+        problem=problem,
+        final_ratios={
+            name: np.concatenate([of.final_ratios[name] for of in every])
+            for name in last.final_ratios
+        },
+        finals={
+            name: together(
+                lambda *of: np.concatenate(of), *(one.finals[name] for one in every)
+            )
+            for name in states
+        },
+        systematic={
+            name.replace("layer0.", f"layer{layer}.", 1): drift
+            for layer, of in enumerate(every)
+            for name, drift in of.systematic.items()
+        },
+        below=tuple(below),
     )
 
 
@@ -206,16 +247,24 @@ def _final_ratios(finals: Mapping[str, Bounded], outcome: Outcome) -> dict[str, 
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the verdict says what is no number
-def reference(problem: Problem) -> dict[str, Array]:
-    """Compute everything that an outcome of the problem holds, in float64."""
+def reference(problem: Problem, *, layers: bool = False) -> dict[str, Array]:
+    """Compute everything that an outcome of the problem holds, in float64.
+
+    Args:
+        problem: The problem.
+        layers: Whether the outputs of layers below the last are wanted, too.
+
+    """
     if problem.case.variant == "variable_output":
         tokens = reference_tokens(problem)
         return {**reference(fed(problem, tokens)), "tokens": tokens}
     exact = trajectory(Float64(), problem)
+    names = lower_outputs(problem.case) if layers else []
+    below = dict(zip(names, exact.below, strict=False))
     finals = {f"final_{name}": np.stack(v) for name, v in exact.finals.items()}
     learned: dict[str, Array] = {}
     if problem.case.task == "gradient":
         learned = reference_gradients(problem)
     elif problem.case.trains:
         learned = reference_training(problem)
-    return {"outputs": exact.outputs, **finals, **learned}
+    return {"outputs": exact.outputs, **below, **finals, **learned}

@@ -14,12 +14,18 @@ from msgspec.structs import replace
 from harness.backend import BackendInfo
 from harness.errors import ParityError
 from harness.judge.certify import reference
+from harness.judge.estimate import Spreads
 from harness.judge.helper import deaf, serve
 from harness.judge.pairs import odd_one_out, pairs
-from harness.judge.sensitivity import slopes, smallest_changes
+from harness.judge.sensitivity import (
+    changes_by_estimate,
+    changes_in_layers,
+    slopes,
+    smallest_changes,
+)
 from harness.judge.verdict import judge_entry
 from harness.judge.weak import weaknesses
-from harness.results import Pair, Report, Result, summarize
+from harness.results import GOOD, Pair, Report, Result, summarize
 from harness.spec import Case
 from harness.store.folder import RunFolder
 from harness.store.record import Entry, RunRecord
@@ -234,22 +240,29 @@ def _judge_case(
 ) -> _CaseJudged:
     case, entries = asked
     problem = folder.problem(case)
-    truth = reference(problem)
+    layers = any({*entry.arrays} & {*case.layer_shapes()} for _, entry in entries)
+    truth, spreads = reference(problem, layers=layers), Spreads(problem)
     weak = weaknesses(problem, truth)
     results, certificates, moved = [], {}, None
     for info, entry in entries:
         if watch:
             watch.judging(info.name, case.id)
-        result, certificate = judge_entry(folder, problem, truth, info, entry)
+        result, certificate = judge_entry(folder, problem, truth, info, entry, spreads)
         notes = [*weak, *result.weak, *_not_given(case, entry)]
         changes: dict[str, float | None] = {}
         if certificate:
             # Nobody needs more, and sums for each weight are as large as the weights.
             certificate = certificate._replace(systematic={}, samples=())
             certificates[info.name] = certificate
-            if result.verdict == "pass" and certificate.has_outputs:
-                moved = moved or slopes(problem, truth)
-                changes = smallest_changes(moved, certificate)
+            if result.verdict in GOOD and certificate.has_outputs:
+                if certificate.below:
+                    changes = changes_in_layers(certificate)
+                elif result.estimate and (spread := spreads(info.accuracy(case))):
+                    outcome = folder.outcome(info.name, case.id)
+                    changes = changes_by_estimate(spread, outcome)
+                else:
+                    moved = moved or slopes(problem, truth)
+                    changes = smallest_changes(moved, certificate)
         results.append(replace(result, weak=notes, smallest_changes=changes))
     compared = pairs(problem, certificates)
     return _CaseJudged(results, compared, odd_one_out(compared))

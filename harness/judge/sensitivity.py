@@ -11,9 +11,11 @@ import numpy as np
 
 from harness.judge.arithmetic import Float64
 from harness.judge.cells import step
-from harness.judge.certify import Certificate
+from harness.judge.certify import Certificate, reference
 from harness.judge.decode import fed
+from harness.judge.estimate import FACTOR, Spread, error_of
 from harness.judge.trajectory import Steps, row_lengths, trajectory
+from harness.layers import one_layer
 from harness.spec import Array, Outcome, Problem
 
 _CHANGE = 2.0**-20
@@ -111,6 +113,56 @@ def smallest_changes(
         kind = name.rpartition(".")[2]
         least[kind] = max(change, least.get(kind, 0.0))
     return {kind: c if c < _LARGEST else None for kind, c in least.items()}
+
+
+def changes_in_layers(certificate: Certificate) -> dict[str, float | None]:
+    """Give the same where each layer was certified by itself."""
+    whole = certificate.problem
+    dtype, lower = whole.case.dtype, certificate.below[-1].state
+    last = one_layer(whole, whole.case.layers - 1, lower.astype(dtype))
+    found: list[dict[str, float | None]] = []
+    for own in (*certificate.below, certificate._replace(problem=last)):
+        moved = slopes(own.problem, reference(own.problem))
+        found.append(smallest_changes(moved, own))
+    return {kind: _largest([of[kind] for of in found]) for kind in found[0]}
+
+
+def _largest(changes: list[float | None]) -> float | None:
+    numbers = [change for change in changes if change is not None]
+    return max(numbers) if len(numbers) == len(changes) else None
+
+
+def changes_by_estimate(spread: Spread, outcome: Outcome) -> dict[str, float | None]:
+    """Give the same of an outcome that is consistent: what moves no output beyond it.
+
+    Here a change goes through the whole network, and is held to how far right ones
+    spread, times the factor.
+    """
+    problem, least = spread.problem, dict[str, float]()
+    names = [name for name in spread.exact if name in outcome]
+    with np.errstate(all="ignore"):
+        room = {
+            name: FACTOR * spread.size[name] - np.abs(error_of(spread, name, outcome))
+            for name in names
+        }
+        for weight in problem.case.weight_shapes():
+            grown = problem[weight].astype(np.float64) * (1 + _CHANGE)
+            other = replace(problem, arrays={**problem.arrays, weight: grown})
+            made = reference(other)
+            change = min(
+                float(_until(room[n], (made[n] - spread.exact[n]) / _CHANGE))
+                for n in names
+            )
+            kind = weight.rpartition(".")[2]
+            least[kind] = max(change, least.get(kind, 0.0))
+    return {kind: c if c < _LARGEST else None for kind, c in least.items()}
+
+
+def _until(room: Array, slope: Array) -> float:
+    moved = np.abs(slope)
+    shows = moved * _CHANGE > 2.0**-40
+    changes = np.divide(room, moved, out=np.full(room.shape, np.inf), where=shows)
+    return float(np.nan_to_num(changes, nan=np.inf).min(initial=np.inf))
 
 
 def _changes(slopes: Slopes, certificate: Certificate) -> Iterator[tuple[str, float]]:

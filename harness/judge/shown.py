@@ -34,6 +34,12 @@ def unshown(certificate: Certificate) -> dict[str, float]:
 
 
 def _shares(certificate: Certificate) -> Iterator[tuple[str, float]]:
+    for layer, lower in enumerate(certificate.below):
+        yield from (
+            (f"layer{layer}.{name}", share)
+            for name, share in _shares(lower)
+            if name == "outputs"
+        )
     case = certificate.problem.case
     least = np.sqrt(unit(case.dtype))
     returned = dict(certificate.final_ratios)
@@ -70,17 +76,17 @@ def settled(
 
     Args:
         shares: What `unshown` gives.
-        estimate: What rounding at random says, where nothing is shown.
+        estimate: What rounding at random says, where that was asked.
 
     """
+    if estimate and (estimate.ratio is None or estimate.ratio > 1):
+        return "fail", f"{estimate.where}: {in_words(estimate)}"
     nothing = not_shown(shares)
     if not nothing:
         return "pass", ""
     if estimate is None:
         return "inconclusive", nothing
-    if estimate.ratio is not None and estimate.ratio <= 1:
-        return "consistent", ""
-    return "fail", f"{estimate.where}: {in_words(estimate)}"
+    return "consistent", ""
 
 
 def not_shown(shares: Mapping[str, float]) -> str:

@@ -165,7 +165,7 @@ def _of_rows(
 ) -> tuple[Bounded, _Part]:
     rows, most = wanted
     shown = None if below is None else below[:, rows]
-    part = _rows_of(problem, rows)
+    part = rows_of(problem, rows)
     # All steps are kept where some of them are wanted.
     many = None if most else max(_AT_ONCE // (part.case.batch * part.case.units), 1)
     with np.errstate(all="ignore"):  # a bound that is no number says so itself
@@ -184,7 +184,7 @@ def _of_rows(
     return exact.outputs, _Part(finals, samples)
 
 
-def _rows_of(problem: Problem, rows: slice) -> Problem:
+def rows_of(problem: Problem, rows: slice) -> Problem:
     """Give the problem of some rows alone, without what is for other tasks."""
     arrays = {
         name: array

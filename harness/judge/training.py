@@ -46,8 +46,10 @@ class Updates:
     def __init__(self, problem: Problem) -> None:
         info = ml_dtypes.finfo(problem.case.dtype)  # type: ignore[no-untyped-call]
         self._unit = float(info.eps) / 2
+        self._largest = float(info.max) / 2
         self._adam = problem.case.task == "adam"
         self._made = 0
+        self._square: Array = np.zeros(())
         self._moments: tuple[Array, Array] = (np.zeros(()), np.zeros(()))
         self._sizes: tuple[Array, Array] = (np.zeros(()), np.zeros(()))
         self._errors: tuple[Array, Array] = (np.zeros(()), np.zeros(()))
@@ -91,6 +93,10 @@ class Updates:
         ]
         bound = np.max(corners, axis=0)
         bound += _ROUNDINGS * self._unit * (np.abs(update) + bound)
+        # Squares that the dtype has not are infinite there, and the update is then 0.
+        bound = np.where(
+            self._sizes[1] + self._errors[1] > self._largest, np.inf, bound
+        )
         return Bounded(LEARNING_RATE * update, LEARNING_RATE * bound)
 
     def _rounded(

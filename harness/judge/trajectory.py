@@ -48,6 +48,8 @@ class Trajectory(NamedTuple, Generic[Value]):
     """State → one value `[B, R]` or `[B, H]` for each layer and direction."""
     steps: tuple[Steps[Value], ...] = ()
     """Of each direction of the last layer, if all its steps were observed at once."""
+    below: tuple[Value, ...] = ()
+    """Outputs of each layer below the last."""
 
 
 def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to go
@@ -78,6 +80,7 @@ def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to
     size = case.recurrent_size
     finals: dict[str, list[Value]] = {state: [] for state in CELLS[case.cell].states}
     steps: list[Steps[Value]] = []
+    lower: list[Value] = []
     x = ops.exactly(problem["inputs"], "inputs")
     for layer in range(case.layers):
         outputs = []
@@ -102,7 +105,8 @@ def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to
             for state, value in final.items():
                 finals[state].append(value)
         x = ops.past(ops.concatenate(outputs))
-    return Trajectory(x, finals, tuple(steps))
+        lower.append(x)
+    return Trajectory(x, finals, tuple(steps), tuple(lower[:-1]))
 
 
 def row_lengths(problem: Problem) -> NDArray[np.int64]:

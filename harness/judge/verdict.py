@@ -16,11 +16,19 @@ from harness.judge.certify import Certificate, certify
 from harness.judge.compare import compare
 from harness.judge.decode import well_formed
 from harness.judge.diagnose import explain
+from harness.judge.estimate import (
+    Spreads,
+    asks_estimate,
+    estimate,
+    estimate_in_layers,
+)
+from harness.judge.in_stacks import explain_by_estimate
 from harness.judge.peers import peers
 from harness.judge.shown import next_steps, partly_shown, settled, unshown
 from harness.judge.steps import worst_of_each_step
+from harness.layers import taken_apart
 from harness.probing import by_itself
-from harness.results import Figures, FirstBad, Published, Result, Verdict
+from harness.results import GOOD, Figures, FirstBad, Published, Result, Verdict
 from harness.spec import Array, Case, Outcome, Problem
 from harness.store.folder import RunFolder
 from harness.store.record import Entry
@@ -38,9 +46,25 @@ class Judged(NamedTuple):
 
 
 def judge_entry(
-    folder: RunFolder, problem: Problem, truth: Outcome, info: BackendInfo, entry: Entry
+    folder: RunFolder,
+    problem: Problem,
+    truth: Outcome,
+    info: BackendInfo,
+    entry: Entry,
+    spreads: Spreads | None = None,
 ) -> Judged:
-    """Judge one case on one backend, whatever came of it."""
+    """Judge one case on one backend, whatever came of it.
+
+    Args:
+        folder: The run's.
+        problem: The problem.
+        truth: Its outcome in float64.
+        info: The backend.
+        entry: What came of it there.
+        spreads: Gives what right outcomes spread by, where no bound shows anything;
+            None: nothing is estimated.
+
+    """
     case = problem.case
     verdict, detail = _before_comparing(entry, info, case)
     fields: dict[str, Any] = {}
@@ -65,21 +89,64 @@ def judge_entry(
             verdict = "fail"
             detail += f"; {entry.detail}" if detail and entry.detail else ""
             if certificate and not detail:
-                shares = unshown(certificate)
-                verdict, detail = settled(shares)
-                fields["weak"] = partly_shown(shares)
-                if verdict == "inconclusive":
-                    fields["next_steps"] = next_steps(case, entry.arrays)
+                verdict, detail, more = _settled(
+                    certificate, outcome, info, entry, spreads
+                )
+                fields |= more
     result = Result(
         case.id,
         info.name,
         verdict,
-        detail=f"{detail} [{info.name}, {case.id}]" if detail else "",
+        detail=_placed(verdict, detail, info.name, case.id),
         reproduce=_reproduce(case.id, info),
         seconds=entry.seconds,
         **fields,
     )
     return Judged(result, certificate)
+
+
+def _settled(
+    certificate: Certificate,
+    outcome: Outcome,
+    info: BackendInfo,
+    entry: Entry,
+    spreads: Spreads | None,
+) -> tuple[Verdict, str, dict[str, Any]]:
+    """Give the verdict on what is within every bound, why, and a result's fields."""
+    problem, shares = certificate.problem, unshown(certificate)
+    case, accuracy = problem.case, info.accuracy(problem.case)
+    fields: dict[str, Any] = {"weak": partly_shown(shares)}
+    if spreads and asks_estimate(case, shares, info):
+        if certificate.below:
+            found = estimate_in_layers(problem, outcome, accuracy)
+        else:
+            spread = spreads(accuracy)
+            found = spread and estimate(spread, outcome)
+        fields["estimate"] = found
+    verdict, detail = settled(shares, fields.get("estimate"))
+    if verdict == "inconclusive":
+        fields["next_steps"] = next_steps(case, entry.arrays)
+    elif verdict == "fail":
+        attempts = Attempts()
+        named = _named_by_estimate(problem, outcome, accuracy, attempts)
+        words = [f"it would match with: {' or: '.join(named)}"] if named else []
+        fields["explanations"] = named
+        detail = "; ".join([detail, *words, *attempts.words])
+    # How a stack was taken apart; of one layer there is nothing to say.
+    how = entry.detail if case.layers > 1 else ""
+    return verdict, detail or how, fields
+
+
+def _named_by_estimate(
+    problem: Problem, outcome: Outcome, accuracy: Accuracy, attempts: Attempts
+) -> list[str]:
+    tried = partial(explain_by_estimate, problem, outcome, accuracy)
+    return attempts.call("mistakes in one layer", tried, list[str]())
+
+
+def _placed(verdict: Verdict, detail: str, backend: str, case: str) -> str:
+    """Say of what does not pass where it is."""
+    return f"{detail} [{backend}, {case}]" if detail and verdict not in GOOD else detail
 
 
 def _reproduce(case: str, info: BackendInfo) -> str:
@@ -156,7 +223,10 @@ def _first_bad(certificate: Certificate, attempts: Attempts) -> FirstBad | None:
     bad = certificate.first_bad
     if bad is None:
         return None
-    blame = partial(gate_at_fault, certificate, bad)
+    own, alone = certificate, bad
+    if bad.layer < len(certificate.below):
+        own, alone = certificate.below[bad.layer], replace(bad, layer=0)
+    blame = partial(gate_at_fault, own, alone)
     return replace(bad, gate=attempts.call("the gate at fault", blame, None))
 
 
@@ -173,8 +243,12 @@ def _explanations(
     attempts: Attempts,
 ) -> list[str]:
     """Name known conventions; else the one weight that is off, if one is."""
+    if certificate.below:
+        return _in_layers(problem, outcome, accuracy, certificate, attempts)
     explained = partial(explain, problem, outcome, accuracy, attempts)
     named = attempts.call("conventions", explained, list[str]())
+    if not named and problem.case.layers > 1:
+        named = _named_by_estimate(problem, outcome, accuracy, attempts)
     if named or "tokens" in outcome or problem.case.task != "forward":
         return named
     blame = partial(one_weight, problem, outcome, accuracy, certificate)
@@ -182,13 +256,40 @@ def _explanations(
     return [one] if one else []
 
 
+def _in_layers(
+    problem: Problem,
+    outcome: Outcome,
+    accuracy: Accuracy,
+    certificate: Certificate,
+    attempts: Attempts,
+) -> list[str]:
+    """Explain the first layer that is wrong by itself; else one weight of any."""
+    parts = zip(
+        taken_apart(problem, outcome), (*certificate.below, certificate), strict=True
+    )
+    for layer, ((own, part), of) in enumerate(parts):
+        if (of.ratio > 1).any():
+            tried = partial(explain, own, part, accuracy, attempts)
+            if named := attempts.call("conventions", tried, list[str]()):
+                return [f"{name}, in layer {layer} alone" for name in named]
+            break
+    blame = partial(one_weight, problem, outcome, accuracy, certificate)
+    one = attempts.call("the one weight", blame, "")
+    return [one] if one else []
+
+
 def _excess(certificate: Certificate, explanations: list[str]) -> list[str]:
     """Say what exceeds its bound: how many, the worst, what would explain it."""
-    ratio = certificate.ratio
+    ratio, name = certificate.ratio, "outputs"
+    for layer, own in enumerate(certificate.below):
+        if (own.ratio > 1).any():
+            certificate = own
+            ratio, name = own.ratio, f"layer{layer}.outputs"
+            break
     if (ratio > 1).any():
         row, t, unit = (int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
         excess = (
-            f"outputs: {int((ratio > 1).sum())} of {ratio.size} elements outside the "
+            f"{name}: {int((ratio > 1).sum())} of {ratio.size} elements outside the "
             f"bound; worst {ratio.max():.3g}x at (row {row}, step {t}, unit {unit}): "
             f"allowed {certificate.bound[row, t, unit]:.2g}, "
             f"got {abs(certificate.residual[row, t, unit]):.2g}"
@@ -278,6 +379,8 @@ def _figures(
     """Deviations from the float64 trajectory; mismatched: what the bound rejects."""
     rejected = {"outputs": certificate.ratio}
     rejected |= {f"final_{n}": r for n, r in certificate.final_ratios.items()}
+    for layer, own in enumerate(certificate.below):
+        rejected[f"layer{layer}.outputs"] = own.ratio
     figures = {}
     for name, want in truth.items():
         plain = compare(outcome[name], want, dtype=problem.case.dtype)

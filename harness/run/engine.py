@@ -7,14 +7,19 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Literal
 
+from msgspec.structs import replace
+
 from harness.backend import Absent, BackendInfo
-from harness.errors import UsageError
+from harness.contract import contract_violations
+from harness.errors import FileError, UsageError
 from harness.results import BackendRecord
 from harness.run.again import another_environment, differences
 from harness.run.answers import WorkerError
+from harness.run.one_by_one import can_be_taken_apart, with_layers
 from harness.run.process import Worker
 from harness.run.registry import absence
-from harness.spec import Case, Problem
+from harness.spec import Case, Outcome, Problem
+from harness.store.arrays import pack, unpack
 from harness.store.folder import RunFolder
 from harness.store.record import Entry, Line, most_bytes
 from harness.watch import Watch
@@ -95,8 +100,40 @@ class Runner:
         if len(data) > (most := most_bytes(problem.case)):
             said = f"its outcome has {len(data)} bytes, expected at most {most}"
             return Entry(case, name, "error", said, seconds)
+        entry = Entry(case, name, "done", seconds=seconds)
+        if can_be_taken_apart(problem.case):
+            data, entry = self._taken_apart(worker, problem, data, entry)
         self._folder.write_outcome(name, case, data)
-        return Entry(case, name, "done", seconds=seconds)
+        return entry
+
+    def _taken_apart(
+        self, worker: Worker, problem: Problem, data: bytes, entry: Entry
+    ) -> tuple[bytes, Entry]:
+        """Add what each layer gives by itself, where the whole gives the same."""
+        case, name = problem.case, self._info.name
+
+        def run(of_layer: Problem) -> Outcome | str:
+            kind, *rest = worker.run(name, of_layer, self._timeout)
+            if kind != "outcome":
+                return str(rest[0])
+            made = unpack(rest[0], name)[0]
+            asked = of_layer.case.output_shapes()
+            return "; ".join(contract_violations(made, asked, case.dtype)) or made
+
+        try:
+            outcome, _ = unpack(data, name)
+            if contract_violations(outcome, case.output_shapes(), case.dtype):
+                return data, entry  # which is for the verdict to say
+            found, words = with_layers(run, problem, outcome)
+        except WorkerError as death:
+            self.close()
+            return data, replace(entry, detail=f"its layers one by one: {death}")
+        except FileError:
+            return data, entry
+        there = [n for n in (*case.output_shapes(), *case.layer_shapes()) if n in found]
+        arrays = there if len(found) > len(outcome) else []
+        packed = pack({n: found[n] for n in there}, {"case": case.id})
+        return packed, replace(entry, detail=words, arrays=arrays)
 
     def _started(self) -> Worker | None:
         """Give a worker with the backend loaded; None once it failed to load."""

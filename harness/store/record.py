@@ -32,8 +32,9 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
         """Give the shapes of the arrays that the outcome must hold, by name."""
-        every = case.output_shapes()
-        return {name: every[name] for name in self.arrays or every}
+        every = {**case.output_shapes(), **case.layer_shapes()}
+        asked = self.arrays or case.output_shapes()
+        return {name: every[name] for name in asked}
 
 
 class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +70,8 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def most_bytes(case: Case) -> int:
     """Bytes that an outcome may have: of other shapes and dtypes, but not of any."""
-    asked = sum(math.prod(shape) for shape in case.output_shapes().values())
+    every = {**case.output_shapes(), **case.layer_shapes()}
+    asked = sum(math.prod(shape) for shape in every.values())
     return 2**20 + 128 * asked
 
 
@@ -118,7 +120,7 @@ def check_record(record: RunRecord, path: Path) -> None:
 def _check_part(entry: Entry, case: Case, path: Path) -> None:
     """See that what an outcome is of, if somebody gave a part, can be judged alone."""
     forward = case.task == "forward" and case.variant != "variable_output"
-    allowed = case.forward_shapes() if forward else ()
+    allowed = {**case.forward_shapes(), **case.layer_shapes()} if forward else ()
     if not set(entry.arrays) <= set(allowed):
         raise FileError(
             f"{path}: the outcome of {entry.case} on {entry.backend!r} is of "

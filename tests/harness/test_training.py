@@ -127,3 +127,25 @@ def test_an_element_off_by_a_billionth_fails_in_float64(task: str) -> None:
     ratios = ratios_of(problem, outcome, allowing(problem, ULP))
     assert ratios[KERNEL][6].max() > 1
     assert ratios[KERNEL][:6].max() < 1
+
+
+def test_averages_round_by_magnitudes_and_not_by_what_is_left_of_them() -> None:
+    """Where gradients cancel in the first moment, its rounding is of their size."""
+    updates = Updates(built("adam", "f32"))
+    updates.next(np.array([0.9]))
+    # 0.9 * 0.1 * 0.9 - 0.1 * 0.81 is 0.
+    left = updates.next(np.array([-0.81]))
+    assert abs(left.value[0]) < 1e-12
+    first = np.float32(0.9) * (np.float32(0.1) * np.float32(0.9))
+    first += np.float32(0.1) * np.float32(-0.81)
+    corrected = float(first) / (1 - 0.9**2)
+    root = np.sqrt((0.001 * 0.81 * 0.999 + 0.001 * 0.6561) / (1 - 0.999**2))
+    got = LEARNING_RATE * corrected / (root + ADAM_EPSILON)
+    assert 0 < abs(got - left.value[0]) <= left.error[0] < 1e-8
+
+
+def test_squares_beyond_a_dtype_bound_no_update_any_more() -> None:
+    updates = Updates(built("adam", "f32"))
+    assert np.isinf(updates.next(np.array([1e26])).error).all()
+    assert np.isinf(updates.next(np.array([1.0])).error).all()
+    assert (Updates(built("adam")).next(np.array([1e26])).error < 1e-9).all()

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-import msgspec
 import numpy as np
 
 from harness.judge.bounded import Bounded, together
@@ -12,7 +11,8 @@ from harness.judge.conventions.sequence import PASSES, by_pass, flipped
 from harness.judge.rounded import Rounded
 from harness.judge.terms import AS_PUBLISHED, Terms
 from harness.judge.trajectory import processing_order, row_lengths, trajectory
-from harness.spec import CELLS, Array, Case, Outcome, Problem
+from harness.layers import one_layer
+from harness.spec import Array, Case, Outcome, Problem
 
 _Named = Iterator[tuple[str, Outcome]]
 _Predicted = Iterator[tuple[str, Prediction]]
@@ -186,7 +186,7 @@ def by_other_ways(
     if "lengths" in problem.arrays and _past(problem).any():
         yield from _over_padding(problem, ops, right)
     if case.layers > 1:
-        first = _one_layer(problem, 0)
+        first = one_layer(problem, 0, problem["inputs"])
 
         def below() -> Prediction:
             whole = predicted(problem, ops, None)
@@ -197,7 +197,7 @@ def by_other_ways(
     if case.layers > 1 and case.features == case.output_size:
 
         def above() -> Prediction:
-            last = _one_layer(problem, case.layers - 1)
+            last = one_layer(problem, case.layers - 1, problem["inputs"])
             made = predicted(last, ops, outcome["outputs"])
             ways = len(case.directions)
             finals = {
@@ -258,17 +258,3 @@ def _all_but(last: int, part: Array) -> Array:
 
 def _rearranged(case: Case, rearrange: Callable[[Array], Array], part: Array) -> Array:
     return rearrange(by_pass(case, part)).reshape(part.shape)
-
-
-def _one_layer(problem: Problem, layer: int) -> Problem:
-    """Give the problem of one layer that reads the inputs."""
-    case = problem.case
-    ways = len(case.directions)
-    own = slice(layer * ways, (layer + 1) * ways)
-    arrays = {n: problem[n] for n in ("inputs", "lengths") if n in problem.arrays}
-    for state in CELLS[case.cell].states:
-        arrays[f"initial_{state}"] = problem[f"initial_{state}"][own]
-    for way in case.directions:
-        for name, array in problem.weights(layer, way).items():
-            arrays[f"layer0.{way}.{name}"] = array
-    return Problem(msgspec.structs.replace(case, layers=1), arrays)
