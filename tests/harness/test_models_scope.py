@@ -259,7 +259,7 @@ def test_weights_before_dropout_are_read_and_not_their_copies() -> None:
         expected=FILES / "fastai1.out.npy",
         backends=["numpy"],
     )
-    assert [result.verdict for result in report.results] == ["pass", "pass"]
+    assert [result.verdict for result in report.results] == ["pass"] * 3
     alone = read(FILES / "awd_salesforce.pt")
     assert all((alone.weights[n] == array).all() for n, array in found.weights.items())
 

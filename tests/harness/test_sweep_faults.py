@@ -68,7 +68,8 @@ def test_a_planted_fault_is_found_and_every_case_has_one_row(
     failed = rows[rows.verdict == "fail"]
     assert set(failed.backend) == {"wrong"}
     assert set(failed.cell) == {"gru"}
-    right = rows[(rows.backend == "numpy") & (rows.verdict == "pass")]
+    computed = rows.verdict.isin(["pass", "inconclusive"])
+    right = rows[(rows.backend == "numpy") & computed]
     assert re.search(rf"\nnumpy +{len(right)} +0 ", done.stdout)
     with (out / "failures.csv").open(newline="") as file:
         listed = list(csv.DictReader(file))
@@ -108,7 +109,7 @@ def test_a_dask_worker_that_is_killed_loses_nothing(
     workers[0].send_signal(signal.SIGKILL)
     assert process.wait(100) == 0
     assert list(frame(out).case) == CASES
-    assert set(frame(out).verdict) == {"pass", "gap"}
+    assert set(frame(out).verdict) == {"pass", "gap", "inconclusive"}
     wait_for(lambda: not any(each.is_running() for each in child), 10)
 
 

@@ -42,7 +42,7 @@ def test_the_bias_that_production_dropped_is_named(
     arrays[f"lstm_cell.{name}"] *= 0
     save_file(arrays, other)
     x = inputs("met")[:4, :32]
-    (problem,) = model_runs.plan(other, layer="lstm_cell", inputs=x).problems
+    problem, _ = model_runs.plan(other, layer="lstm_cell", inputs=x).problems
     result = judged(model, x, {"outputs": honest(problem)["outputs"]}, "numpy")
     assert result.verdict == "fail"
     assert result.explanations == [f"{name} dropped"]
