@@ -63,7 +63,8 @@ def show_written(
     console.print(
         Text.assemble("wrote ", (clean(str(out)), "bold"), f": {said}"), soft_wrap=True
     )
-    names = list(problems[0].case.forward_shapes())
+    case = problems[0].case
+    names = [*case.forward_shapes(), *case.layer_shapes()]
     names += [f"{PROBE}{name}" for name in names] if len(problems) > 1 else []
     command = shlex.join(
         ["rnn-parity", "verify", *model, "--inputs", str(out), "--expected", "FILE"]
