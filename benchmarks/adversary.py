@@ -74,7 +74,7 @@ def _rows(given: argparse.Namespace) -> Iterator[Row]:
     left = [key for key in asked if key not in known]
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a process for each processor
     with ProcessPoolExecutor() as pool:
-        for key, row in zip(left, pool.map(_judged, left, chunksize=20), strict=True):
+        for key, row in zip(left, pool.map(_judged, left, chunksize=4), strict=True):
             if given.keep:
                 with given.keep.open("a") as file:
                     file.write(json.dumps((key, row)) + "\n")

@@ -103,10 +103,11 @@ class RoundedAdjoint(Rounded):
         return Bounded(value, carried + 3 * self._both)
 
     def sigmoid_slope(self, y: Bounded) -> Bounded:
-        """Bound `y (1 - y)`."""
+        """Bound `y (1 - y)`, also as `y - y y`, which rounds what is near 1."""
         value = y.value * (1 - y.value)
         carried = (np.abs(1 - 2 * y.value) + y.error) * y.error
-        return Bounded(value, carried + 3 * self._both * (np.abs(value) + carried))
+        size = 3 * (np.abs(value) + carried) + np.square(y.value) + y.error
+        return Bounded(value, carried + self._both * size)
 
     def relu_slope(self, x: Bounded) -> Bounded:
         """Give 0 or 1; either may be, where the sign of x is not certain."""

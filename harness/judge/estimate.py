@@ -25,7 +25,7 @@ from harness.spec import CELLS, Array, Case, Outcome, Problem
 SIMULATIONS = 24
 FACTOR = 12.0
 """Spreads that an error may have. Sums that are added up term by term, the longest
-chain in use, reach 9.3 in trained stacks, and eleven engines 7
+chain in use, reach 9.3 in trained stacks, and engines 8
 (`benchmarks/stack_detection.py`)."""
 
 _LEAST = 0.05

@@ -93,10 +93,10 @@ class Updates:
         ]
         bound = np.max(corners, axis=0)
         bound += _ROUNDINGS * self._unit * (np.abs(update) + bound)
-        # Squares that the dtype has not are infinite there, and the update is then 0.
-        bound = np.where(
-            self._sizes[1] + self._errors[1] > self._largest, np.inf, bound
-        )
+        # Of squares that the dtype has not the average is infinite for ever, and the
+        # update is 0.
+        self._square = np.maximum(self._square, sizes[1])
+        bound = np.where(self._square > self._largest, np.inf, bound)
         return Bounded(LEARNING_RATE * update, LEARNING_RATE * bound)
 
     def _rounded(
