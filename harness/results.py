@@ -201,19 +201,6 @@ class Summary(_Record, frozen=True):
     consistent: Count = 0
     inconclusive: Count = 0
 
-    @property
-    def verdicts(self) -> dict[Verdict, int]:
-        """Verdict → how often it was given."""
-        return {
-            "pass": self.passed,
-            "consistent": self.consistent,
-            "fail": self.failed,
-            "inconclusive": self.inconclusive,
-            "gap": self.gap,
-            "error": self.error,
-            "absent": self.absent,
-        }
-
 
 class Report(_Record, frozen=True):
     """One run's verdicts."""

@@ -1,11 +1,12 @@
 """A result in words: in nine or so, and in as many as it takes."""
 
 import re
-from collections.abc import Iterator, Mapping, Sized
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, get_args
 
 from harness.errors import clean
-from harness.results import BAD, Estimate, Figures, Report, Result, Summary, Verdict
+from harness.results import BAD, Estimate, Figures, Report, Result, Verdict
 from harness.spec import Case
 
 _TITLES = ("array", "max_abs", "max_rel", "max_ulp", "rms", "mismatched", "worst_at")
@@ -58,6 +59,15 @@ class Said(Protocol):
     @property
     def detail(self) -> str:
         """What is wrong, in a sentence or two."""
+        ...
+
+
+class Placed(Protocol):
+    """What is of one backend."""
+
+    @property
+    def backend(self) -> str:
+        """Its name."""
         ...
 
 
@@ -128,15 +138,17 @@ def table(result: Result) -> list[str]:
 
 
 def alike(results: list[Result]) -> list[list[Result]]:
-    """Put together what differs, or is not shown, for one reason on one backend.
+    """Put together what differs for one reason on one backend, or is not shown.
 
     What is wrong comes first, then what is most common.
     """
     found: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         if why := why_alike(result):
-            key = (result.verdict, result.backend, why)
-            found.setdefault(key, []).append(result)
+            # What shows nothing does so on every backend, and what to do is the same.
+            unshown = result.verdict == "inconclusive"
+            of = "; ".join(result.next_steps) if unshown else result.backend
+            found.setdefault((result.verdict, of, why), []).append(result)
     return sorted(found.values(), key=lambda of: (of[0].verdict not in BAD, -len(of)))
 
 
@@ -148,12 +160,15 @@ def why_alike(said: Said) -> str:
     return reason(said) if kind and said.explanations else kind
 
 
-def and_others(group: Sized) -> str:
+def and_others(group: Sequence[Placed]) -> str:
     """Say how many more are like the first of a group; nothing if none is."""
-    others = len(group) - 1
-    return (
-        f"the same in {others} more case{'s' if others > 1 else ''}" if others else ""
-    )
+    others, backends = len(group) - 1, {one.backend: one for one in group}
+    if not others:
+        return ""
+    if len(backends) == 1:
+        return f"the same in {others} more case{'s' if others > 1 else ''}"
+    results = f"{others} more result{'s' if others > 1 else ''}"
+    return f"the same in {results}; in all on {', '.join(backends)}"
 
 
 def without_place(detail: str) -> str:
@@ -183,11 +198,25 @@ def sizes(case: Case) -> str:
     return " of ".join(f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in parts)
 
 
-def counted(verdicts: Mapping[Verdict, int]) -> list[tuple[str, int, Verdict]]:
-    """Give each verdict that there is: in words, how often, and itself."""
+def counted(verdicts: Mapping[str, int]) -> list[tuple[str, int, Verdict]]:
+    """Give each verdict that there is: in words, how often, and itself.
+
+    Args:
+        verdicts: What `verdict_of` says → how often.
+
+    """
     order: tuple[Verdict, ...] = get_args(Verdict)
-    words = {"consistent": "consistent (estimate)"}
-    return [(words.get(v, v), verdicts[v], v) for v in order if verdicts.get(v)]
+    known = [(words, verdict) for verdict in order for words in _in_words(verdict)]
+    return [(words, verdicts[words], v) for words, v in known if verdicts.get(words)]
+
+
+def _in_words(verdict: Verdict) -> tuple[str, str]:
+    return verdict, f"{verdict} (estimate)"
+
+
+def verdicts_of(results: Iterable[Said]) -> Counter[str]:
+    """Count what `verdict_of` says of results."""
+    return Counter(map(verdict_of, results))
 
 
 def what_differs(report: Report) -> str:
@@ -197,17 +226,18 @@ def what_differs(report: Report) -> str:
     return f"What {' and what '.join(said)}"
 
 
-def headline(summary: Summary) -> str:
+def headline(report: Report) -> str:
     """Say how many results pass, and what came of the others."""
-    numbers: dict[Verdict, int] = {**summary.verdicts, "pass": 0}
-    plural = {"gap": "declared gaps"}
+    numbers, plural = verdicts_of(report.results), {"gap": "declared gaps"}
+    passed = numbers.pop("pass", 0)
     rest = [f"{n} {plural.get(name, name)}" for name, n, _ in counted(numbers)]
-    return ", ".join([f"{summary.passed} of {summary.expected} pass", *rest])
+    return ", ".join([f"{passed} of {report.summary.expected} pass", *rest])
 
 
-def counts(summary: Summary) -> str:
+def counts(report: Report) -> str:
     """Say how many verdicts of each kind a report has."""
-    said = ", ".join(f"{n} {name}" for name, n, _ in counted(summary.verdicts))
+    numbers, summary = verdicts_of(report.results), report.summary
+    said = ", ".join(f"{n} {name}" for name, n, _ in counted(numbers))
     empty = "" if summary.compared else "; nothing was compared"
     return f"{said or 'nothing'} of {summary.expected}{empty}"
 

@@ -14,12 +14,14 @@ from harness.results import BAD, Report
 from harness.words import (
     MARKS,
     alike,
+    by_estimate,
     counted,
     in_words,
     mark_of,
     number_of,
     reason,
     verdict_of,
+    verdicts_of,
     what_differs,
 )
 from reports.templating import environment
@@ -74,7 +76,9 @@ def headline(report: Report) -> Headline:
     summary, good = report.summary, report.summary.passed + report.summary.consistent
     unshown = sum(map(report.is_unshown, report.results))
     if summary.failed or summary.error:
-        wrong = [f"{summary.failed} differ"] if summary.failed else []
+        bad = [result for result in report.results if result.verdict == "fail"]
+        how = " (estimate)" if all(map(by_estimate, bad)) else ""
+        wrong = [f"{summary.failed} differ{how}"] if bad else []
         wrong += [_count(summary.error, "error")] if summary.error else []
         words = f"{', '.join(wrong)} of {_count(summary.expected, 'result')}"
         verdict, mark = ("fail" if summary.failed else "error"), MARKS["fail"]
@@ -91,7 +95,7 @@ def headline(report: Report) -> Headline:
     names = {"gap": "declared gaps", "absent": "not installed"}
     counts = {
         names.get(verdict, words): number
-        for words, number, verdict in counted(summary.verdicts)
+        for words, number, verdict in counted(verdicts_of(report.results))
         if verdict not in BAD
     }
     of = f"{_count(len({r.case for r in report.results}), 'case')} on "
@@ -106,10 +110,11 @@ def groups(report: Report) -> Iterator[Group]:
     for results in found[:_MOST_GROUPS]:
         first = results[0]
         where = f"{quote(first.case, safe='')}&backend={quote(first.backend, safe='')}"
-        count = _count(len(results), "case")
+        backends = list(dict.fromkeys(result.backend for result in results))
+        count = _count(len(results), "case" if len(backends) == 1 else "result")
         yield Group(
             first.verdict,
-            first.backend,
+            ", ".join(backends),
             reason(first),
             f"{count}, the first {first.case}",
             f"#case={where}",

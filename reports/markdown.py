@@ -31,7 +31,7 @@ def to_markdown(report: Report) -> str:
         .get_template("report.md.jinja")
         .render(
             report=report,
-            headline=headline(report.summary),
+            headline=headline(report),
             title=what_differs(report),
             verdict_of=verdict_of,
             marks=MARKS,

@@ -43,7 +43,7 @@ class ReportView:
         )
 
     def _headline(self) -> str:
-        return f"rnn-parity: {headline(self.report.summary)}"
+        return f"rnn-parity: {headline(self.report)}"
 
     def _troubles(self) -> list[str]:
         bad = [r for r in self.report.results if r.verdict in {*BAD, "inconclusive"}]

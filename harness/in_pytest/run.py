@@ -218,7 +218,7 @@ class Gathering:
         if not self._report:
             terminalreporter.line(f"no report: {self._trouble}", red=True)
             return
-        said = f"verdict  {counts(self._report.summary)}"
+        said = f"verdict  {counts(self._report)}"
         if self._unreached:
             said += f"; {self._unreached} not reached"
         if rest := len(self._nodes) - len(self._selected) - self._unreached:

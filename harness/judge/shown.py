@@ -16,6 +16,7 @@ MOST = 0.5
 array of which nothing is shown."""
 
 _HALF_PRECISIONS = ("float16", "bfloat16")
+_MOST_NAMED = 3  # arrays of which nothing is shown, of the many that gradients are
 
 
 def unshown(certificate: Certificate) -> dict[str, float]:
@@ -94,19 +95,22 @@ def not_shown(shares: Mapping[str, float]) -> str:
     wide = [f"{share:.0%} of {name}" for name, share in shares.items() if share >= MOST]
     if not wide:
         return ""
+    if left := len(wide[_MOST_NAMED:]):
+        arrays = "array" if left == 1 else "arrays"
+        wide = [*wide[:_MOST_NAMED], f"most of {left} more {arrays}"]
     *others, last = wide
     named = f"{', '.join(others)} and {last}" if others else last
     return (
-        f"nothing is shown: rounding alone may change {named} by their whole size, so "
-        "that a wrong network could pass"
+        f"nothing is shown: the bound is as wide as the numbers themselves in {named}, "
+        "so that a wrong network could pass"
     )
 
 
 def partly_shown(shares: Mapping[str, float]) -> list[str]:
     """Say of which elements nothing is shown, where that is the smaller part."""
     return [
-        f"nothing is shown of {max(share, 0.01):.0%} of {name}: rounding alone may "
-        "change these by their whole size"
+        f"nothing is shown of {max(share, 0.01):.0%} of {name}: the bound is as wide "
+        "as these numbers themselves"
         for name, share in shares.items()
         if share < MOST
     ]
@@ -127,27 +131,27 @@ def _of_given(case: Case, arrays: list[str]) -> Iterator[str]:
     """Say what to give besides, or instead."""
     if "outputs" not in arrays:
         yield "give `outputs` in --expected, too: each step is then judged by itself"
-    if case.layers > 1:
-        lower = ", ".join(f"`layer{k}.outputs`" for k in range(case.layers - 1))
-        yield f"give the outputs of the lower layers in --expected, too: {lower}"
+    if lower := [name for name in case.layer_shapes() if name not in arrays]:
+        named = ", ".join(f"`{name}`" for name in lower)
+        yield f"give the outputs of the lower layers in --expected, too: {named}"
     if not case.probe:
         yield (
-            "run your framework on a batch that shows every weight: "
-            "`rnn-parity verify … --write-inputs FILE` writes it"
+            "run your framework on a batch that shows every weight, too, if you did "
+            "not: `rnn-parity verify … --write-inputs FILE` writes it"
         )
     if case.steps > 1:
-        yield f"give fewer than {case.steps} steps: rounding grows with each"
+        yield f"give fewer than {case.steps} steps: the bound grows with each"
 
 
 def _of_case(case: Case) -> Iterator[str]:
     """Say which case to take instead."""
-    probes = not (case.probe or case.given) and case.variant != "variable_output"
-    if probes and case.seed is not None:
+    fed = case.variant != "variable_output" and case.task == "forward"
+    if fed and not case.probe and case.seed is not None:
         yield f"take the case probe:{case.id}: one step, which shows every weight"
     if case.steps > 1:
-        yield f"take fewer than {case.steps} steps: rounding grows with each"
+        yield f"take fewer than {case.steps} steps: the bound grows with each"
     if case.gain > 1 and not case.given:
-        yield f"take a smaller gain than {case.gain:g}: it makes rounding grow"
+        yield f"take a smaller gain than {case.gain:g}: the bound grows with it"
     if case.layers > 1 and not case.given:
         yield "take fewer layers: what is below the last one is not seen"
     if case.dtype in _HALF_PRECISIONS:

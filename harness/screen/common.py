@@ -40,7 +40,7 @@ def count(things: Iterable[object], noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def verdicts(counts: Mapping[Verdict, int]) -> Text:
+def verdicts(counts: Mapping[str, int]) -> Text:
     """Count verdicts, each in its colour."""
     said = [
         Text(f"{number} {words}", f"bold {COLOURS[verdict]}")

@@ -45,12 +45,12 @@ def show_problems(
         lengths = first["lengths"]
         said += f", of lengths from {lengths.min()} to {lengths.max()}"
     said += f", of {inputs}" if inputs else ", seeded"
-    said += f"; expected: {expected}" if expected else ""
     for probe in probes:
         shows = "that show every weight" if probe.case.probe else f"of {inputs}, too"
         said += f"; and {sizes(probe.case)} {shows}"
     if not probes:
         said += "; a batch that shows every weight would be too large"
+    said += f"; expected: {expected}" if expected else ""
     console.print(Text(clean(said)), soft_wrap=True)
 
 
@@ -63,7 +63,8 @@ def show_written(
     console.print(
         Text.assemble("wrote ", (clean(str(out)), "bold"), f": {said}"), soft_wrap=True
     )
-    names = list(problems[0].case.forward_shapes())
+    case = problems[0].case
+    names = [*case.forward_shapes(), *case.layer_shapes()]
     names += [f"{PROBE}{name}" for name in names] if len(problems) > 1 else []
     command = shlex.join(
         ["rnn-parity", "verify", *model, "--inputs", str(out), "--expected", "FILE"]

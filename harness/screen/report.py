@@ -25,6 +25,7 @@ from harness.words import (
     by_estimate,
     mark_of,
     number_of,
+    verdicts_of,
     without_place,
 )
 
@@ -81,7 +82,7 @@ def _cell(result: Result) -> Text:
 
 def _facts(report: Report) -> Iterator[tuple[str, Text]]:
     """Give what stands below the table, as labels and words."""
-    yield "verdict", verdicts(report.summary.verdicts)
+    yield "verdict", verdicts(verdicts_of(report.results))
     yield (
         "numbers",
         Text("headroom: worst error / its bound, by step or summed; above 1 fails"),

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.exits import Exit, exit_of
 from harness.judge.peers import PEERS
-from harness.results import COMPUTED, GOOD, Verdict
+from harness.results import COMPUTED, GOOD
 from harness.spec import Case
 from harness.store.folder import replacing
 from harness.sweep.record import Kind
@@ -31,7 +31,7 @@ FAILURES = ("case", "backend", "verdict", "kind", "detail", "reproduce")
 class Tally:
     """What one backend made of a suite."""
 
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
     peers: Counter[str] = field(default_factory=Counter)
     """Fixed tolerance → networks that pass here, and that it calls broken."""
     headrooms: dict[tuple[str, str], "array[float]"] = field(
@@ -74,10 +74,10 @@ class Summary:
     """Failures of kinds beyond the most that are told apart."""
 
     @property
-    def verdicts(self) -> Counter[Verdict]:
+    def verdicts(self) -> Counter[str]:
         """Verdict → how often it was given, on all backends."""
         tallies = (tally.verdicts for tally in self.tallies.values())
-        return sum(tallies, Counter[Verdict]())
+        return sum(tallies, Counter[str]())
 
     def exit_status(self, *, strict: bool = False) -> Exit:
         """0 nothing is wrong, 1 a difference, 2 nothing compared, 3 a crash or a hang.

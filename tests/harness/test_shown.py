@@ -86,10 +86,12 @@ def test_zeros_that_must_be_zeros_are_shown() -> None:
 def test_each_array_counts_and_half_of_one_is_too_much() -> None:
     assert not_shown({"outputs": 0.49}) == ""
     assert not_shown({"outputs": 0.5}).startswith(
-        "nothing is shown: rounding alone may change 50% of outputs by"
+        "nothing is shown: the bound is as wide as the numbers themselves in 50% of out"
     )
     said = not_shown({"outputs": 0.2, "final_h": 0.7, "final_c": 1.0})
     assert "70% of final_h and 100% of final_c" in said
+    many = not_shown({f"gradient_{n}": 1.0 for n in range(9)})
+    assert "100% of gradient_2 and most of 6 more arrays, so that" in many
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class CaseView {
     const headline = {
       pass: result.headroom === null ? `${backend} passes` : `${backend} passes: its worst step takes ${short(result.headroom)} of its bound`,
       consistent: `${backend} is consistent (estimate): no bound shows that it is right`,
-      inconclusive: `${backend}: inconclusive, nothing is shown, neither right nor wrong`,
+      inconclusive: `${backend}: inconclusive, neither right nor wrong`,
       fail: `${backend} differs${result.word === "fail" ? "" : " (estimate)"}`, error: `${backend} crashed, hung or raised`, gap: `${backend} declares that it does not do this`, absent: `${backend} is not installed here`,
     }[result.verdict];
     const lines = [el("p", { class: "big" }, headline)];
