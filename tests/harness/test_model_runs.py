@@ -91,7 +91,7 @@ def test_what_is_expected_is_one_more_backend_beside_the_others(
     assert "found .: lstm, 1 layer, forward, 4 → 5 units, float32, as torch" in said
     assert "on    3 rows of 7 steps, of lengths from 0 to 7, of x.npz" in said
     report = read_report_document(Path("r"))
-    assert "y.safetensors; and 2,100 rows of 1 step that show every weight" in said
+    assert "of x.npz; and 2,100 rows of 1 step that show every weight" in said
     first, second, probe = report.results
     assert (first.verdict, second.verdict, probe.verdict) == ("pass", "pass", "pass")
     assert (second.backend, probe.backend) == ("expected", "numpy")
