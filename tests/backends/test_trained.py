@@ -2,8 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from fixtures import trained
+from harness.judge.certify import certify, reference
 from harness.model_runs import verify
-from support import downloaded, installed
+from harness.run.registry import known_backends
+from harness.spec import Problem
+from support import downloaded, honest, installed
 
 INPUTS = Path(__file__).with_name("trained")
 
@@ -23,3 +30,18 @@ def _passes(backend: str, inputs: Path) -> None:
     model = downloaded("silero-vad-16k")
     report = verify(model, inputs=inputs, backends=[backend])
     assert {(r.verdict, r.detail) for r in report.results} == {("pass", "")}
+
+
+@pytest.mark.parametrize("network", trained.manifest().networks)
+def test_a_trained_network_with_a_changed_bias_fails_where_the_right_one_passes(
+    network: str,
+) -> None:
+    downloaded(network)
+    problem = trained.problem(trained.case_of(network, "met"))
+    accuracy = known_backends()["numpy"].accuracy(problem.case)
+    assert certify(problem, honest(problem), accuracy).headroom <= 1
+    last = f"layer{problem.case.layers - 1}.forward.bias"
+    wrong = {**problem.arrays, last: problem[last] + np.float32(0.01)}
+    exact = reference(Problem(problem.case, wrong))
+    outcome = {name: a.astype(problem.case.dtype) for name, a in exact.items()}
+    assert certify(problem, outcome, accuracy).headroom > 1
