@@ -10,7 +10,7 @@ import pytest
 
 from backends import on_numpy
 from fixtures import catalogue
-from harness.judge import diagnose, verdict
+from harness.judge import causes, diagnose
 from harness.judge.certify import reference
 from harness.judge.conventions import catalogue as conventions
 from harness.judge.conventions.catalogue import Given, Source
@@ -168,7 +168,7 @@ def test_what_names_gates_weights_and_conventions_ends_no_judgement(
     problem = built(CASES[0])
     outcome = FAULTS["a stranger"](problem)
     without = judge(problem, outcome)
-    monkeypatch.setattr(verdict, name, bug)
+    monkeypatch.setattr(causes, name, bug)
     result = judge(problem, outcome)
     assert result.verdict == without.verdict == "fail"
     assert result.headroom == without.headroom
