@@ -246,3 +246,17 @@ def test_features_that_stay_the_same_taken_for_independent_are_shown(
     assert worst() <= 1
     monkeypatch.setattr(scatter, "times_alike", lambda values, _: np.ones(values.shape))
     assert worst() > 1
+
+
+def test_final_states_taken_for_what_the_next_layer_read_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number = 3589  # two layers, one step, and a state that is computed for each use
+    assert judged(number).ratio <= 1
+
+    def exactly_that(self: Any, value: Any, _again: Bounded) -> Bounded:
+        taken: Bounded = self.seen(value, None)
+        return taken
+
+    monkeypatch.setattr(rounded.Rounded, "handed_on", exactly_that)
+    assert judged(number).ratio > 1

@@ -225,3 +225,33 @@ def test_a_c_that_is_computed_twice_may_be_rounded_twice() -> None:
     assert (np.abs(found.value - plain) <= found.error).all()
     once = OPS._told_by(o, 0.5 * np.tanh(fused))
     assert (np.abs(once.value - plain) > once.error).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_a_half_precision_may_go_on_from_what_it_rounded_to_return(dtype: str) -> None:
+    h = np.linspace(-0.9, 0.9, 7).astype(dtype)
+    found = Rounded(Accuracy(dtype, {})).seen(h, None)
+    wide = h.astype(float)
+    kept = wide * (1 + float(ml_dtypes.finfo(dtype).eps) / 2)
+    is_half = dtype != "float32"
+    assert (np.abs(kept - wide) <= found.error).all() == is_half
+    assert found.error.any() == is_half
+
+
+def test_what_a_layer_hands_on_may_be_computed_once_more_by_compilers_alone() -> None:
+    h, again = np.array([0.5, -0.25]), Bounded(np.zeros(2), np.array([1e-7, 2e-7]))
+    for recomputes, allowed in ((True, [2e-7, 4e-7]), (False, [0.0, 0.0])):
+        ops = Rounded(Accuracy("float32", {}, recomputes=recomputes))
+        assert ops.handed_on(h, again).error.tolist() == allowed
+
+
+def test_a_bias_that_is_the_rounded_sum_of_two_is_off_at_every_step_alike() -> None:
+    random = np.random.default_rng(6)
+    x, w = random.standard_normal((500, 3)), random.standard_normal((3, 2))
+    one, other = np.float32([8.1, -5.3]), np.float32([0.7, -0.0031])
+    ops, bias = Scatter(Accuracy("float32", {})), (one + other).astype(float)
+    off = np.abs(one.astype(float) + other - bias)
+    assert off.all()
+    found = ops.affine([(ops.known(ops.exactly(x)), w)], bias)
+    assert (found.steady >= off).all()
+    assert (found.steady >= 0.999 * 2.0**-24 * np.abs(bias)).all()
