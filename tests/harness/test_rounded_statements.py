@@ -9,6 +9,7 @@ from backends.on_jax import INFO_CUDA as JAX_CUDA
 from backends.on_torch import INFO, INFO_CUDA
 from fixtures import catalogue
 from harness.backend import TF32_UNIT, Accuracy, BackendInfo
+from harness.judge.adjoint import RoundedAdjoint
 from harness.judge.bounded import Bounded, logistic_of, tanh_of
 from harness.judge.conventions.precision import _of_dtype, nearest_tf32
 from harness.judge.rounded import Rounded
@@ -255,3 +256,20 @@ def test_a_bias_that_is_the_rounded_sum_of_two_is_off_at_every_step_alike() -> N
     found = ops.affine([(ops.known(ops.exactly(x)), w)], bias)
     assert (found.steady >= off).all()
     assert (found.steady >= 0.999 * 2.0**-24 * np.abs(bias)).all()
+
+
+def test_a_subnormal_weight_may_be_read_as_zero_where_it_scales() -> None:
+    ops, weight = Rounded(Accuracy("float32", {})), np.array([1e-39, 0.5])
+    made = ops.scale(ops.exactly(np.array([1e6, 1e6])), weight)
+    assert made.error[0] >= 0.999 * 1e6 * 1e-39
+    assert made.error[1] < 1e-7 * 5e5 * 2
+
+
+def test_the_slope_of_the_logistic_function_may_be_y_less_its_square() -> None:
+    """Beside 1 that rounds the square, by more than three roundings of the slope."""
+    y = np.float32(1 - np.arange(1, 2000) * 2.0**-22)
+    slope = RoundedAdjoint(Accuracy("float32", {}))
+    bound = slope.sigmoid_slope(slope.exactly(y))
+    off = np.abs((y - y * y).astype(float) - bound.value)
+    assert (off <= bound.error).all()
+    assert (off > 3 * 2.0**-24 * bound.value).any()
