@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from backends.on_numpy import INFO
 from fixtures import catalogue
 from fixtures.faults import plant
+from harness import equivalence
 from harness.backend import Gap
 from harness.equivalence import Parity
 from harness.errors import UsageError
@@ -228,6 +229,13 @@ def test_what_the_reference_states_near_0_is_of_its_own_functions_alone(
     said = failure(lambda: parity.assert_equivalent(coarse, **ask, ulp={"tanh": 2}))
     assert "held to: sigmoid 4 ulp, 3.25 where |x| <= 1, tanh 2 ulp" in said
     parity.assert_equivalent(coarse, **ask, ulp={"sigmoid": 64})
+
+
+def test_a_layer_of_ones_own_may_be_compiled_whatever_the_reference_is() -> None:
+    case = catalogue.case_from_id(LSTM)
+    own = equivalence._layer_info("my_lstm()", case, [INFO], {})
+    assert own.accuracy(case).recomputes
+    assert not INFO.accuracy(case).recomputes
 
 
 @pytest.mark.usefixtures("backends")

@@ -9,7 +9,7 @@ from backends.on_jax import INFO_CUDA as JAX_CUDA
 from backends.on_torch import INFO, INFO_CUDA
 from fixtures import catalogue
 from harness.backend import TF32_UNIT, Accuracy, BackendInfo
-from harness.judge.adjoint import RoundedAdjoint
+from harness.judge.adjoint import RoundedAdjoint, Rows
 from harness.judge.bounded import Bounded, logistic_of, tanh_of
 from harness.judge.conventions.precision import _of_dtype, nearest_tf32
 from harness.judge.rounded import Rounded
@@ -273,3 +273,20 @@ def test_the_slope_of_the_logistic_function_may_be_y_less_its_square() -> None:
     off = np.abs((y - y * y).astype(float) - bound.value)
     assert (off <= bound.error).all()
     assert (off > 3 * 2.0**-24 * bound.value).any()
+
+
+def test_gradients_of_many_steps_may_be_lost_beside_one() -> None:
+    """Added one by one to 1, none of them changes it in float32."""
+    g = np.concatenate([[1.0], np.full(4096, 2.5e-8)])[:, np.newaxis]
+    assert all(np.float32(1) + np.float32(of) == 1 for of in g[1:, 0])
+    ops = RoundedAdjoint(Accuracy("float32", {}))
+    rows = Rows(ops.exactly(g))
+    assert ops.of_weight((1,), [rows]).error[0] >= g[1:].sum()
+
+
+def test_a_rounding_of_the_same_number_comes_again_at_every_step() -> None:
+    ops, random = Scatter(Accuracy("float32", {})), np.random.default_rng(7)
+    half = ops.known(ops.exactly(np.full((100, 1), 0.3)))
+    same = ops.mul(half, half).sigma
+    varying = ops.known(ops.exactly(random.uniform(0.29, 0.31, (100, 1))))
+    assert (same > 8 * ops.mul(varying, half).sigma).all()
