@@ -32,9 +32,9 @@ from harness.cases import check_case
 from harness.errors import ParityError, UsageError, clean, unknown_name
 from harness.given import as_array, given_problem, keep_outcome
 from harness.judge.saved import judge
+from harness.processes.guard import read_memory
 from harness.results import GOOD, Report, Result
 from harness.run.engine import Runner, check_timeout
-from harness.run.guard import read_memory
 from harness.run.registry import select_backends
 from harness.session import describe_environment
 from harness.spec import CELLS, Array, Case, Problem

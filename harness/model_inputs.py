@@ -14,10 +14,10 @@ from fixtures import seeded
 from harness.contract import contract_violations
 from harness.errors import UsageError
 from harness.given import as_array, given_problem
+from harness.models.apart import TIMEOUT, read_arrays
 from harness.models.layer import Recurrent
 from harness.probing import probing
 from harness.spec import Array, Case, Problem
-from harness.store.array_files import read_named
 from harness.store.arrays import pack
 from harness.store.folder import RunFolder
 
@@ -30,7 +30,7 @@ BATCH, STEPS = 4, 16
 _SEED = 1
 
 
-def problems_of(layer: Recurrent, data: Any) -> list[Problem]:
+def problems_of(layer: Recurrent, data: Any, timeout: float = TIMEOUT) -> list[Problem]:
     """Make problems of a layer: of a batch, and of one that shows every weight.
 
     The batch is what is given, or a seeded one. The other is left out where it would be
@@ -43,7 +43,7 @@ def problems_of(layer: Recurrent, data: Any) -> list[Problem]:
     if data is None:
         own = _seeded(layer, case, _initial(layer, case))
         return [own, *_probes(layer, case)]
-    given, origin = _named(data, "inputs")
+    given, origin = _named(data, "inputs", timeout)
     batch, probe = _parted(given)
     first, probes = _given(layer, batch, origin), _probes(layer, case)
     if not probe:
@@ -127,7 +127,7 @@ def _given(layer: Recurrent, given: dict[str, Array], origin: str) -> Problem:
 
 
 def expected_of(
-    problems: Sequence[Problem], inputs: Any, data: Any
+    problems: Sequence[Problem], inputs: Any, data: Any, timeout: float = TIMEOUT
 ) -> dict[str, dict[str, Array]]:
     """Read what somebody expects of batches; NaN is for the verdict to say.
 
@@ -135,16 +135,17 @@ def expected_of(
         problems: What was made of the inputs.
         inputs: What was given as inputs.
         data: What is expected.
+        timeout: Seconds that reading a file may take.
 
     Returns:
         ID of a case → arrays.
 
     """
-    given, origin = _named(data, "outputs")
+    given, origin = _named(data, "outputs", timeout)
     batch, probe = _parted(given)
     if not probe:
         return {problems[0].case.id: _expected(problems[0].case, batch, origin)}
-    if len(problems) == 1 or not _parted(_named(inputs, "inputs")[0])[1]:
+    if len(problems) == 1 or not _parted(_named(inputs, "inputs", timeout)[0])[1]:
         raise UsageError(
             f"{origin} has {PROBE}{min(probe)}, and the inputs have no {PROBE}inputs; "
             "give the file that --write-inputs wrote as --inputs"
@@ -217,10 +218,10 @@ def _expected(case: Case, given: dict[str, Array], origin: str) -> dict[str, Arr
     return given
 
 
-def _named(data: Any, alone: str) -> tuple[dict[str, Array], str]:
+def _named(data: Any, alone: str, timeout: float) -> tuple[dict[str, Array], str]:
     """Give named arrays of a file, a mapping or one array, and what they are called."""
     if isinstance(data, str | Path):
-        return read_named(Path(data), alone), str(data)
+        return read_arrays(Path(data), alone, timeout), str(data)
     named = data if isinstance(data, Mapping) else {alone: data}
     given = {str(name): as_array(str(name), value) for name, value in named.items()}
     return given, "what was given"

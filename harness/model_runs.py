@@ -13,17 +13,17 @@ from harness.backend import Accuracy, BackendInfo, Scalar
 from harness.errors import FileError, ParityError, UsageError, unknown_name
 from harness.given import keep_outcome, least_accurate
 from harness.judge.certify import certify
-from harness.model_inputs import expected_of, problems_of, write_batches
+from harness.model_inputs import batches, expected_of, problems_of, write_batches
+from harness.models.apart import TIMEOUT, read_layer
 from harness.models.layer import Recurrent, difference
-from harness.models.read import read, read_whole
+from harness.models.read import read_whole
 from harness.models.write import WRITERS
+from harness.processes.guard import read_memory
 from harness.results import BAD, BackendRecord, Report
 from harness.run.engine import check_timeout, default_jobs
-from harness.run.guard import read_memory
 from harness.run.registry import built_in_backends, known_backends, select_backends
 from harness.session import begin, complete, judge_and_write, new_record
 from harness.spec import Array, Problem
-from harness.store.array_files import read_named
 from harness.store.folder import RunFolder
 from harness.store.journal import alone
 from harness.watch import Watch
@@ -66,7 +66,6 @@ class Plan:
         watch: Watch | None = None,
     ) -> Report:
         """Compute it, judge everything and write the report; as `verify` says."""
-        check_timeout(timeout)
         cases, folder = [problem.case for problem in self.problems], RunFolder(out)
         jobs = jobs or default_jobs()
         made = new_record(
@@ -99,7 +98,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
     backends: Sequence[str] = (),
     out: str | Path | None = None,
     jobs: int = 0,
-    timeout: float = 300.0,
+    timeout: float = TIMEOUT,
     memory: str = "",
     require_bound: bool = False,
     watch: Watch | None = None,
@@ -126,7 +125,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
         backends: Names of backends; all that are installed without them.
         out: Folder for the results; they are not kept without it.
         jobs: Workers at a time; 0: one a processor.
-        timeout: Seconds for one backend.
+        timeout: Seconds for one backend, and for reading a file.
         memory: What one backend's worker may hold: `4G`; any number of bytes without.
         require_bound: Whether what is consistent by an estimate counts as inconclusive.
         watch: Told of what begins and ends.
@@ -148,6 +147,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
         inputs=inputs,
         expected=expected,
         backends=backends,
+        timeout=timeout,
     )
     most = read_memory(memory)
     with TemporaryDirectory(prefix="rnn-parity-") as path:
@@ -171,6 +171,7 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
     inputs: Any = None,
     expected: Any = None,
     backends: Sequence[str] = (),
+    timeout: float = TIMEOUT,
 ) -> Plan:
     """Read everything that `verify` is given, and check it before anything runs.
 
@@ -184,10 +185,12 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
             "what is expected was not computed of the seeded batch: give its inputs "
             "too; --write-inputs FILE writes a batch to compute it of"
         )
+    check_timeout(timeout)
     ignored = [ignore] if isinstance(ignore, str) else [*ignore]
-    found = read(Path(model), layer, cell, ignored)
-    problems = problems_of(found, inputs)
-    wanted = {} if expected is None else expected_of(problems, inputs, expected)
+    found = read_layer(Path(model), layer, cell, ignored, timeout)
+    problems, wanted = problems_of(found, inputs, timeout), {}
+    if expected is not None:
+        wanted = expected_of(problems, inputs, expected, timeout)
     infos = select_backends([backends] if isinstance(backends, str) else [*backends])
     files = {"--inputs": inputs, "--expected": expected}
     again: list[str] = []
@@ -232,9 +235,10 @@ def write_inputs(
 
     """
     ignored = [ignore] if isinstance(ignore, str) else [*ignore]
-    found = read(Path(model), layer, cell, ignored)
-    write_batches(problems_of(found, inputs), Path(out), beside=(model, inputs))
-    return read_named(Path(out), "inputs")
+    found = read_layer(Path(model), layer, cell, ignored)
+    problems = problems_of(found, inputs)
+    write_batches(problems, Path(out), beside=(model, inputs))
+    return batches(problems)
 
 
 def convert(
@@ -269,7 +273,7 @@ def convert(
 
     """
     ignored = [ignore] if isinstance(ignore, str) else [*ignore]
-    return convert_layer(read(Path(model), layer, cell, ignored), to, Path(out))
+    return convert_layer(read_layer(Path(model), layer, cell, ignored), to, Path(out))
 
 
 def convert_layer(
@@ -277,6 +281,7 @@ def convert_layer(
     to: str,
     out: Path,
     *,
+    timeout: float = TIMEOUT,
     say: Callable[[str], object] = lambda _: None,
     watch: Watch | None = None,
 ) -> Report:
@@ -308,7 +313,7 @@ def convert_layer(
         planned = Plan(back, problems_of(back, None), [info], {}, [])
         on = " and ".join(sizes(problem.case) for problem in planned.problems)
         say(f"running {on} on {info.name}, and judging them")
-        report = planned.run(Path(path) / "run", jobs=1, timeout=300.0, watch=watch)
+        report = planned.run(Path(path) / "run", jobs=1, timeout=timeout, watch=watch)
     for result in report.results:
         if result.verdict not in BAD:
             continue

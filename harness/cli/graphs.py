@@ -32,8 +32,8 @@ def graph(
     """
     from fixtures import catalogue
     from harness.drawn import as_json, exit_status, graphs
+    from harness.processes.guard import read_memory
     from harness.run.engine import check_timeout, default_jobs
-    from harness.run.guard import read_memory
     from harness.run.registry import select_backends
     from harness.screen.common import console
     from harness.screen.graphs import show_graphs

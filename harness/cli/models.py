@@ -28,6 +28,9 @@ Ignore = Annotated[
         help="A tensor or setting in the layer that takes no part in it; repeatable.",
     ),
 ]
+Timeout = Annotated[
+    float, typer.Option(help="Seconds for one backend, and for reading a file.")
+]
 
 
 def verify(
@@ -64,7 +67,7 @@ def verify(
         "parity-report"
     ),
     jobs: Jobs = 0,
-    timeout: Annotated[float, typer.Option(help="Seconds for one backend.")] = 300.0,
+    timeout: Timeout = 300.0,
     memory: Memory = "",
     *,
     require_bound: RequireBound = False,
@@ -75,7 +78,7 @@ def verify(
     """
     from harness.errors import UsageError
     from harness.model_runs import plan
-    from harness.run.guard import read_memory
+    from harness.processes.guard import read_memory
     from harness.screen.common import console
     from harness.screen.models import show_layer, show_problems
     from harness.screen.progress import RunProgress
@@ -86,7 +89,7 @@ def verify(
                 "--write-inputs runs nothing; leave out --expected and --backends"
             )
         options = {"--layer": [layer], "--cell": [cell], "--ignore": ignore or []}
-        _write_inputs(model, options, inputs, write_inputs)
+        _write_inputs(model, options, inputs, write_inputs, timeout)
         return
     most = read_memory(memory)
     planned = plan(
@@ -97,6 +100,7 @@ def verify(
         inputs=inputs,
         expected=expected,
         backends=split(backends),
+        timeout=timeout,
     )
     show_layer(console(), planned.layer)
     show_problems(console(), planned.problems, inputs, expected)
@@ -115,17 +119,23 @@ def verify(
 
 
 def _write_inputs(
-    model: Path, options: dict[str, list[str]], inputs: Path | None, out: Path
+    model: Path,
+    options: dict[str, list[str]],
+    inputs: Path | None,
+    out: Path,
+    timeout: float,
 ) -> None:
     """Write batches for somebody's own framework, and say what to do with them."""
     from harness.model_inputs import problems_of, write_batches
-    from harness.models.read import read
+    from harness.models.apart import read_layer
+    from harness.run.engine import check_timeout
     from harness.screen.common import console
     from harness.screen.models import show_layer, show_problems, show_written
 
+    check_timeout(timeout)
     (layer,), (cell,), ignore = options.values()
-    found = read(model, layer, cell, ignore)
-    problems = problems_of(found, inputs)
+    found = read_layer(model, layer, cell, ignore, timeout)
+    problems = problems_of(found, inputs, timeout)
     write_batches(problems, out, beside=(model, inputs))
     show_layer(console(), found)
     show_problems(console(), problems, inputs, None)
@@ -141,6 +151,7 @@ def convert(
     layer: Layer = "",
     cell: CellName = "",
     ignore: Ignore = None,
+    timeout: Timeout = 300.0,
 ) -> None:
     """Write a recurrent layer of a file in another form, once that is certified.
 
@@ -148,13 +159,18 @@ def convert(
     written, 2 it cannot be.
     """
     from harness.model_runs import RUN_BY, convert_layer
-    from harness.models.read import read
+    from harness.models.apart import read_layer
+    from harness.run.engine import check_timeout
     from harness.screen.common import console
     from harness.screen.models import show_conversion, show_layer
     from harness.screen.progress import RunProgress
 
-    found, steps = read(model, layer, cell, ignore or ()), console(stderr=True)
+    check_timeout(timeout)
+    steps = console(stderr=True)
+    found = read_layer(model, layer, cell, ignore or (), timeout)
     show_layer(console(), found)
     with interruptible(), RunProgress(steps, {RUN_BY[to]: 2}) as progress:
-        report = convert_layer(found, to, out, say=steps.print, watch=progress)
+        report = convert_layer(
+            found, to, out, timeout=timeout, say=steps.print, watch=progress
+        )
     show_conversion(console(), report.results, out)

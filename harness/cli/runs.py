@@ -85,8 +85,8 @@ def run(
     """
     from fixtures import catalogue
     from harness.judge.saved import Judges
+    from harness.processes.guard import read_memory
     from harness.run.engine import check_timeout, default_jobs
-    from harness.run.guard import read_memory
     from harness.run.registry import select_backends
     from harness.screen.common import console
     from harness.screen.progress import RunProgress

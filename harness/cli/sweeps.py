@@ -72,8 +72,8 @@ def sweep(
     status: that of a run.
     """
     from harness.errors import UsageError
+    from harness.processes.guard import read_memory
     from harness.run.engine import check_timeout
-    from harness.run.guard import read_memory
     from harness.screen.common import console
 
     if scheduler and workers:

@@ -17,9 +17,9 @@ from harness.backend import BackendInfo
 from harness.errors import ParityError, clean
 from harness.judge.certify import reference
 from harness.judge.verdict import judge_entry
+from harness.processes.guard import read_memory
 from harness.results import GOOD, BackendRecord, Result
 from harness.run.engine import Runner, check_timeout
-from harness.run.guard import read_memory
 from harness.run.registry import known_backends, with_settings
 from harness.spec import Case
 from harness.store.folder import RunFolder

@@ -8,14 +8,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harness.judge.memory import keep_memory
+from harness.processes.starting import safe_path
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
-    """Let processes that are started here leave Ctrl-C to this one, from the first on.
+def starting() -> Iterator[None]:
+    """Let processes that are started here import nothing of the current folder.
 
-    A terminal sends it to all. What a thread blocks stays blocked in what it starts.
+    And leave Ctrl-C to this one, from the first on: a terminal sends it to all. What a
+    thread blocks stays blocked in what it starts.
     """
+    with safe_path(), _deaf():
+        yield
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -15,7 +15,7 @@ from harness.backend import BackendInfo
 from harness.errors import ParityError
 from harness.judge.certify import reference
 from harness.judge.estimate import Spreads
-from harness.judge.helper import deaf, serve
+from harness.judge.helper import serve, starting
 from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.sensitivity import (
     changes_by_estimate,
@@ -105,9 +105,10 @@ class Judges(Watch):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, *exc_info: object) -> None:
         if self._pool:
-            _end_broken(self._pool)
+            if kind or self._pool._broken:  # noqa: SLF001 - Python 3.14 has `kill_workers`
+                _kill(self._pool)
             self._pool.shutdown(cancel_futures=True)
 
     def starting(self, backend: str, case: str) -> None:
@@ -133,20 +134,19 @@ class Judges(Watch):
         self._pool = self._pool or ProcessPoolExecutor(
             self._jobs, mp_context=get_context("spawn"), initializer=_stand_back
         )
-        with deaf():
+        with starting():
             future = self._pool.submit(_judge_case, self._folder, asked)
         self._begun[asked[0].id] = asked, future
         return future
 
 
-def _end_broken(pool: ProcessPoolExecutor) -> None:
-    """End what is left of a pool of which a process died.
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """End the processes of a pool that nobody waits for any more.
 
-    One that was just being started then is ended by nobody, and waited for for ever.
+    Of a broken one, one that was just being started is ended by nobody else.
     """
-    if pool._broken:  # noqa: SLF001 - Python 3.14 has `kill_workers`
-        for process in list((pool._processes or {}).values()):  # noqa: SLF001
-            process.kill()
+    for process in list((pool._processes or {}).values()):  # noqa: SLF001
+        process.kill()
 
 
 def _stand_back() -> None:

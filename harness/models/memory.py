@@ -1,7 +1,6 @@
 """How much memory a reader may take for a file that anyone may have made."""
 
-import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def bounded(size: int, origin: str) -> Iterator[None]:
         FileError: More memory was asked for.
 
     """
-    before = _limit(TIMES * size + BESIDE)
+    restore = _limit(TIMES * size + BESIDE)
     try:
         yield
     except MemoryError:
@@ -31,19 +30,20 @@ def bounded(size: int, origin: str) -> Iterator[None]:
             f"{origin} takes over {TIMES} times its {size} bytes to read, and was left"
         ) from None
     finally:
-        if before:
-            resource.setrlimit(resource.RLIMIT_AS, before)
+        restore()
 
 
-def _limit(more: int) -> tuple[int, int] | None:
-    """Set a limit above what the process has now, and give that of before."""
+def _limit(more: int) -> Callable[[], None]:
+    """Set a limit above what the process has now; give what sets that of before."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except OSError:
-        return None
+        return lambda: None
+    import resource  # noqa: PLC0415 - Windows has none
+
     before = soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = pages * resource.getpagesize() + more
     if soft != resource.RLIM_INFINITY and soft < limit:
-        return None
+        return lambda: None
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    return before
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, before)

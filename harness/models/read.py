@@ -6,7 +6,6 @@ from pathlib import Path
 from harness.errors import FileError, unknown_name
 from harness.models import canonical, flax_state, tf1, torch_file, torch_state
 from harness.models.layer import Recurrent, Saved
-from harness.models.memory import bounded
 from harness.models.settle import settle
 from harness.models.stack import by_name, stacked
 from harness.spec import Array
@@ -87,8 +86,7 @@ def saved_layers(path: Path) -> list[Saved]:
             "torch.save(model.state_dict(), FILE) writes a .pt"
         )
     data, origin = read_bytes(path, MAX_BYTES), str(path)
-    with bounded(len(data), origin):
-        return _READERS[path.suffix](data, origin)
+    return _READERS[path.suffix](data, origin)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:

@@ -17,9 +17,12 @@ _ANSWERS: dict[str, tuple[str, list[type]]] = {
     "load": ("loaded", [bytes]),
     "run": ("outcome", [bytes, float]),
     "graph": ("graph", [bytes]),
+    "layer": ("read", [bytes]),
+    "arrays": ("read", [bytes]),
 }
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _REASONS = ("absent", "unsupported", "error")
+_REFUSALS = ("file", "usage")  # whose text is ours, and may list much
 
 
 class WorkerError(Exception):
@@ -45,6 +48,8 @@ def checked(asked: str, answer: object) -> tuple[Any, ...]:
     types = [type(part) for part in rest]
     if kind in _REASONS and types == [str]:
         return kind, clean(" ".join(rest[0].split()))[:LONGEST]
+    if kind in _REFUSALS and types == [str]:
+        return kind, *rest
     if (kind, types) == _ANSWERS[asked] and 0 <= (*rest, 0.0)[1] < math.inf:
         return kind, *rest
     raise no_answer(asked, answer)

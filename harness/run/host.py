@@ -22,6 +22,24 @@ from harness.run import keeper
 PACKAGES = ("backends", "fixtures", "harness", "reports")
 """What a worker finds of ours."""
 
+# Runs in the fresh interpreter before anything of ours can be imported. The working
+# directory leaves sys.path, where a folder named `torch` would hide the framework. Of
+# the folder that holds our packages these alone are found: where they are installed it
+# is the main interpreter's site-packages, whose frameworks would hide this one's.
+_BOOTSTRAP = """
+import sys
+from importlib.machinery import PathFinder
+root, packages = sys.argv.pop(), {packages}
+sys.path[:] = [p for p in sys.path if p]
+class Ours:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return PathFinder.find_spec(name, [root]) if name in packages else None
+sys.meta_path.insert(0, Ours)
+from {program} import serve
+serve(channel)
+"""
+
 CONFIG = "RNN_PARITY_SSH_CONFIG"
 """Environment variable: a file that ssh reads in place of ~/.ssh/config."""
 
@@ -50,6 +68,11 @@ _OPTIONS = (
 _READ_PROGRAM = "exec(eval(open(0,'rb',0,closefd=False).readline()))"
 # A file in the home directory must not hide a module of the standard library.
 _FIRST = "import sys; sys.path[:] = [p for p in sys.path if p]\n"
+
+
+def bootstrap(program: str) -> str:
+    """Give what lets a module of ours answer through execnet's `channel`."""
+    return _BOOTSTRAP.format(packages=PACKAGES, program=program)
 
 
 def check_host(words: str) -> str:

@@ -31,7 +31,7 @@ def keep(size: int, program: str, grace: float) -> int:
     ) as folder:
         with zipfile.ZipFile(io.BytesIO(_read(size))) as packages:
             packages.extractall(folder)
-        command = [sys.executable, "-u", "-c", program, folder]
+        command = [sys.executable, "-P", "-u", "-c", program, folder]
         worker = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - ours
         watch = threading.Thread(target=_watch, args=(worker, grace), daemon=True)
         watch.start()

@@ -20,29 +20,10 @@ import numpy as np
 from harness.backend import Absent, Backend, BackendInfo, Unsupported
 from harness.graph import Drawable
 from harness.results import BackendRecord
-from harness.run.host import PACKAGES
 from harness.spec import Case, Outcome, Problem
 from harness.store.arrays import pack, unpack
 
 _MOST_CHARACTERS = 400  # of what an adapter raised
-
-# Runs in the fresh interpreter before anything of ours can be imported. The working
-# directory leaves sys.path, where a folder named `torch` would hide the framework. Of
-# the folder that holds our packages these alone are found: where they are installed it
-# is the main interpreter's site-packages, whose frameworks would hide this one's.
-BOOTSTRAP = f"""
-import sys
-from importlib.machinery import PathFinder
-root, packages = sys.argv.pop(), {PACKAGES}
-sys.path[:] = [p for p in sys.path if p]
-class Ours:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        return PathFinder.find_spec(name, [root]) if name in packages else None
-sys.meta_path.insert(0, Ours)
-from harness.run.worker import serve
-serve(channel)
-"""
 
 
 def serve(channel: Any) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from distributed import Client, Future, Nanny, Scheduler, SpecCluster
 
 from harness.errors import ParityError, UsageError, clean
+from harness.processes.starting import safe_path
 from harness.run.again import differences
 from harness.sweep.record import Answer, Asked, Identity, Limits
 from harness.sweep.work import answer
@@ -183,10 +184,13 @@ def workers_here(backends: list[str], each: int) -> Iterator[Crew]:
         "options": {"host": _HERE, "port": 0, **_NO_PAGES},
     }
     _quiet()
-    cluster = SpecCluster(
-        workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL
-    )
-    with cluster, Client(cluster) as client:
+    with (
+        safe_path(),
+        SpecCluster(
+            workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL
+        ) as cluster,
+        Client(cluster) as client,
+    ):
         yield Crew(client, cluster.scheduler_address, is_given=False)
 
 

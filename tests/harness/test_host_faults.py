@@ -111,7 +111,7 @@ def test_the_worker_killed_from_outside_is_said(
 def test_what_starts_but_is_no_worker_is_said(
     machine: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.run.process.START_TIMEOUT", 2)
+    monkeypatch.setattr("harness.run.child.START_TIMEOUT", 2)
     for name, script, words in (
         ("echoes", "cat", "what was started answers, but as no worker"),
         ("silent", "cat > /dev/null", "hung: no answer within 2 s; killed"),

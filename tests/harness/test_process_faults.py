@@ -1,6 +1,7 @@
 """A worker crashes, hangs, fills memory, forks, talks nonsense: one result is lost."""
 
 import contextlib
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +16,9 @@ from backends.on_numpy import INFO
 from fixtures import catalogue
 from harness.backend import BackendInfo, Scalar
 from harness.errors import UsageError
+from harness.processes.guard import MARK, read_memory
+from harness.processes.starting import start
 from harness.results import Report, Result, read_report_document
-from harness.run.guard import MARK, read_memory
 from harness.session import compute, judge_and_write
 from harness.store.journal import alone
 
@@ -194,6 +196,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a folder, see that no process, descriptor or thread of its runs is left."""
     path = tmp_path_factory.mktemp("faults")
     (path / "faulty_rnn.py").write_text(FAULTY)
+    # The thread that starts children, and the supervisor, stay as long as we do.
+    start(["true"], "", {}, subprocess.DEVNULL).communicate()
     before = set(Path("/proc/self/fd").iterdir()), threading.active_count()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(path))

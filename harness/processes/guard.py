@@ -14,7 +14,10 @@ import psutil
 from harness.errors import UsageError
 
 MARK = "RNN_PARITY_WORKER"
-"""Environment variable that a worker and whatever it starts are known by."""
+"""Environment variable that a child and whatever it starts are known by."""
+
+HUNG = "hung"
+"""What the reason begins with of what took too long."""
 
 _INTERVAL = 0.1  # seconds between two looks at a process
 _MOMENT = 0.01  # seconds between two looks at one that is about to end
@@ -47,9 +50,38 @@ def _in_words(size: int) -> str:
     return f"{size / factor:g} {unit}iB"
 
 
+def new_marks() -> None:
+    """Begin the marks of this process with what no other's begin with."""
+    global _ours  # noqa: PLW0603 - a fork is another process
+    _ours = uuid.uuid4().hex
+
+
+def ours() -> str:
+    """Give what the marks of all children of this process begin with."""
+    return _ours
+
+
 def new_mark() -> str:
-    """Give what one worker is known by, and no other."""
-    return uuid.uuid4().hex
+    """Give what one child is known by, and no other."""
+    return f"{_ours}.{uuid.uuid4().hex}"
+
+
+_ours = uuid.uuid4().hex
+
+
+def supervise(marks: str) -> None:
+    """Wait for the end of who started this process, and kill what it leaves behind.
+
+    Args:
+        marks: What the marks of its children begin with.
+
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.SIG_IGN)
+    while os.read(0, 1):
+        pass
+    _kill_all(marks)
 
 
 def bury(process: subprocess.Popen[bytes], mark: str) -> None:
@@ -61,9 +93,7 @@ def bury(process: subprocess.Popen[bytes], mark: str) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-    for _ in range(_TIMES):
-        if not _kill_marked(mark):
-            return
+    _kill_all(mark)
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
@@ -84,12 +114,18 @@ def ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     return ended
 
 
+def _kill_all(mark: str) -> None:
+    for _ in range(_TIMES):
+        if not _kill_marked(mark):
+            return
+
+
 def _kill_marked(mark: str) -> int:
-    """Kill processes by their mark, and count them."""
+    """Kill processes whose mark begins so, and count them."""
     killed = 0
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == mark:
+            if process.environ().get(MARK, "").startswith(mark):
                 process.kill()
                 killed += 1
     return killed
@@ -155,7 +191,7 @@ class Guard:
 
     def _look(self) -> None:
         if time.monotonic() >= self._deadline:
-            self._end(f"hung: no answer within {self._seconds:g} s; killed")
+            self._end(f"{HUNG}: no answer within {self._seconds:g} s; killed")
         elif has_ended(self._process):
             self._end("")
         else:
