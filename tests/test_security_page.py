@@ -7,7 +7,7 @@ from fuzz import child, parent
 from harness import cases, results
 from harness.models import hdf5, memory, read, torch_pickle
 from harness.run import process
-from harness.store import array_files, folder, journal
+from harness.store import array_files, arrays, folder, journal
 from harness.sweep import record, shrink, store
 
 ROOT = Path(__file__).parents[1]
@@ -48,3 +48,4 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert "2^28 elements; 64" in PAGE
     assert (cases.MAX_ELEMENTS, cases.MAX_LAYERS) == (2**28, 64)
     assert array_files._MOST_MEMBERS == 64
+    assert arrays.MAX_HEADER_BYTES == torch_pickle.MAX_BYTES

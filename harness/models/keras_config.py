@@ -147,7 +147,8 @@ def _makes_masks(layer: Any, depth: int, origin: str) -> list[str]:
     if depth > _MAX_DEPTH:
         raise FileError(f"{origin}: its config nests models over {_MAX_DEPTH} deep")
     kind, config = class_of(layer), config_of(layer)
-    if kind == "Masking" or (kind == "Embedding" and config.get("mask_zero")):
+    masks = config.get("mask_zero") not in (None, False)
+    if kind == "Masking" or (kind == "Embedding" and masks):
         return [_name(layer)]
     within = [*_list(config.get("layers")), config.get("layer")]
     found = (_makes_masks(one, depth + 1, origin) for one in within if class_of(one))
@@ -211,7 +212,8 @@ def _list(found: Any) -> list[Any]:
 
 
 def _name(layer: Any) -> str:
-    return str(config_of(layer).get("name", ""))
+    name = config_of(layer).get("name")
+    return name if isinstance(name, str) else ""
 
 
 def snake(name: str) -> str:

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from harness.models.keras_config import Config, Described, described
 from harness.models.keras_names import ARRAYS, WHOLE, Found, gatewise, named, numbered
 from harness.models.layer import Saved, expect, natural, possible_cells, rounded, rows
 from harness.spec import CELLS, Array
+from harness.store.files import objects_once
 
 _UNTOLD = (
     "does not say its activations, nor go_backwards; if they are Keras' own, sigmoid "
@@ -57,10 +58,7 @@ def saved_model(data: bytes, origin: str) -> list[Saved]:
 
     """
     archive = Archive(data, origin)
-    try:
-        config = json.loads(archive.read("config.json"))
-    except (ValueError, RecursionError):
-        raise FileError(f"{origin}: its config.json is no JSON") from None
+    config = _json(archive.read("config.json"), f"{origin}: its config.json")
     contents = hdf5.read(archive.read("model.weights.h5"), origin)
     found = numbered(contents.arrays, origin)
     told = described(config, origin)
@@ -81,10 +79,8 @@ def saved_weights(data: bytes, origin: str) -> list[Saved]:
         return _layers(found, {}, _File(contents, None, origin))
     found = named(contents.arrays, origin)
     if contents.config:
-        try:
-            told = described(json.loads(contents.config), origin)
-        except (ValueError, RecursionError):
-            raise FileError(f"{origin}: its model_config is no JSON") from None
+        config = _json(contents.config, f"{origin}: its model_config")
+        told = described(config, origin)
         by_name: dict[tuple[str, str], list[Described]] = {}
         for one in told.recurrent:
             by_name.setdefault((one.top, one.name), []).append(one)
@@ -92,6 +88,13 @@ def saved_weights(data: bytes, origin: str) -> list[Saved]:
         return _layers(found, pairs, _File(contents, told, origin))
     gates = [_refused(path, _GATEWISE, origin) for path in gatewise(contents.arrays)]
     return [*_layers(found, {}, _File(contents, None, origin)), *gates]
+
+
+def _json(text: bytes | str, origin: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=objects_once)
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{origin} is no JSON that is read here: {error}") from None
 
 
 def _owners(

@@ -16,6 +16,10 @@ _SHOWN = (
 _USED = {
     *(*_SHOWN, "units", "dtype", "cell", "layer", "backward_layer", "merge_mode"),
 }
+_TYPES = {
+    "units": int,
+    **dict.fromkeys(("use_bias", "reset_after", "go_backwards", "stateful"), bool),
+}
 # They say how weights began or were trained, how arrays lie, or how it is computed;
 # what masks do is said by the layers that make them.
 _WITHOUT_EFFECT = {
@@ -61,6 +65,10 @@ def settings(layer: Any) -> Settings:
             said += f" of somebody's own, {own!r:.80}"
         return Settings(refused=f"{said}; only {', '.join(CLASSES)} of Keras are read")
     cell, refused = _cell(kind, told)
+    for name, expected in _TYPES.items():
+        if name in told and type(told[name]) is not expected:
+            said = f"{name} {told[name]!r}"[:60]
+            refused = f"its config has {said}, expected {expected.__name__}"
     notes = [_said(told)]
     notes += [_STATEFUL] if told.get("stateful") else []
     if kind == "GRU" and "reset_after" not in told:
@@ -113,9 +121,10 @@ def unread(told: Mapping[str, Any]) -> dict[str, str]:
 def policy(told: Mapping[str, Any]) -> str:
     """Give the name of a dtype policy, however it is written."""
     found = told.get("dtype")
+    name = found
     if isinstance(found, dict):
-        found = config_of(found).get("name", class_of(found))
-    return "" if found is None else str(found)
+        name = config_of(found).get("name", class_of(found))
+    return "" if found is None else str(name) or repr(found)
 
 
 def class_of(layer: Any) -> str:

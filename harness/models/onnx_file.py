@@ -7,7 +7,6 @@ loops and conditions are not looked at.
 
 from collections.abc import Mapping
 from functools import partial
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,18 +15,24 @@ from backends.on_onnxruntime.layout import biases_to_canonical, to_canonical
 from harness.errors import FileError, UsageError
 from harness.models.account import Account
 from harness.models.layer import Saved, Stated, expect, rounded, rows
-from harness.spec import CELLS, DIRECTIONS, DTYPES, Array
+from harness.spec import CELLS, DIRECTIONS, Array
 
 try:
-    from google.protobuf.message import DecodeError
-    from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+    from onnx import NodeProto, TensorProto, helper
 except ModuleNotFoundError:
     raise UsageError(
         "onnx is not installed, which reads models; install it with: pip install "
         "'rnn-parity[models]'"
     ) from None
 
-from harness.models.onnx_states import by_direction, makers, stated
+from harness.models.onnx_graph import (
+    OWN_DOMAINS,
+    Graph,
+    any_array,
+    float_array,
+    read_graph,
+)
+from harness.models.onnx_states import by_direction, stated
 
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 _ACTIVATIONS = {
@@ -41,53 +46,24 @@ _USED = {
     "LSTM": {"hidden_size", "layout", "direction", "activations"},
     "GRU": {"hidden_size", "layout", "direction", "activations", "linear_before_reset"},
 }
-_STORED = {
-    TensorProto.FLOAT,
-    TensorProto.DOUBLE,
-    TensorProto.FLOAT16,
-    TensorProto.BFLOAT16,
-}
 
 
 def saved(data: bytes, origin: str) -> list[Saved]:
     """Find every recurrent node of a model's graph.
 
     Raises:
-        FileError: It is broken.
+        FileError: It is broken, or says something twice.
 
     """
-    try:
-        graph = ModelProto.FromString(data).graph
-    except DecodeError:
-        raise FileError(
-            f"{origin} is not a whole ONNX model; it was truncated, or written by "
-            "something else"
-        ) from None
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    if len(tensors) < len(graph.initializer):
-        raise FileError(f"{origin} has two initializers of one name")
-    for node in graph.node:
-        for attribute in node.attribute if node.op_type == "Constant" else ():
-            if attribute.name == "value":
-                tensors |= dict.fromkeys(node.output, attribute.t)
-    whole = _Graph(tensors, makers(graph.node), len(graph.node), origin)
+    graph = read_graph(data, origin)
     return [
-        _layer(node, whole)
-        for node in graph.node
-        if node.op_type in _ACTIVATIONS and node.domain in {"", "ai.onnx"}
+        _layer(node, graph)
+        for node in graph.nodes
+        if node.op_type in _ACTIVATIONS and node.domain in OWN_DOMAINS
     ]
 
 
-class _Graph(NamedTuple):
-    """A model's graph."""
-
-    tensors: Mapping[str, TensorProto]
-    made: Mapping[str, NodeProto]
-    nodes: int
-    origin: str
-
-
-def _layer(node: NodeProto, graph: _Graph) -> Saved:
+def _layer(node: NodeProto, graph: Graph) -> Saved:
     # Names that are no UTF-8 come as bytes.
     name = str(node.name or (node.output[0] if node.output else node.op_type))
     where = f"{graph.origin}, node {name!r}"
@@ -105,7 +81,7 @@ def _layer(node: NodeProto, graph: _Graph) -> Saved:
         for native in passes.values()
         if "B" in native and native["B"].ndim == 1
     ]
-    others = graph.nodes - 1
+    others = len(graph.nodes) - 1
     notes = [f"not part of it: {others} other nodes"] if others else []
     notes += rounded(cell, halves, "Wb + Rb") if cell else ()
     read = [
@@ -134,7 +110,7 @@ class _Entering(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _entering(node: NodeProto, graph: _Graph, ways: tuple[str, ...]) -> _Entering:
+def _entering(node: NodeProto, graph: Graph, ways: tuple[str, ...]) -> _Entering:
     """Tell initial states and lengths that the file states from those of its inputs."""
     found = _Entering({(0, way): {} for way in ways}, {}, ())
     by_row = any(a.name == "layout" and a.i for a in node.attribute)
@@ -142,7 +118,7 @@ def _entering(node: NodeProto, graph: _Graph, ways: tuple[str, ...]) -> _Enterin
         if at not in {"initial_h", "initial_c", "sequence_lens"} or not name:
             continue
         try:
-            origin = stated(name, graph.tensors, graph.made, _any_array)
+            origin = stated(name, graph.tensors, graph.made, any_array)
         except (FileError, ValueError) as error:
             said = " ".join(str(error).split())
             found.unread[name] = f"({at}: {said})"
@@ -161,13 +137,6 @@ def _entering(node: NodeProto, graph: _Graph, ways: tuple[str, ...]) -> _Enterin
     return found
 
 
-def _any_array(tensor: TensorProto, name: str) -> Array:
-    """Read a tensor of states or of lengths."""
-    if tensor.data_type in _STORED or tensor.external_data:
-        return _array(tensor, name)
-    return numpy_helper.to_array(tensor)
-
-
 def _units(passes: Mapping[tuple[int, str], Mapping[str, Array]]) -> int:
     """Give the units of a node's first direction; 0 if it has no R `[G, R]`."""
     first: Mapping[str, Array] = next(iter(passes.values()), {})
@@ -182,8 +151,6 @@ def _told(node: NodeProto) -> tuple[str, tuple[str, ...]]:
 
     """
     told = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    if len(told) < len(node.attribute):
-        raise FileError("it has two attributes of one name")
     if told.get("input_forget") == 0:
         del told["input_forget"]
     empty = {name for name, value in told.items() if value in ([], b"")}
@@ -233,7 +200,7 @@ def _passes(
                 f"its {name} is no constant of the model; export it with constants "
                 "folded"
             )
-        array = _array(tensors[tensor], name)
+        array = float_array(tensors[tensor], name)
         if array.ndim == 0 or array.shape[0] != len(ways):
             raise FileError(
                 f"its {name} has shape {list(array.shape)} for {len(ways)} directions"
@@ -253,31 +220,6 @@ def _words(value: Any) -> list[str]:
     return [
         v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values
     ]
-
-
-def _array(tensor: TensorProto, name: str) -> Array:
-    """Read a tensor whose numbers are all in the file.
-
-    Raises:
-        FileError: They are not, or are not as many as its dimensions say.
-
-    """
-    if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-        raise FileError(
-            f"its {name} is kept in another file, which was not opened; save the model "
-            "with all data in it: onnx.save(onnx.load(FILE), NEW)"
-        )
-    if tensor.data_type not in _STORED:
-        raise FileError(f"its {name} is none of {', '.join(DTYPES)}")
-    dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    dims = list(tensor.dims)
-    held = len(tensor.raw_data) / dtype.itemsize
-    if not tensor.raw_data:
-        held = len(tensor.float_data) or len(tensor.double_data)
-        held = held or len(tensor.int32_data)
-    if len(dims) > len("dGI") or min(dims, default=0) < 0 or prod(dims) != held:
-        raise FileError(f"its {name} has {held:g} numbers for shape {dims[:8]}")
-    return numpy_helper.to_array(tensor)
 
 
 def _canonical(cell: str, native: Mapping[str, Array], where: str) -> dict[str, Array]:

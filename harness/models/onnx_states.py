@@ -7,9 +7,10 @@ inputs'; the numbers are the file's.
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from onnx import NodeProto, TensorProto, numpy_helper
+from onnx import NodeProto, TensorProto
 
 from harness.errors import FileError
+from harness.models.onnx_graph import OWN_DOMAINS
 from harness.spec import Array
 
 _MOST_NODES = 10_000  # that are gone through for one state
@@ -23,11 +24,6 @@ _MOVES = {
 Tensors = Mapping[str, TensorProto]
 Makers = Mapping[str, NodeProto]
 ReadArray = Callable[[TensorProto, str], Array]
-
-
-def makers(nodes: list[NodeProto]) -> dict[str, NodeProto]:
-    """Give the node that makes each tensor, by the tensor's name."""
-    return {name: node for node in nodes for name in node.output}
 
 
 def stated(
@@ -56,8 +52,10 @@ def stated(
         node = made.get(at)
         if node is None:
             return None
+        if node.domain not in OWN_DOMAINS:
+            break
         if node.op_type == "ConstantOfShape":
-            return at, _filled(node)
+            return at, _filled(node, read)
         if node.op_type == "Concat" and depth < _MAX_DEPTH:
             parts = [stated(i, tensors, made, read, depth + 1) for i in node.input]
             whole = _joined(node, [part[1] for part in parts if part])
@@ -109,8 +107,8 @@ def _joined(node: NodeProto, parts: list[Array]) -> Array:
     return np.concatenate(parts)
 
 
-def _filled(node: NodeProto) -> Array:
-    values = [numpy_helper.to_array(a.t) for a in node.attribute if a.name == "value"]
+def _filled(node: NodeProto, read: ReadArray) -> Array:
+    values = [read(a.t, "value") for a in node.attribute if a.name == "value"]
     return values[0].reshape(-1)[:1] if values else np.zeros(1, np.float32)
 
 

@@ -9,13 +9,15 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from io import BytesIO, FileIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
 from harness.errors import FileError
+from harness.models.memory import BESIDE, TIMES
 from harness.models.read import MAX_BYTES, read_arrays
 from harness.spec import Array
 from harness.store.arrays import DTYPE_NAMES
@@ -27,10 +29,13 @@ _BROKEN = (
     *(ValueError, EOFError, RuntimeError, struct.error),
     *(zipfile.BadZipFile, zlib.error),
 )
+# Format version → bytes that its header's length takes, and what reads the header.
 _HEADERS = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): npy.read_array_header_2_0,
+    (1, 0): (2, npy.read_array_header_1_0),
+    (2, 0): (4, npy.read_array_header_2_0),
 }
+_MAX_HEADER = 10_000  # bytes; NumPy's own limit, which it sees to once it has read all
+_PIECE = 2**20  # bytes that are read at a time
 
 
 def read_named(path: Path, alone: str) -> dict[str, Array]:
@@ -51,7 +56,7 @@ def read_named(path: Path, alone: str) -> dict[str, Array]:
     size = checked_size(path, MAX_BYTES)
     try:
         if path.suffix == ".npz":
-            return dict(_members(path))
+            return dict(_members(path, size))
         with path.open("rb") as file:
             return {alone: _array(file, size, str(path))}
     except OSError as error:
@@ -61,14 +66,38 @@ def read_named(path: Path, alone: str) -> dict[str, Array]:
         raise FileError(f"{path} is no whole {path.suffix} file: {said}") from None
 
 
-def _members(path: Path) -> Iterator[tuple[str, Array]]:
-    with zipfile.ZipFile(path) as archive:
+class _Pieces(FileIO):
+    """A file that is read in pieces: `zipfile` reads a directory of any size at once.
+
+    What it makes of one takes over ten times as much.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read a piece.
+
+        Raises:
+            BadZipFile: It is larger than one.
+
+        """
+        if size is not None and size > _PIECE:
+            raise zipfile.BadZipFile(f"its directory has {size} bytes")
+        return super().read(size)
+
+
+def _members(path: Path, size: int) -> Iterator[tuple[str, Array]]:
+    with _Pieces(path) as file, zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         unpacked = sum(member.file_size for member in members)
         if len(members) > _MOST_MEMBERS or unpacked > MAX_BYTES:
             raise FileError(
                 f"{path} unpacks to {len(members)} arrays of {unpacked} bytes, "
                 f"expected at most {_MOST_MEMBERS} of {MAX_BYTES}"
+            )
+        if unpacked > TIMES * size + BESIDE:
+            raise FileError(
+                f"{path} unpacks to {unpacked} bytes, more than {TIMES} times its "
+                f"{size} and {BESIDE}: save it by numpy.savez instead of "
+                "numpy.savez_compressed"
             )
         names = [member.filename.removesuffix(".npy") for member in members]
         if len(set(names)) < len(names):
@@ -77,8 +106,8 @@ def _members(path: Path) -> Iterator[tuple[str, Array]]:
             origin = f"{path}, {member.filename!r}"
             if member.compress_type not in _PACKED or member.flag_bits & 1:
                 raise FileError(f"{origin} is not packed as numpy.savez does")
-            with archive.open(member) as file:
-                yield name, _array(file, member.file_size, origin)
+            with archive.open(member) as stream:
+                yield name, _array(stream, member.file_size, origin)
 
 
 def _array(file: IO[bytes], size: int, origin: str) -> Array:
@@ -89,13 +118,7 @@ def _array(file: IO[bytes], size: int, origin: str) -> Array:
         ValueError: It is no .npy.
 
     """
-    version = npy.read_magic(file)
-    if version not in _HEADERS:
-        raise ValueError(f"format version {version} is not read here")
-    try:
-        shape, fortran, dtype = _HEADERS[version](file)
-    except Exception as error:  # noqa: BLE001 - its parser raises anything
-        raise ValueError(f"its header cannot be read: {error}") from None
+    shape, fortran, dtype = _header(file)
     if dtype.name not in DTYPE_NAMES or not dtype.isnative:
         hint = "; save bfloat16 as .safetensors" if dtype.kind == "V" else ""
         raise FileError(
@@ -107,8 +130,37 @@ def _array(file: IO[bytes], size: int, origin: str) -> Array:
             f"{origin} says that it has the shape {list(shape)[:8]}, which would take "
             f"{min(declared, 10**30)} bytes, and has {there}"
         )
-    data = file.read(declared)
+    data = bytearray()  # grows as there is something, whatever is declared
+    while piece := file.read(min(_PIECE, declared - len(data))):
+        data += piece
     if len(data) != declared:
         raise FileError(f"{origin} ends too early")
-    flat = np.frombuffer(data, dtype)
+    flat = np.frombuffer(memoryview(data).toreadonly(), dtype)
     return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read a .npy's header: shape, whether in Fortran's order, and dtype.
+
+    Raises:
+        ValueError: It is none, or says something twice.
+
+    """
+    version = npy.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"format version {version} is not read here")
+    width, read = _HEADERS[version]
+    length = file.read(width)
+    size = int.from_bytes(length, "little")
+    if size > _MAX_HEADER:
+        raise ValueError(f"its header has {size} bytes, more than {_MAX_HEADER}")
+    text = file.read(size)
+    try:
+        shape, fortran, dtype = read(BytesIO(length + text))
+    except Exception as error:  # noqa: BLE001 - its parser raises anything
+        raise ValueError(f"its header cannot be read: {error}") from None
+    if text.count(b":") != len(("descr", "fortran_order", "shape")):
+        raise ValueError("its header does not say dtype, order and shape once each")
+    if any(type(n) is not int for n in shape):
+        raise ValueError(f"its shape {shape!r:.100} is not of whole numbers")
+    return shape, fortran, dtype

@@ -6,7 +6,6 @@ side drop the metadata on reading, hence the few lines here.
 
 import hashlib
 import json
-import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +29,8 @@ DTYPE_NAMES = {
     "int32": "I32",
     "bool": "BOOL",
 }
+MAX_HEADER_BYTES = 2**23
+"""Of the JSON that a safetensors file begins with; one tensor takes some 100."""
 _NUMPY_NAMES = {short: name for name, short in DTYPE_NAMES.items()}
 
 
@@ -57,13 +58,14 @@ def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
         origin: Where they come from, for the message of an error.
 
     Raises:
-        FileError: The bytes are not safetensors, or hold a dtype unknown here.
+        FileError: The bytes are not safetensors, have too long a header, or hold a
+            dtype unknown here.
 
     """
+    size = header_size(data[:8], len(data), origin)
     try:
         tensors = deserialize(data)  # type: ignore[no-untyped-call]
-        (header_size,) = struct.unpack_from("<Q", data)
-        metadata = read_header(data[8 : 8 + header_size]).get("__metadata__") or {}
+        metadata = read_header(data[8 : 8 + size]).get("__metadata__") or {}
         # They come in any order, and some frameworks compile anew for another one.
         ordered = sorted(tensors, key=lambda named: named[0])
         return {
@@ -71,6 +73,26 @@ def unpack(data: bytes, origin: str) -> tuple[dict[str, Array], dict[str, str]]:
         }, metadata
     except (SafetensorError, ValueError, RecursionError) as error:
         raise not_whole(origin, error) from None
+
+
+def header_size(begin: bytes, whole: int, origin: str) -> int:
+    """Give the bytes of a safetensors file's header, before anything parses it.
+
+    Args:
+        begin: The first 8 bytes of the file.
+        whole: How many it has; a header that claims more is safetensors' to refuse.
+        origin: Where they come from, for the message of an error.
+
+    Raises:
+        FileError: It has more than are read here.
+
+    """
+    size = int.from_bytes(begin, "little")
+    if MAX_HEADER_BYTES < size <= whole - len(begin):
+        raise FileError(
+            f"{origin} has a header of {size} bytes, more than {MAX_HEADER_BYTES}"
+        )
+    return size
 
 
 def read_header(data: bytes) -> dict[str, Any]:

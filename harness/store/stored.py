@@ -1,6 +1,5 @@
 """Arrays of a safetensors file that are read piece by piece, however large they are."""
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 
 from harness.errors import FileError
 from harness.spec import Array
-from harness.store.arrays import not_whole, numpy_dtype, read_header
+from harness.store.arrays import header_size, not_whole, numpy_dtype, read_header
 from harness.store.files import checked_size, unreadable
 
 _PIECE = 2**16  # elements that are held to others bit by bit at a time
@@ -60,18 +59,18 @@ def open_stored(path: Path, most: int) -> tuple[dict[str, Stored], dict[str, str
         most: Bytes that it may have.
 
     Raises:
-        FileError: It is not there, too large or no safetensors, or holds an unknown
-            dtype.
+        FileError: It is not there, too large or no safetensors, has too long a
+            header, or holds an unknown dtype.
 
     """
-    checked_size(path, most)
+    size = checked_size(path, most)
     try:
-        with safe_open(path, framework="np"):  # holds sizes and offsets to the file's
-            pass
         with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
+            length = header_size(file.read(8), size, str(path))
+            with safe_open(path, framework="np"):  # holds sizes to the file's
+                pass
             header = read_header(file.read(length))
-    except (SafetensorError, ValueError, RecursionError, struct.error) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise not_whole(str(path), error) from None
     except OSError as error:
         raise unreadable(path, error) from None

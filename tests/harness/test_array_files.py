@@ -1,6 +1,8 @@
 """Arrays out of users' files: read to the last bit, or refused at little cost."""
 
 import io
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -11,15 +13,17 @@ import pytest
 from safetensors.numpy import save_file
 
 from harness.errors import FileError
+from harness.models import canonical
 from harness.spec import Array
 from harness.store.array_files import read_named
+from hostile import LONE, layer
 from support import bits_equal
 
 HERE = np.arange(24, dtype="float32").reshape(2, 3, 4)
 
 
-def header(shape: str, dtype: str = "<f4") -> bytes:
-    said = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}"
+def header(shape: str, dtype: object = "<f4", more: str = "") -> bytes:
+    said = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, {more}}}"
     words = said.ljust(117) + "\n"
     return b"\x93NUMPY\x01\x00" + len(words).to_bytes(2, "little") + words.encode()
 
@@ -38,10 +42,10 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
     return file.getvalue()
 
 
-def lying(data: bytes) -> bytes:
-    """Let a zip's directory say that a member is small."""
+def lying(data: bytes, size: int = 128 + 4) -> bytes:
+    """Let a zip's directory say that a member unpacks to so much."""
     at = data.rindex(b"PK\x01\x02") + 24
-    return data[:at] + (128 + 4).to_bytes(4, "little") + data[at + 4 :]
+    return data[:at] + size.to_bytes(4, "little") + data[at + 4 :]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,25 @@ WRONG: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty.npy": (lambda: b"", "is no whole .npy file"),
     "later.npy": (lambda: b"\x93NUMPY\x09\x00", "is no whole .npy file"),
     "code.npy": (lambda: header("__import__('os')"), "is no whole .npy file"),
+    "bool.npy": (lambda: header("(True, 4, 3)") + bytes(48), "is not of whole num"),
+    "float.npy": (lambda: header("(1.0,)") + bytes(4), "its header cannot be read"),
+    "nested.npy": (lambda: header("((1,),)") + bytes(4), "its header cannot be read"),
+    "wide.npy": (lambda: header(str((1,) * 65)) + bytes(4), "maximum supported dim"),
+    "zero.npy": (lambda: header(f"(0, {2**70})"), "is no whole .npy file"),
+    "fields.npy": (lambda: header("(1,)", [("a", "<f4")]) + bytes(4), "has dtype"),
+    "part.npy": (lambda: header("(1,)", ("<f4", (1,))) + bytes(4), "has dtype"),
+    "twice.npy": (
+        lambda: header("(4, 6)", more="'shape': (6, 4)") + bytes(96),
+        "does not say dtype, order and shape once each",
+    ),
+    "escaped.npy": (
+        lambda: header("(4, 6)", more="'\\x73hape': (6, 4)") + bytes(96),
+        "does not say dtype, order and shape once each",
+    ),
+    "endless.npy": (
+        lambda: b"\x93NUMPY\x02\x00" + (2**32 - 1).to_bytes(4, "little"),
+        "its header has 4294967295 bytes, more than 10000",
+    ),
     "none.npz": (lambda: b"PK", "is no whole .npz file"),
     "cut.npz": (lambda: zipped({"a.npy": saved(HERE)})[:-30], "is no whole .npz file"),
     "lying.npz": (
@@ -83,6 +106,10 @@ WRONG: dict[str, tuple[Callable[[], bytes], str]] = {
     "many.npz": (
         lambda: zipped({f"{n}.npy": b"" for n in range(65)}),
         "unpacks to 65 arrays of 0 bytes, expected at most 64",
+    ),
+    "directory.npz": (
+        lambda: zipped({f"{n}": b"" for n in range(25_000)}),
+        "is no whole .npz file: its directory has",
     ),
     "bzip.npz": (
         lambda: zipped({"a.npy": saved(HERE)}, zipfile.ZIP_BZIP2),
@@ -136,6 +163,76 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 2**20
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from harness.errors import FileError
+from harness.store.array_files import read_named
+def most():
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+before = most()
+try:
+    said = {n: a.nbytes for n, a in read_named(Path(sys.argv[1]), "inputs").items()}
+except FileError as error:
+    said = error
+print(most() - before, said)
+"""
+MIB = 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is Linux' to say")
+@pytest.mark.parametrize(
+    ("claimed", "there", "words", "most"),
+    [
+        (256 * MIB, 256 * MIB, "{'a': 268435456}", 320 * MIB),
+        (256 * MIB, MIB, "ends too early", 16 * MIB),
+        (4, 256 * MIB, "is no whole .npz file: Bad CRC-32", 16 * MIB),
+        (1024 * MIB, MIB, "unpacks to 1073741952 bytes, more than 8 times", 16 * MIB),
+    ],
+)
+def test_a_packed_file_takes_what_its_size_allows_and_no_more(
+    claimed: int, there: int, words: str, most: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.npy", "w") as file,
+    ):
+        file.write(header(f"({claimed // 4},)"))
+        for _ in range(there // MIB):
+            file.write(bytes(MIB))
+    path.write_bytes(lying(path.read_bytes(), claimed + 128))
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, path], check=True, capture_output=True, text=True
+    )
+    grown, _, said = done.stdout.partition(" ")
+    assert words in said
+    assert int(grown) < most
+    asked = "save it by numpy.savez instead of numpy.savez_compressed"
+    assert (asked in said) == (claimed > 256 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("bool.npy", "not of whole numbers"), ("huge.npz", "numpy.savez instead of")],
+)
+def test_inputs_that_are_refused_are_said_in_one_line(
+    name: str,
+    words: str,
+    rnn_parity: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+) -> None:
+    make = WRONG[name][0] if name in WRONG else lambda: lying(zipped({"a": b""}), 2**30)
+    (tmp_path / name).write_bytes(make())
+    (tmp_path / "m.safetensors").write_bytes(canonical.write(layer(LONE)))
+    status, out, said = rnn_parity("verify", "m.safetensors", "--inputs", name)
+    assert (status, out) == (2, "")
+    assert said.startswith(f"rnn-parity: {name} ")
+    assert words in said
+    assert said.count("\n") == 1
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

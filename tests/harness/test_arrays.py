@@ -1,16 +1,24 @@
 """Arrays as bytes: nothing is lost, and no bytes do worse than a `FileError`."""
 
 import json
+import os
 import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import harness
 from harness.errors import FileError
 from harness.spec import Array
-from harness.store.arrays import DTYPE_NAMES, pack, unpack
+from harness.store.arrays import DTYPE_NAMES, MAX_HEADER_BYTES, pack, unpack
+from harness.store.stored import open_stored
 from support import bits_equal
 
 WHOLE = pack(
@@ -135,6 +143,62 @@ def test_foreign_bytes_are_refused_in_one_line(data: bytes) -> None:
     said = refusal(data)
     assert said.startswith("some/file is not a whole safetensors file (")
     assert "\n" not in said
+
+
+def many(names: Iterator[str], size: int) -> bytes:
+    """Lay out a file of empty tensors, with a header of so many bytes."""
+    said, left = [], size - 2
+    one = ':{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    for name in names:
+        said.append(f'"{name}"{one}')
+        left -= len(said[-1]) + 1
+        if left < 100:
+            break
+    text = "{" + ",".join(said) + "}"
+    return struct.pack("<Q", size) + text.ljust(size).encode()
+
+
+@pytest.mark.parametrize("reader", ["unpack", "open_stored"])
+def test_a_header_is_known_to_be_short_before_it_is_parsed(
+    reader: str, tmp_path: Path
+) -> None:
+    def read(data: bytes) -> object:
+        (tmp_path / "a").write_bytes(data)
+        if reader == "unpack":
+            return unpack(data, "a")
+        return open_stored(tmp_path / "a", 2**31)
+
+    read(struct.pack("<Q", MAX_HEADER_BYTES) + b"{}".ljust(MAX_HEADER_BYTES))
+    long = struct.pack("<Q", MAX_HEADER_BYTES + 1) + bytes(MAX_HEADER_BYTES + 1)
+    with pytest.raises(FileError) as caught:
+        read(long)
+    said = "a has a header of 8388609 bytes, more than 8388608"
+    assert str(caught.value).endswith(said)
+    with pytest.raises(FileError, match="is not a whole safetensors file"):
+        read(long[:-1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux")
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(38 * 10**6, "has a header of 38000000 bytes"), (2**23, "no recurrent layer")],
+)
+def test_a_file_of_empty_tensors_does_not_end_the_process(
+    size: int, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.safetensors").write_bytes(many(map(hex, count()), size))
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "verify", "a.safetensors"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(harness.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("rnn-parity: a.safetensors ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("I16", 4), ("U8", 2), ("F8_E4M3", 2)])

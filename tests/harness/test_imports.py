@@ -18,8 +18,8 @@ HEAVY = (
 EXTRA = (
     *("reports.table", "reports.layers", "reports.page", "harness.models.hdf5"),
     *("harness.models.keras_file", "harness.models.keras_write"),
-    *("harness.models.onnx_file", "harness.models.onnx_states"),
-    "harness.models.onnx_write",
+    *("harness.models.onnx_file", "harness.models.onnx_graph"),
+    *("harness.models.onnx_states", "harness.models.onnx_write"),
     *("harness.screen.sweeps", "harness.sweep.cluster", "harness.sweep.flow"),
     *("harness.sweep.pages", "harness.sweep.session", "harness.sweep.shrink"),
     *("harness.sweep.store", "harness.sweep.work"),
