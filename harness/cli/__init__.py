@@ -11,11 +11,13 @@ from harness.cli.checks import audit, measure, relations
 from harness.cli.graphs import graph
 from harness.cli.lists import backends, cases
 from harness.cli.models import convert, verify
+from harness.cli.options import NOTHING_KEPT, say_ended
 from harness.cli.runs import compare, report, run
 from harness.cli.sweeps import sweep
 from harness.errors import ParityError, UsageError, clean
 from harness.exits import Exit
 from harness.judge.memory import keep_memory
+from harness.processes.ending import Ended, heed
 
 app = typer.Typer(
     add_completion=False,
@@ -59,10 +61,15 @@ def _distributions(name: str) -> str:
 def main() -> None:
     """Run the command line; mistakes end in one line and exit status 2."""
     keep_memory()
+    restore = heed()
     try:
         _check_import_names()
         app()
+    except Ended as ended:
+        sys.exit(say_ended(ended, NOTHING_KEPT))
     except ParityError as error:
         line = clean(" ".join(str(error).split()))[:_LONGEST]
         sys.stderr.write(f"rnn-parity: {line}\n")
         sys.exit(Exit.NOTHING)
+    finally:
+        restore()

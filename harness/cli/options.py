@@ -1,8 +1,9 @@
 """What commands share: options, lists of names, how a run ends."""
 
+import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from harness.errors import FileError, UsageError
+from harness.processes.ending import Ended
 
 if TYPE_CHECKING:
     from harness.results import Report
 
-INTERRUPTED = 130  # what shells expect after Ctrl-C
+NOTHING_KEPT = "nothing is kept of what was done; begin again"
 
 NONE_NAMED = "if none is named, all that are installed and need no request."
 
@@ -103,16 +105,23 @@ def finish(document: "Report", out: Path) -> NoReturn:
 
 @contextmanager
 def interruptible(out: Path | None = None, command: str = "run") -> Iterator[None]:
-    """Say Ctrl-C, where outcomes so far are, if anywhere, and exit as shells expect."""
+    """Say what a signal ended, where outcomes so far are, and exit as shells expect."""
     try:
         yield
-    except KeyboardInterrupt:
-        kept = "nothing is kept of what was done"
-        if out:
-            again = f"rnn-parity {command} --resume {quote(str(out))}"
-            kept = f"outcomes so far are in {out}; go on with: {again}"
-        sys.stderr.write(f"rnn-parity: interrupted; {kept}\n")
-        raise typer.Exit(INTERRUPTED) from None
+    except (KeyboardInterrupt, Ended) as ended:
+        again = f"rnn-parity {command} --resume {quote(str(out))}"
+        kept = f"outcomes so far are in {out}; go on with: {again}"
+        raise typer.Exit(say_ended(ended, kept if out else NOTHING_KEPT)) from None
+
+
+def say_ended(ended: BaseException, kept: str) -> int:
+    """Say which signal ended a command and what is kept; give the exit status."""
+    if not isinstance(ended, Ended):
+        ended = Ended(signal.SIGINT)
+    with suppress(OSError):  # of a terminal that is gone
+        sys.stderr.write(f"rnn-parity: {ended}; {kept}\n")
+        sys.stderr.flush()
+    return ended.status
 
 
 def only_with_resume(context: typer.Context, allowed: Sequence[str]) -> None:

@@ -5,9 +5,11 @@ what came of each item reaches it with pytest's report. So the run on disk is th
 `rnn-parity run`, and so is what is made of it.
 """
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import msgspec
@@ -17,6 +19,8 @@ from msgspec.structs import replace
 from fixtures import catalogue
 from harness.errors import ParityError, clean
 from harness.in_pytest.items import Asked, CameOf, Items
+from harness.processes.ending import Ended, heed
+from harness.processes.starting import die_with_parent
 from harness.results import BackendRecord, Report
 from harness.session import begin, judge_and_write, new_record
 from harness.store.folder import RunFolder
@@ -41,12 +45,15 @@ def register(config: pytest.Config) -> None:
     asked = Asked.by(config)
     given = getattr(config, "workerinput", None)
     if given:
+        die_with_parent()
         folder = RunFolder(Path(given[_OUT]))
     else:
         out = config.invocation_params.dir / config.getoption("--parity-out")
         folder = RunFolder(out)
         gathering = Gathering(config, asked, folder)
         config.pluginmanager.register(gathering, "rnn-parity-gathering")
+        restore = heed(gathering.end, but="SIGINT")  # which is pytest's
+        config.add_cleanup(restore)
     config.pluginmanager.register(Items(asked, folder), "rnn-parity-items")
 
 
@@ -132,6 +139,15 @@ class Gathering:
                 self._folder.write_problem(catalogue.build(case))
         except ParityError as error:
             raise _usage(error) from None
+
+    def end(self, number: int) -> None:
+        """Say how to go on, and die of a signal, as pytest does without us."""
+        if self._run:
+            again = f"rnn-parity run --resume {quote(str(self._folder.path))}"
+            said = f"rnn-parity: {Ended(number)}; outcomes so far are kept, go on with:"
+            self._config.get_terminal_writer().line(f"\n{said} {clean(again)}")
+            self._config.get_terminal_writer().flush()
+        os.kill(os.getpid(), number)
 
     def _what_is_selected(self) -> tuple[list[Any], list[Any], list[_Key]]:
         """Give the cases and the backends, and which of them do not meet."""

@@ -48,6 +48,11 @@ _starter = ThreadPoolExecutor(1, "starts processes")
 _supervisor: Process | None = None
 
 
+def die_with_parent() -> None:
+    """Let this process, which somebody else of ours started, end with that one."""
+    exec(DIES_WITH_PARENT, {})  # noqa: S102 - ours
+
+
 @contextmanager
 def safe_path() -> Iterator[None]:
     """Let every Python that is started here keep the current folder off its path."""

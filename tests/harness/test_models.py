@@ -1,8 +1,6 @@
 """Layers out of files: run, written in another form, or refused in one line."""
 
 import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,20 +167,20 @@ def test_a_truncated_file_is_refused(rnn_parity: Cli) -> None:
 
 @pytest.mark.parametrize(("package", "name"), [("h5py", "m.keras"), ("onnx", "m.onnx")])
 def test_a_format_whose_package_is_missing_says_what_to_install(
-    package: str, name: str, tmp_path: Path
+    package: str,
+    name: str,
+    tmp_path: Path,
+    rnn_parity: Cli,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / name).touch()
-    code = (
-        f"import sys; sys.modules[{package!r}] = None; "
-        f"sys.argv = ['rnn-parity', 'verify', {str(tmp_path / name)!r}]; "
-        "from harness import cli; cli.main()"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert f"{package} is not installed" in done.stderr
-    assert "pip install 'rnn-parity[models]'" in done.stderr
-    assert done.stderr.count("\n") == 1
+    (tmp_path / f"{package}.py").write_text("raise ModuleNotFoundError\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    status, _, said = rnn_parity("verify", name)
+    assert status == 2
+    assert f"{package} is not installed" in said
+    assert "pip install 'rnn-parity[models]'" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("to", ["keras", "onnx", "flax"])

@@ -1,0 +1,58 @@
+"""Signals that end this process in good order: Ctrl-C, SIGTERM, SIGHUP."""
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_SIGNALLED = 128  # and the signal's number: a status as shells give it
+
+
+class Ended(BaseException):
+    """A signal asks this process to end; its text says which."""
+
+    def __init__(self, number: int) -> None:
+        interrupted = number == signal.SIGINT
+        name = signal.Signals(number).name
+        super().__init__("interrupted" if interrupted else f"ended by {name}")
+        self.status = _SIGNALLED + number
+        """What shells expect as exit status."""
+
+
+def heed(
+    end: Callable[[int], object] | None = None, *, but: str = ""
+) -> Callable[[], None]:
+    """Raise `Ended` in the main thread at the first signal, or call `end` there.
+
+    The second one ends this process at once, whatever it is at: its children end with
+    it. What whoever started us has set to be ignored, as `nohup` does, stays so.
+
+    Args:
+        end: Called with the signal's number.
+        but: Name of a signal that is left as it is.
+
+    Returns:
+        What lets signals do what they did before.
+
+    """
+    numbers = [getattr(signal, n) for n in _NAMES if hasattr(signal, n) and n != but]
+    before = {n: signal.getsignal(n) for n in numbers}
+    before = {n: did for n, did in before.items() if did is not signal.SIG_IGN}
+
+    def ended(number: int, _: FrameType | None) -> object:
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        return (end or _raise)(number)
+
+    def restore() -> None:
+        for number, did in before.items():
+            signal.signal(number, did)
+
+    for number in before:
+        signal.signal(number, ended)
+    return restore
+
+
+def _raise(number: int) -> NoReturn:
+    raise Ended(number)
