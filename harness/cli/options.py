@@ -1,5 +1,6 @@
 """What commands share: options, lists of names, how a run ends."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from harness.errors import FileError, UsageError
-from harness.processes.ending import Ended
+from harness.processes.ending import Ended, heed
 
 if TYPE_CHECKING:
     from harness.results import Report
@@ -104,14 +105,37 @@ def finish(document: "Report", out: Path) -> NoReturn:
 
 
 @contextmanager
-def interruptible(out: Path | None = None, command: str = "run") -> Iterator[None]:
+def interruptible(out: Path | None = None) -> Iterator[None]:
     """Say what a signal ended, where outcomes so far are, and exit as shells expect."""
     try:
         yield
     except (KeyboardInterrupt, Ended) as ended:
-        again = f"rnn-parity {command} --resume {quote(str(out))}"
-        kept = f"outcomes so far are in {out}; go on with: {again}"
-        raise typer.Exit(say_ended(ended, kept if out else NOTHING_KEPT)) from None
+        kept = _kept(out, "run") if out else NOTHING_KEPT
+        raise typer.Exit(say_ended(ended, kept)) from None
+
+
+@contextmanager
+def ended_at_once(out: Path, command: str) -> Iterator[None]:
+    """Say the same, and end this process right where a signal comes.
+
+    What Dask has started takes seconds to end by itself, and ends with us.
+    """
+    from harness.screen.common import console
+
+    def end(number: int) -> NoReturn:
+        console(stderr=True).show_cursor()
+        os._exit(say_ended(Ended(number), _kept(out, command)))
+
+    restore = heed(end)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _kept(out: Path, command: str) -> str:
+    again = f"rnn-parity {command} --resume {quote(str(out))}"
+    return f"outcomes so far are in {out}; go on with: {again}"
 
 
 def say_ended(ended: BaseException, kept: str) -> int:

@@ -9,7 +9,7 @@ from harness.cli.options import (
     Memory,
     Strict,
     Timeout,
-    interruptible,
+    ended_at_once,
     only_with_resume,
     split,
 )
@@ -95,7 +95,7 @@ def sweep(
 
     where, progress = Where(scheduler, workers), SweepProgress(console(stderr=True))
     folder = resume or out
-    with interruptible(folder, "sweep"), progress:
+    with ended_at_once(folder, "sweep"), progress:
         if resume:
             whole: Whole = go_on(resume, where=where, watch=progress)
         else:

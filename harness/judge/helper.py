@@ -1,14 +1,10 @@
-"""What a process that judges does before it judges anything."""
+"""How processes that judge are started."""
 
-import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.judge.memory import keep_memory
-from harness.processes.starting import safe_path
+from harness.processes.starting import supervised
 
 
 @contextmanager
@@ -18,7 +14,7 @@ def starting() -> Iterator[None]:
     And leave Ctrl-C to this one, from the first on: a terminal sends it to all. What a
     thread blocks stays blocked in what it starts.
     """
-    with safe_path(), _deaf():
+    with supervised(), _deaf():
         yield
 
 
@@ -32,18 +28,3 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def serve() -> None:
-    """Keep memory, and end with the main process.
-
-    One that is killed tells nobody, and whoever waits for more to judge waits for ever.
-    """
-    keep_memory()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)

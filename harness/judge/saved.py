@@ -15,7 +15,8 @@ from harness.backend import BackendInfo
 from harness.errors import ParityError
 from harness.judge.certify import reference
 from harness.judge.estimate import Spreads
-from harness.judge.helper import serve, starting
+from harness.judge.helper import starting
+from harness.judge.memory import keep_memory
 from harness.judge.pairs import odd_one_out, pairs
 from harness.judge.sensitivity import (
     changes_by_estimate,
@@ -151,7 +152,7 @@ def _kill(pool: ProcessPoolExecutor) -> None:
 
 def _stand_back() -> None:
     """Leave processors to workers that compute."""
-    serve()
+    keep_memory()
     os.nice(_NICE)
 
 

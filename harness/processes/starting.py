@@ -13,13 +13,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import IO
 
 import harness
-from harness.processes.guard import MARK, new_marks, ours
+from harness.processes.guard import MARK, new_mark, new_marks, ours
 
-_SAFE = "PYTHONSAFEPATH"
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""Environment in which no Python puts the current folder on its path."""
 
 ROOT = str(Path(harness.__file__).parents[1])
 """Folder that our packages are imported from."""
@@ -54,17 +56,27 @@ def die_with_parent() -> None:
 
 
 @contextmanager
-def safe_path() -> Iterator[None]:
-    """Let every Python that is started here keep the current folder off its path."""
-    before = os.environ.get(_SAFE)
-    os.environ[_SAFE] = "1"
+def supervised() -> Iterator[None]:
+    """Start children safely, whoever starts them here: a pool of processes, or Dask."""
+    _starter.submit(_supervise).result()
+    with _environment(SAFE_PATH):
+        resource_tracker.ensure_running()  # ends by itself, and cleans up after us
+    with _environment({**SAFE_PATH, MARK: new_mark()}):
+        yield
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(_SAFE, None)
-        else:
-            os.environ[_SAFE] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def python(interpreter: str, program: str, *arguments: str) -> list[str]:
@@ -94,7 +106,7 @@ def start(
         OSError: It cannot be started.
 
     """
-    environment = {**os.environ, _SAFE: "1", **environment, MARK: mark}
+    environment = {**os.environ, **SAFE_PATH, **environment, MARK: mark}
     made = _starter.submit(_popen, command, environment, printed)
     try:
         return made.result()
@@ -103,9 +115,7 @@ def start(
         raise
 
 
-def _popen(
-    command: Sequence[str], environment: Mapping[str, str], printed: IO[bytes] | int
-) -> Process:
+def _supervise() -> None:
     global _supervisor  # noqa: PLW0603 - there is one, once it is needed
     if not _supervisor:
         _supervisor = subprocess.Popen(  # noqa: S603 - ours
@@ -115,6 +125,12 @@ def _popen(
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+
+def _popen(
+    command: Sequence[str], environment: Mapping[str, str], printed: IO[bytes] | int
+) -> Process:
+    _supervise()
     return subprocess.Popen(  # noqa: S603 - ours, or the user names it
         command,
         stdin=subprocess.PIPE,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from harness.backend import BackendInfo
 from harness.errors import UsageError, clean, unknown_name
-from harness.processes.starting import safe_path
+from harness.processes.starting import SAFE_PATH
 from harness.run.host import LOST, as_program, by_hand, check_host, python_command
 
 NEEDED = {
@@ -133,14 +133,14 @@ def _asked(
 ) -> tuple[tuple[int, ...], list[str]]:
     """Ask an interpreter for its version and which modules it does not find."""
     try:
-        with safe_path():
-            done = subprocess.run(  # noqa: S603 - it is the user who names it
-                python_command(python, host),
-                input=as_program(f"names = {modules}\n{_PROBE}"),
-                capture_output=True,
-                timeout=_TIMEOUT,
-                check=False,
-            )
+        done = subprocess.run(  # noqa: S603 - it is the user who names it
+            python_command(python, host),
+            input=as_program(f"names = {modules}\n{_PROBE}"),
+            capture_output=True,
+            env={**os.environ, **SAFE_PATH},
+            timeout=_TIMEOUT,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise UsageError(
             f"{host or python} gave no answer within {_TIMEOUT:g} s; see what this "

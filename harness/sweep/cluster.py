@@ -9,7 +9,7 @@ import msgspec
 from distributed import Client, Future, Nanny, Scheduler, SpecCluster
 
 from harness.errors import ParityError, UsageError, clean
-from harness.processes.starting import safe_path
+from harness.processes.starting import supervised
 from harness.run.again import differences
 from harness.sweep.record import Answer, Asked, Identity, Limits
 from harness.sweep.work import answer
@@ -185,7 +185,7 @@ def workers_here(backends: list[str], each: int) -> Iterator[Crew]:
     }
     _quiet()
     with (
-        safe_path(),
+        supervised(),
         SpecCluster(
             workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL
         ) as cluster,
