@@ -83,6 +83,7 @@ class Gathering:
         self._unreached = 0
         self._trouble = ""
         self._alone = ExitStack()
+        self._workers: list[Any] = []
         try:
             folder.check()
         except ParityError as error:
@@ -92,6 +93,12 @@ class Gathering:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker of pytest-xdist where the run's folder is."""
         node.workerinput[_OUT] = str(self._folder.path)
+        self._workers.append(node.gateway)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Kill pytest-xdist's workers: asked to end, they wait for what hangs."""
+        for gateway in self._workers:
+            gateway._io.kill()  # noqa: SLF001 - execnet has no other way
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

@@ -19,7 +19,10 @@ import psutil
 import pytest
 from safetensors.numpy import save_file
 
+from backends.on_numpy import INFO
 from cut_runs import run_command
+from fixtures import catalogue
+from harness.session import compute
 
 MOMENTS = int(os.environ.get("ENDINGS", "1"))
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT", "SIGKILL")
@@ -94,22 +97,23 @@ def in_pytest(*options: str) -> list[str]:
     return [sys.executable, "-m", "pytest", "-q", *cases, *options]
 
 
-def saved_run(place: Path) -> list[str]:
-    """Give what judges a run for a while."""
-    sizes = ",".join(f"lstm-dynamic-B16-T2000-D32-H128-f32-s{n}" for n in range(1, 9))
-    made = run_command("--cases", sizes, "--backends", "numpy", "--out", place / "made")
-    subprocess.run(made, check=False, capture_output=True)
-    return ["compare", str(place / "made"), "--jobs", "2"]
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a run that is judged for a while, by two processes."""
+    names = [f"lstm-dynamic-B16-T200-D16-H64-f32-s{seed}" for seed in range(70)]
+    out = tmp_path_factory.mktemp("saved") / "run"
+    compute([catalogue.case_from_id(n) for n in names], [INFO], out, jobs=1, timeout=60)
+    return out
 
 
-def command(name: str, place: Path) -> list[str]:
+def command(name: str, place: Path, saved: Path) -> list[str]:
     """Give a command line that lasts until it is ended."""
     all_three, out = "c,stopped,python,numpy", str(place / "out")
     if name == "pytest":
         return in_pytest("-n2", "--parity-out", out)
     rnn_parity = run_command()[:-1]
     if name == "compare":
-        return [*rnn_parity, *saved_run(place)]
+        return [*rnn_parity, "compare", str(saved), "--jobs", "2"]
     if name == "verify":
         model = {
             "weight_ih_l0": np.ones((4, 3), "f4"),
@@ -146,8 +150,10 @@ def ended(line: list[str], number: str, moment: float, place: Path) -> tuple[int
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("name", ["run", "verify", "sweep", "compare", "pytest"])
-def test_no_process_outlives_a_command(name: str, number: str, place: Path) -> None:
-    line = command(name, place)
+def test_no_process_outlives_a_command(
+    name: str, number: str, place: Path, saved: Path
+) -> None:
+    line = command(name, place, saved)
     draw = random.Random(f"{name} {number}")  # noqa: S311 - moments, no secrets
     for _ in range(MOMENTS):
         moment = draw.uniform(0, LONGEST)
