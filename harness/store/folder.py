@@ -123,7 +123,14 @@ class RunFolder:
         return isinstance(schema, str) and schema.startswith("rnn-parity.run/")
 
     def write(self, name: str, data: bytes) -> Path:
-        """Write one file of the run, replacing it in one step."""
+        """Write one file of the run, replacing it in one step.
+
+        Raises:
+            FileError: It cannot be written, or the folder was taken away meanwhile.
+
+        """
+        if not self.path.is_dir():
+            raise FileError(f"cannot write {self.path / name}: the folder is gone")
         return write_file(self._inside(name), data)
 
     def write_record(self, record: RunRecord) -> None:
@@ -200,14 +207,7 @@ class RunFolder:
         return Problem(case, own, published, biases)
 
     def write_outcome(self, backend: str, case: str, data: bytes) -> None:
-        """Write the bytes of an outcome as they came from the worker.
-
-        Raises:
-            FileError: They cannot be written, or the folder was taken away meanwhile.
-
-        """
-        if not self.path.is_dir():
-            raise FileError(f"{self.path} is not there any more")
+        """Write the bytes of an outcome as they came from the worker."""
         self.write(_outcome_name(backend, case), data)
 
     def forget_outcome(self, backend: str, case: str) -> None:

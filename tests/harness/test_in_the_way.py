@@ -172,15 +172,8 @@ def test_a_name_that_is_not_utf_8_does_or_is_refused_at_once(tmp_path: Path) -> 
     assert ended([*report, f"{name}-run"]) == (0, "")
     model = tmp_path / f"{NAME}.safetensors"
     model.write_bytes(WRITERS["canonical"].write(layer(LONE)))
-    verify = [
-        sys.executable,
-        "-m",
-        "harness.cli",
-        "verify",
-        str(model),
-        *NUMPY,
-        str(name),
-    ]
+    words = ["verify", str(model), *NUMPY, f"{name}-run"]
+    verify = [sys.executable, "-m", "harness.cli", *words]
     assert_refused(ended(verify), "is no Unicode")
 
 
