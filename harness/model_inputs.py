@@ -19,7 +19,7 @@ from harness.models.layer import Recurrent
 from harness.probing import probing
 from harness.spec import Array, Case, Problem
 from harness.store.arrays import pack
-from harness.store.folder import RunFolder
+from harness.store.files import write_named
 
 PROBE = "probe."
 """What names of arrays begin with that are of the batch that shows every weight."""
@@ -186,7 +186,7 @@ def write_batches(
     files = [Path(of).resolve() for of in beside if isinstance(of, str | Path)]
     if out.resolve() in files:
         raise UsageError(f"{out} is what the batch is made of; choose another name")
-    RunFolder(out.parent).write(out.name, data)
+    write_named(out, data)
 
 
 def _packed(arrays: Mapping[str, Array], path: Path, dtype: str) -> bytes:

@@ -24,6 +24,7 @@ from harness.run.engine import check_timeout, default_jobs
 from harness.run.registry import built_in_backends, known_backends, select_backends
 from harness.session import begin, complete, judge_and_write, new_record
 from harness.spec import Array, Problem
+from harness.store.files import write_named
 from harness.store.folder import RunFolder
 from harness.store.journal import alone
 from harness.watch import Watch
@@ -319,7 +320,7 @@ def convert_layer(
             continue
         said = f"{in_brief(result)} on {info.name}"
         raise FileError(f"{to} does not compute {layer.name}: {said}; nothing written")
-    RunFolder(out.parent).write(out.name, data)
+    write_named(out, data)
     return report
 
 

@@ -179,7 +179,7 @@ def complete(
 
     Raises:
         UsageError: A backend is another one than that which began.
-        FileError: The folder cannot be written; what was done before is kept.
+        FileError: The folder cannot be written, or is gone; what is left is said.
 
     """
     rest = pending(folder)
@@ -190,8 +190,18 @@ def complete(
         engine.run([info for info in infos if info.name in rest], rest)
         folder.finish(folder.record())
     except FileError as error:
-        again = f"rnn-parity run --resume {quote(str(folder.path))}"
-        raise FileError(f"{error}; what is done is kept, go on with: {again}") from None
+        raise FileError(f"{error}; {_left(folder)}") from None
+
+
+def _left(folder: RunFolder) -> str:
+    """Say what there is to go on with, where a run did not come to its end."""
+    try:
+        entries = folder.record().entries
+    except FileError:
+        return "nothing is there to go on with"
+    kept = "done" if all(_is_kept(folder, entry) for entry in entries) else "left"
+    again = f"rnn-parity run --resume {quote(str(folder.path))}"
+    return f"what is {kept} is kept, go on with: {again}"
 
 
 class _Problems:

@@ -14,6 +14,12 @@ _MARKDOWN_SIGNS = "\\`*_[]<>|#~$"
 _LIST_MARK = re.compile(r"^(\d*)([-+=.)])")
 """What begins a list or underlines a heading at the start of a line."""
 
+_LINKED = re.compile(
+    r"@|#(?=\d)|www(?=\.)|:(?=//|[a-z+-][\w+-]*:)|GH(?=-\d)", re.IGNORECASE
+)
+"""What GitHub makes links, mentions and pictures of, though escaped: it looks for them
+in the text that comes of Markdown, so a comment is put between."""
+
 
 def environment(*, html: bool) -> Environment:
     """Give the templates of `reports/templates`, for HTML or for Markdown."""
@@ -47,9 +53,9 @@ def code(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Keep text from being read as Markdown or HTML, on one line."""
+    """Keep text from being read as Markdown or HTML, or as links, on one line."""
     text = one_line(text)
     for character in _MARKDOWN_SIGNS:
         text = text.replace(character, f"\\{character}")
     text = _LIST_MARK.sub(r"\1\\\2", text)
-    return text.replace("&", "&amp;")
+    return _LINKED.sub(r"\g<0><!-- -->", text.replace("&", "&amp;"))

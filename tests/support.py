@@ -67,7 +67,7 @@ def judged_after(
     """
     info = installed(backend)
     subprocess.run([sys.executable, "-c", script, backend, path, *runs], check=True)
-    folder, found = RunFolder(path / "run"), {}
+    folder, found = RunFolder(path), {}
     for number, run in enumerate(runs):
         case_id = run.partition("?")[0]
         problem = catalogue.build(catalogue.case_from_id(case_id))

@@ -39,6 +39,7 @@ from pathlib import Path
 named = [*catalogue.suites(), "random:40:7"]
 cases = [c for name in named for c in spread(catalogue.select([name], [], []), 40)]
 folder = RunFolder(Path("run"))
+folder.path.mkdir()
 for case in cases if sys.argv[1] == "forth" else reversed(cases):
     folder.write_problem(catalogue.build(catalogue.case_from_id(case.id)))
 """

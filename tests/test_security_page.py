@@ -6,6 +6,7 @@ from pathlib import Path
 from fuzz import child, parent
 from harness import cases, results
 from harness.models import hdf5, memory, read, torch_pickle
+from harness.processes import logs
 from harness.run import process
 from harness.store import array_files, arrays, folder, journal
 from harness.sweep import record, shrink, store
@@ -27,6 +28,7 @@ LIMITS = {
     "200, 600 s": shrink.MOST_TRIED,
     "600 s |": shrink.MOST_SECONDS,
     "300 s |": process.START_TIMEOUT,
+    "64 MiB, its begin": logs.MAX_BYTES / 2**20,
     "5 s of a processor": child.CPU_SECONDS,
     "60 s in all": parent.WALL_SECONDS,
 }

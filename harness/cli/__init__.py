@@ -13,6 +13,7 @@ from harness.cli.lists import backends, cases
 from harness.cli.models import convert, verify
 from harness.cli.options import NOTHING_KEPT, say_ended
 from harness.cli.runs import compare, report, run
+from harness.cli.streams import take_streams
 from harness.cli.sweeps import sweep
 from harness.errors import ParityError, UsageError, clean
 from harness.exits import Exit
@@ -61,10 +62,14 @@ def _distributions(name: str) -> str:
 def main() -> None:
     """Run the command line; mistakes end in one line and exit status 2."""
     keep_memory()
+    take_streams()
     restore = heed()
     try:
-        _check_import_names()
-        app()
+        try:
+            _check_import_names()
+            app()
+        finally:
+            sys.stdout.flush()  # or it fails when nobody is there to say so
     except Ended as ended:
         sys.exit(say_ended(ended, NOTHING_KEPT))
     except ParityError as error:

@@ -4,7 +4,14 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import Backends, Cases, Jobs, interruptible, split
+from harness.cli.options import (
+    Backends,
+    Cases,
+    Jobs,
+    interruptible,
+    split,
+    split_backends,
+)
 
 
 def audit(
@@ -47,7 +54,7 @@ def audit(
 
     names = split(cases, "--cases", "standard")
     suites = {name: catalogue.select([name], [], []) for name in names}
-    infos = select_backends(split(backends, "--backends", "torch,numpy"))
+    infos = select_backends(split_backends(backends))
     with (
         interruptible(),
         console(stderr=True).status("planting faults", spinner="dots"),
@@ -61,7 +68,7 @@ def audit(
 
 def relations(
     cases: Cases = "standard",
-    backends: Backends = "",
+    backends: Backends = None,
     each: Annotated[
         int, typer.Option(min=1, help="Cases that each relation is tried in.")
     ] = 3,
@@ -80,7 +87,9 @@ def relations(
     from harness.screen.scores import show_relations
 
     selected = catalogue.select(split(cases, "--cases", "standard"), [], [])
-    infos = [info for info in select_backends(split(backends)) if not absence(info)]
+    infos = [
+        info for info in select_backends(split_backends(backends)) if not absence(info)
+    ]
     with (
         interruptible(),
         console(stderr=True).status("asking again, otherwise", spinner="dots"),
@@ -91,10 +100,10 @@ def relations(
 
 
 def measure(
-    backends: Backends = "",
+    backends: Backends = None,
     dtypes: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Dtypes; all by default.")
-    ] = "",
+        str | None, typer.Option(metavar="A,B,…", help="Dtypes; all by default.")
+    ] = None,
     samples: Annotated[
         int,
         typer.Option(
@@ -120,7 +129,8 @@ def measure(
     from harness.screen.common import console
     from harness.screen.progress import RunProgress
 
-    chosen, infos = check_dtypes(split(dtypes)), select_backends(split(backends))
+    chosen = check_dtypes(split(dtypes, "--dtypes", "float32"))
+    infos = select_backends(split_backends(backends))
     totals = problems(infos, chosen, samples)
     with interruptible(), RunProgress(console(stderr=True), totals) as progress:
         rows = measure_backends(infos, chosen, samples, watch=progress)

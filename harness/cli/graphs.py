@@ -1,17 +1,23 @@
 """The command that shows what was run: graph."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Backends, Jobs, Memory, interruptible, split
+from harness.cli.options import (
+    Backends,
+    Jobs,
+    Memory,
+    interruptible,
+    split_backends,
+    write_out,
+)
 
 
 def graph(
     case: Annotated[str, typer.Argument(metavar="CASE", help="A case's ID.")],
-    backends: Backends = "",
+    backends: Backends = None,
     out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path(
         "graph.html"
     ),
@@ -37,21 +43,20 @@ def graph(
     from harness.run.registry import select_backends
     from harness.screen.common import console
     from harness.screen.graphs import show_graphs
-    from harness.store.folder import write_file
 
     if form == "html":
         from reports.page import to_page  # igraph is an extra
     problem = catalogue.build(catalogue.case_from_id(case))
-    infos = select_backends(split(backends))
+    infos = select_backends(split_backends(backends))
     check_timeout(timeout)
     most, jobs = read_memory(memory), jobs or default_jobs()
     with interruptible(), console(stderr=True).status("tracing", spinner="dots"):
         found = graphs(problem, infos, jobs=jobs, timeout=timeout, memory=most)
     if form == "json":
-        sys.stdout.write(as_json(case, found))
+        write_out(as_json(case, found).encode(), None)
         raise typer.Exit(exit_status(found))
     drawn = [d for d in found if d.graph]
     if drawn:
-        write_file(out, to_page(case, found).encode())
+        write_out(to_page(case, found).encode(), out)
     show_graphs(console(), found, str(out) if drawn else "")
     raise typer.Exit(exit_status(found))

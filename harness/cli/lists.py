@@ -30,8 +30,9 @@ def backends(
 
 def cases(
     suite: Annotated[
-        str, typer.Argument(help="A suite, or probe:SUITE; all suites by default.")
-    ] = "",
+        str | None,
+        typer.Argument(help="A suite, or probe:SUITE; all suites by default."),
+    ] = None,
 ) -> None:
     """List suites and their cases."""
     from fixtures.catalogue import select, suites
@@ -39,5 +40,7 @@ def cases(
     from harness.screen.common import console
     from harness.spec import DTYPES
 
-    chosen = {suite: select([suite], [], list(DTYPES))} if suite else suites()
-    show_cases(console(), chosen, whole=bool(suite))
+    if suite is None:
+        show_cases(console(), suites(), whole=False)
+        return
+    show_cases(console(), {suite: select([suite], [], list(DTYPES))}, whole=True)

@@ -12,7 +12,7 @@ from harness.cli.options import (
     RequireBound,
     finish,
     interruptible,
-    split,
+    split_backends,
 )
 
 Model = Annotated[
@@ -62,7 +62,7 @@ def verify(
             "your own framework to compute; .npz or .safetensors.",
         ),
     ] = None,
-    backends: Backends = "",
+    backends: Backends = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
         "parity-report"
     ),
@@ -84,7 +84,7 @@ def verify(
     from harness.screen.progress import RunProgress
 
     if write_inputs:
-        if expected or backends:
+        if expected or backends is not None:
             raise UsageError(
                 "--write-inputs runs nothing; leave out --expected and --backends"
             )
@@ -99,7 +99,7 @@ def verify(
         ignore=ignore or (),
         inputs=inputs,
         expected=expected,
-        backends=split(backends),
+        backends=split_backends(backends),
         timeout=timeout,
     )
     show_layer(console(), planned.layer)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from harness.errors import FileError, UsageError
+from harness.errors import UsageError
 from harness.processes.ending import Ended, heed
+from harness.store.files import write_named
 
 if TYPE_CHECKING:
     from harness.results import Report
@@ -22,7 +23,9 @@ NOTHING_KEPT = "nothing is kept of what was done; begin again"
 NONE_NAMED = "if none is named, all that are installed and need no request."
 
 Cases = Annotated[str, typer.Option(metavar="A,B,…", help="Suites or case IDs.")]
-Backends = Annotated[str, typer.Option(metavar="A,B,…", help=f"Backends; {NONE_NAMED}")]
+Backends = Annotated[
+    str | None, typer.Option(metavar="A,B,…", help=f"Backends; {NONE_NAMED}")
+]
 Jobs = Annotated[
     int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
 ]
@@ -52,17 +55,24 @@ RequireBound = Annotated[
 Timeout = Annotated[float, typer.Option(help="Seconds for one case on one backend.")]
 
 
-def split(names: str, option: str = "", example: str = "") -> list[str]:
-    """Give the names of a list with commas.
+def split(names: str | None, option: str, example: str) -> list[str]:
+    """Give the names of a list with commas; none where the option is not given.
 
     Raises:
-        UsageError: There are none, and `option` may not be empty.
+        UsageError: It is given, and names nothing: a variable that was empty, perhaps.
 
     """
+    if names is None:
+        return []
     found = [name.strip() for name in names.split(",") if name.strip()]
-    if option and not found:
+    if not found:
         raise UsageError(f"{option} names nothing; for example: {option} {example}")
     return found
+
+
+def split_backends(names: str | None) -> list[str]:
+    """Give the backends that are named, as `split` does."""
+    return split(names, "--backends", "torch,numpy")
 
 
 def no_file(out: Path | None, forms: str) -> None:
@@ -84,13 +94,10 @@ def write_out(data: bytes, out: Path | None) -> None:
 
     """
     if not out:
-        sys.stdout.write(data.decode())
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)  # in UTF-8, as in a file, whatever the terminal's
         return
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(data)
-    except OSError as error:
-        raise FileError(f"cannot write {out}: {error.strerror}") from None
+    write_named(out, data)
 
 
 def finish(document: "Report", out: Path) -> NoReturn:
@@ -134,6 +141,8 @@ def ended_at_once(out: Path, command: str) -> Iterator[None]:
 
 
 def _kept(out: Path, command: str) -> str:
+    if not (out / f"{command}.json").is_file():  # not begun, or taken away
+        return NOTHING_KEPT
     again = f"rnn-parity {command} --resume {quote(str(out))}"
     return f"outcomes so far are in {out}; go on with: {again}"
 

@@ -19,6 +19,7 @@ from harness.cli.options import (
     no_file,
     only_with_resume,
     split,
+    split_backends,
     write_out,
 )
 
@@ -30,13 +31,13 @@ def run(
     context: typer.Context,
     cases: Cases = "notebook",
     backends: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="A,B,…",
             help="Backends, with settings as in torch+threads=1, or a second copy "
             f"as in jax#old; {NONE_NAMED}",
         ),
-    ] = "",
+    ] = None,
     python: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,12 +55,12 @@ def run(
         ),
     ] = None,
     variants: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Keep only these variants.")
-    ] = "",
+        str | None, typer.Option(metavar="A,B,…", help="Keep only these variants.")
+    ] = None,
     dtypes: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="A,B,…", help="float32 or float64; a suite has its own."),
-    ] = "",
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
         "parity-report"
     ),
@@ -96,9 +97,10 @@ def run(
     if resume:
         _go_on(context, resume, python or (), host or (), jobs)
     names = split(cases, "--cases", "notebook")
-    selected = catalogue.select(names, split(variants), split(dtypes))
+    kept = split(variants, "--variants", "basic"), split(dtypes, "--dtypes", "float32")
+    selected = catalogue.select(names, *kept)
     by_id = not any(map(catalogue.is_suite, names))
-    infos = select_backends(split(backends), python or (), host or ())
+    infos = select_backends(split_backends(backends), python or (), host or ())
     check_timeout(timeout)
     jobs, most = jobs or default_jobs(), read_memory(memory)
     totals = {info.name: len(selected) for info in infos}
@@ -166,9 +168,9 @@ def compare(
         typer.Argument(help="A later run's folder or report: say what moved."),
     ] = None,
     between: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="A,B", help="Say what moved from backend A to B of OLD."),
-    ] = "",
+    ] = None,
     form: Annotated[
         Literal["table", "markdown", "html", "json"],
         typer.Option("--format", help="How to say what moved."),
@@ -187,7 +189,7 @@ def compare(
     """
     from harness.errors import UsageError
 
-    if new or between:
+    if new or between is not None:
         if jobs:
             raise UsageError("--jobs is for judging one run again; leave it out here")
         _say_what_moved(old, new, between, form, out)
@@ -209,7 +211,7 @@ def compare(
 
 
 def _say_what_moved(
-    old: Path, new: Path | None, between: str, form: str, out: Path | None
+    old: Path, new: Path | None, between: str | None, form: str, out: Path | None
 ) -> NoReturn:
     from harness.errors import UsageError
     from harness.results import encode
@@ -218,8 +220,8 @@ def _say_what_moved(
     from harness.upgrade import between_backends, between_runs
     from reports.moved_views import to_html, to_markdown
 
-    names = split(between)
-    if between and (new or len(names) != len(("A", "B"))):
+    names = split(between, "--between", "jax#old,jax")
+    if names and (new or len(names) != len(("A", "B"))):
         raise UsageError(
             f"--between {between} needs one run and two backends of it, as in: "
             "rnn-parity compare parity-report --between jax#old,jax"

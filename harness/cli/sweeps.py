@@ -12,6 +12,7 @@ from harness.cli.options import (
     ended_at_once,
     only_with_resume,
     split,
+    split_backends,
 )
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ def sweep(
         str, typer.Argument(help="Suites or case IDs, as in random:1000000:7.")
     ] = "",
     backends: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="A,B,…",
             help="Backends; if none is named, all that are installed and need no "
             "request, or all that workers at --scheduler offer.",
         ),
-    ] = "",
+    ] = None,
     scheduler: Annotated[
         str,
         typer.Option(
@@ -100,7 +101,11 @@ def sweep(
             whole: Whole = go_on(resume, where=where, watch=progress)
         else:
             whole = begin(
-                *(split(suite, "SUITE", "random:1000:7"), split(backends), out),
+                *(
+                    split(suite, "SUITE", "random:1000:7"),
+                    split_backends(backends),
+                    out,
+                ),
                 where=where,
                 limits=Limits(timeout, most),
                 watch=progress,

@@ -8,10 +8,12 @@ import subprocess
 import threading
 import time
 import uuid
+from pathlib import Path
 
 import psutil
 
 from harness.errors import UsageError
+from harness.processes.logs import shorten
 
 MARK = "RNN_PARITY_WORKER"
 """Environment variable that a child and whatever it starts are known by."""
@@ -145,6 +147,8 @@ def resident(pid: int) -> int:
 class Guard:
     """Ends a process that takes too long or too much; use as a context manager.
 
+    What it prints, into a file, is kept within bounds.
+
     A process that died is buried too: what it started may hold its pipes open, and
     whoever reads them would wait for ever.
 
@@ -153,13 +157,20 @@ class Guard:
         mark: What it is known by.
         seconds: Time that it may take, from here on.
         memory: Bytes that it may hold; 0: any number.
+        log: What it prints to, opened to append.
 
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], mark: str, seconds: float, memory: int
+        self,
+        process: subprocess.Popen[bytes],
+        mark: str,
+        seconds: float,
+        memory: int,
+        log: Path = Path(os.devnull),
     ) -> None:
         self._process = process
+        self._log = log
         self._mark = mark
         self._seconds = seconds
         self._memory = memory
@@ -178,6 +189,7 @@ class Guard:
     def __exit__(self, *exc_info: object) -> None:
         self._over.set()
         self._thread.join()
+        shorten(self._log)
         if not self.ended.is_set():  # what is quick to take and to answer is seen here
             self._look_at_memory()
 
@@ -190,6 +202,7 @@ class Guard:
                 return
 
     def _look(self) -> None:
+        shorten(self._log)
         if time.monotonic() >= self._deadline:
             self._end(f"{HUNG}: no answer within {self._seconds:g} s; killed")
         elif has_ended(self._process):

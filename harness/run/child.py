@@ -17,10 +17,12 @@ from execnet.gateway_io import Popen2IOMaster, popen_bootstrapline
 
 from harness.errors import clean
 from harness.processes.guard import Guard, bury, ended_within, new_mark
+from harness.processes.logs import MAX_BYTES, TAIL, shorten
 from harness.processes.starting import DIES_WITH_PARENT, ROOT, python, start
 from harness.run.answers import LONGEST, WorkerError, checked, no_answer
 from harness.run.host import LOST, bootstrap, keeper_program, python_command
 from harness.run.kept import CACHE, cache_folder
+from harness.store.files import appending
 
 START_TIMEOUT = 300.0
 """Seconds that importing a framework may take; the first import after an installation
@@ -29,7 +31,6 @@ was seen to take 20."""
 _GRACE = 2.0  # seconds a worker has to end by itself
 _LOG_LINES = 3
 _SIGNALLED = 128  # and the signal's number: what the keeper says of its worker
-_TAIL = 2**16  # bytes of a log that are read for its last lines
 
 
 class _Process(Popen2IOMaster):  # type: ignore[misc] # execnet's, of which no types are read
@@ -93,6 +94,8 @@ class Child:
             ended_within(self._process.popen, _GRACE if self._channel else 0)
             self.kill()
             self._process.wait()
+            if self._log:
+                shorten(self._log)
         self._group.terminate(timeout=_GRACE)
         # Otherwise execnet closes what it talked through.
         if self._process and not self._channel:
@@ -123,9 +126,10 @@ class Child:
         cache = {CACHE: cache_folder()}
         if not self._log:
             return start(command, self._mark, cache, subprocess.DEVNULL)
+        shorten(self._log, MAX_BYTES // 2)  # which stays as it is from now on
         if self._log.exists():
             self._printed_before = self._log.stat().st_size
-        with self._log.open("ab") as printed:
+        with appending(self._log) as printed:
             return start(command, self._mark, cache, printed)
 
     @contextlib.contextmanager
@@ -135,7 +139,8 @@ class Child:
         To write can take forever, too, where nobody reads.
         """
         assert self._process  # noqa: S101 - who asks has started it
-        guard = Guard(self._process.popen, self._mark, seconds, self._memory)
+        log = self._log or Path(os.devnull)
+        guard = Guard(self._process.popen, self._mark, seconds, self._memory, log)
         try:
             with guard:
                 yield guard
@@ -226,8 +231,8 @@ class Child:
         try:
             with self._log.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)
-                log.seek(max(self._printed_before, size - _TAIL))
-                printed = log.read(_TAIL)
+                log.seek(max(self._printed_before, size - TAIL))
+                printed = log.read(TAIL)
         except OSError:
             return ""
         last = printed.decode(errors="replace").splitlines()[-_LOG_LINES:]

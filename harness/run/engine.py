@@ -227,6 +227,7 @@ class Engine:
                     break
                 self._check_same(entry, runner.record)
                 with self._lock:
+                    self._folder.check_begun()
                     if runner.record and not noted:
                         said = (info.name, runner.record)
                         self._folder.journal.append(Line(said=said))

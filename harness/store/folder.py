@@ -8,13 +8,11 @@ logs/BACKEND.log                  what the worker printed
 report.json, report.md, …         what was made of it all
 """
 
+import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from string import ascii_uppercase
-from typing import IO
 from urllib.parse import quote
 
 import msgspec
@@ -24,7 +22,14 @@ from harness.errors import FileError
 from harness.results import MAX_REPORT_BYTES, encode, read_record
 from harness.spec import Array, Case, Problem
 from harness.store.arrays import digest, pack, unpack
-from harness.store.files import read_bytes
+from harness.store.files import (
+    WRITING,
+    inside,
+    read_bytes,
+    remove_unfinished,
+    unwritable,
+    write_file,
+)
 from harness.store.journal import LOCK, Journal
 from harness.store.record import Line, RunRecord, check_record, merged
 from harness.store.stored import Stored, open_stored
@@ -38,8 +43,6 @@ MAX_ARRAYS_BYTES = 2**34
 _PUBLISHED = "published."
 _BIASES = "biases."
 _FOLDERS = ("problems", "outcomes", "logs")
-_WRITING = ".writing-"
-"""What begins the name of a file until it is whole."""
 
 
 class RunFolder:
@@ -70,7 +73,8 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self.journal.remove()  # first: it is of the run.json that is still there
             for name in _FOLDERS:
-                shutil.rmtree(self.path / name, ignore_errors=True)
+                if (self.path / name).exists():
+                    shutil.rmtree(self.path / name)
                 (self.path / name).mkdir()
             self.sweep()
             for name in VIEWS:
@@ -94,6 +98,15 @@ class RunFolder:
                 f"{self.path} is not empty and holds no run of rnn-parity; "
                 "nothing was written: choose another folder"
             )
+        for name in (*_FOLDERS, "journal.jsonl", *VIEWS):
+            path = self._inside(name)  # or half a run would be taken away
+            is_folder = path.is_dir() and not path.is_symlink()
+            if os.path.lexists(path) and is_folder != (name in _FOLDERS):
+                raise FileError(
+                    f"cannot write to {self.path}: {name} is no "
+                    f"{'file' if is_folder else 'folder'}; nothing was written: "
+                    "remove it, or choose another folder"
+                )
 
     def sweep(self) -> None:
         """Remove what a process that was killed had not written to its end."""
@@ -110,7 +123,14 @@ class RunFolder:
         return isinstance(schema, str) and schema.startswith("rnn-parity.run/")
 
     def write(self, name: str, data: bytes) -> Path:
-        """Write one file of the run, replacing it in one step."""
+        """Write one file of the run, replacing it in one step.
+
+        Raises:
+            FileError: It cannot be written, or the folder was taken away meanwhile.
+
+        """
+        if not self.path.is_dir():
+            raise FileError(f"cannot write {self.path / name}: the folder is gone")
         return write_file(self._inside(name), data)
 
     def write_record(self, record: RunRecord) -> None:
@@ -122,6 +142,16 @@ class RunFolder:
         self.write_record(record)
         self.journal.remove()
 
+    def check_begun(self) -> None:
+        """See that a run at work was not taken away.
+
+        Raises:
+            FileError: It was.
+
+        """
+        if not self._inside("run.json").is_file():
+            raise FileError(f"{self.path} holds no run of rnn-parity (no run.json)")
+
     def record(self) -> RunRecord:
         """Read run.json and the journal, and check that they hang together.
 
@@ -129,9 +159,8 @@ class RunFolder:
             FileError: There is none, or it is broken.
 
         """
+        self.check_begun()
         path = self._inside("run.json")
-        if not path.is_file():
-            raise FileError(f"{self.path} holds no run of rnn-parity (no run.json)")
         record = merged(read_record(path, RunRecord), self.journal.lines())
         check_record(record, path)
         return record
@@ -182,8 +211,17 @@ class RunFolder:
         self.write(_outcome_name(backend, case), data)
 
     def forget_outcome(self, backend: str, case: str) -> None:
-        """Remove what a backend returned, where nobody will judge it again."""
-        self._inside(_outcome_name(backend, case)).unlink(missing_ok=True)
+        """Remove what a backend returned, where nobody will judge it again.
+
+        Raises:
+            FileError: It cannot be.
+
+        """
+        path = self._inside(_outcome_name(backend, case))
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(path, error) from None
 
     def outcome(self, backend: str, case: str) -> Mapping[str, Array]:
         """Read what a backend returned, as it is: judging it is not for here."""
@@ -233,74 +271,16 @@ def _check_of(case: str, metadata: Mapping[str, str], path: Path) -> None:
         raise FileError(f"{path} holds case {found!r}, expected {case!r}")
 
 
-def inside(folder: Path, name: str) -> Path:
-    """Give the path of a file of a folder that may come from anyone.
-
-    Raises:
-        FileError: A link leads out of the folder.
-
-    """
-    path = folder / name
-    try:
-        within = path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError) as error:  # links that go round in circles
-        raise FileError(f"cannot follow {path}: {error}") from None
-    if not within:
-        raise FileError(
-            f"{path} is a link that leads out of the run, and was not followed; "
-            "put the file itself there"
-        )
-    return path
-
-
-def write_file(target: Path, data: bytes) -> Path:
-    """Write a file, replacing it in one step.
-
-    Raises:
-        FileError: It cannot be written.
-
-    """
-    with replacing(target) as file:
-        file.write(data)
-    return target
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[IO[bytes]]:
-    """Write a file bit by bit, and put it where it belongs once it is whole.
-
-    Raises:
-        FileError: It cannot be written.
-
-    """
-    temporary: Path | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=target.parent, prefix=_WRITING, delete=False
-        ) as file:
-            temporary = Path(file.name)
-            yield file
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except OSError as error:
-        raise FileError(f"cannot write {target}: {error.strerror}") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a process that was killed had not written to its end."""
-    for path in folder.rglob(f"{_WRITING}*"):
-        path.unlink(missing_ok=True)
-
-
 def _counts(path: Path) -> bool:
     """Whether a file or folder is more than what a run leaves that never began."""
     if path.name in _FOLDERS and path.is_dir():
         return any(path.iterdir())
-    return path.name != LOCK and not path.name.startswith(_WRITING)
+    return not is_left_over(path.name)
+
+
+def is_left_over(name: str) -> bool:
+    """Whether a name is of what a process leaves that was killed: no result."""
+    return name == LOCK or name.startswith(WRITING)
 
 
 def file_name(backend: str) -> str:

@@ -4,7 +4,7 @@ Both are in the run's folder while it is at work, and gone afterwards.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -12,7 +12,7 @@ import filelock
 import msgspec
 
 from harness.errors import FileError
-from harness.store.files import read_bytes
+from harness.store.files import appending, read_bytes, unwritable
 
 LOCK = ".lock"
 MAX_BYTES = 2**30
@@ -43,7 +43,7 @@ class Journal(Generic[Line]):
         """
         data = msgspec.json.encode(line) + b"\n"
         try:
-            with self._path.open("ab", buffering=0) as file:
+            with appending(self._path) as file:
                 size = file.tell()
                 try:
                     written = file.write(data)
@@ -54,7 +54,7 @@ class Journal(Generic[Line]):
                     file.truncate(size)
                     raise FileError(f"cannot write {self._path}: no room is left")
         except OSError as error:
-            raise FileError(f"cannot write {self._path}: {error.strerror}") from None
+            raise unwritable(self._path, error) from None
 
     def lines(self) -> list[Line]:
         """Read what was written, without a last line that was cut short.
@@ -84,7 +84,7 @@ class Journal(Generic[Line]):
                 with self._path.open("r+b") as file:
                     file.truncate(size)
         except OSError as error:
-            raise FileError(f"cannot write {self._path}: {error.strerror}") from None
+            raise unwritable(self._path, error) from None
 
     def remove(self) -> None:
         """Take the file away, if there is one.
@@ -129,5 +129,6 @@ def alone(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # while it is held: nobody waits for it
+        with suppress(OSError):
+            path.unlink(missing_ok=True)  # while it is held: nobody waits for it
         lock.release()

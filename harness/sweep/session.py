@@ -180,18 +180,24 @@ class _Running(NamedTuple):
         """Compute the slices that are not done, sum all up, and shrink what fails.
 
         Raises:
-            ParityError: Workers are gone, or no room is left; what is done is kept.
+            ParityError: Workers are gone, or no room is left; what is left is said.
 
         """
         flow = Flow(self.crew, self.sweep.limits, self.sweep.backends, self.watch)
         try:
             return self._whole(flow, done)
         except ParityError as error:
-            again = f"rnn-parity sweep --resume {quote(str(self.store.path))}"
-            again += f" --scheduler {self.crew.address}" if self.crew.is_given else ""
-            raise type(error)(
-                f"{error}; what is done is kept, go on with: {again}"
-            ) from None
+            raise type(error)(f"{error}; {self._left()}") from None
+
+    def _left(self) -> str:
+        """Say what there is to go on with."""
+        try:
+            self.store.sweep()
+        except ParityError:
+            return "nothing is there to go on with"
+        again = f"rnn-parity sweep --resume {quote(str(self.store.path))}"
+        again += f" --scheduler {self.crew.address}" if self.crew.is_given else ""
+        return f"what is there is kept, go on with: {again}"
 
     def _whole(self, flow: Flow, done: dict[str, set[int]]) -> Whole:
         store, sweep = self.store, self.sweep
@@ -204,6 +210,7 @@ class _Running(NamedTuple):
         }
         for ask, rows in flow.rows(asks):
             of = Slice(ask.backend, ask.cases[0][0] // sweep.slice)
+            store.sweep()  # or it was taken away, and must not be begun again by half
             store.write_part(of, [case for _, case in ask.cases], rows)
         failures = store.file("failures.csv")
         summary = summed_up(sweep.backends, self._rows(), failures)

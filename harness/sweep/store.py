@@ -18,9 +18,8 @@ from harness.errors import FileError
 from harness.models.memory import bounded
 from harness.results import Verdict, encode, read_record
 from harness.spec import Case
-from harness.store.files import checked_size
-from harness.store.folder import file_name, inside, remove_unfinished, write_file
-from harness.store.journal import LOCK
+from harness.store.files import checked_size, inside, remove_unfinished, write_file
+from harness.store.folder import file_name, is_left_over
 from harness.sweep.record import Row, Slice, Sweep
 from harness.words import kind_of
 from reports.rows import COLUMNS, REALS, TEXTS, row
@@ -65,7 +64,7 @@ class Store:
 
         """
         try:
-            held = [p for p in self.path.iterdir() if p.name != LOCK]
+            held = [p for p in self.path.iterdir() if not is_left_over(p.name)]
         except FileNotFoundError:
             return
         except OSError as error:
@@ -83,6 +82,7 @@ class Store:
             FileError: It cannot be written.
 
         """
+        self.clean()
         self.write("sweep.json", encode(sweep))
 
     def sweep(self) -> Sweep:
@@ -180,7 +180,8 @@ class Store:
 
 
 def _read(path: Path, rows: int) -> pa.Table:
-    with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
+    # Opened here: pyarrow takes no path that is not UTF-8.
+    with path.open("rb") as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
         if not file.schema_arrow.equals(_SCHEMA):
             raise ValueError("it has other columns")
         if file.metadata.num_rows != rows:

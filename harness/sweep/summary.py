@@ -15,7 +15,7 @@ from harness.exits import Exit, exit_of
 from harness.judge.peers import PEERS
 from harness.results import COMPUTED, GOOD
 from harness.spec import Case
-from harness.store.folder import replacing
+from harness.store.files import replacing
 from harness.sweep.record import Kind
 from reports.write import inert
 

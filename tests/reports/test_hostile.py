@@ -9,9 +9,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from junitparser import JUnitXml
+from markdown_it import MarkdownIt
 from msgspec.structs import replace
 from rich.console import Console
 
+from harness.cases import parse_id
+from harness.errors import clean
 from harness.results import (
     BackendRecord,
     Environment,
@@ -22,6 +25,10 @@ from harness.results import (
 )
 from harness.screen.moved import show_moved
 from harness.screen.report import show_report
+from harness.sweep.pages import to_markdown as swept_to_markdown
+from harness.sweep.record import Identity, Kind, Limits, Sweep
+from harness.sweep.shrink import Shrunk
+from harness.sweep.summary import Found, Summary, Tally
 from reports import read_report
 from reports.junit import to_junit
 from reports.markdown import to_markdown
@@ -49,7 +56,12 @@ HOSTILE = [
     "nul\0byte\ufffe",
     "{{ 7 * 7 }}{% raw %}",
     "[link](javascript:alert(1)) &lt;b&gt; ]]>",
+    "www.a.example _www.b.example https://c.example FTP://d.example",
+    "@name @org/team me@a.example #123 x/y#4 GH-5 torch@1234567 :tada:",
 ]
+# What GitHub looks for in the text that comes of Markdown, but not in code.
+LINKED = re.compile(r"@\w|#\d|www\.\w|://|GH-\d|:[a-z]+:", re.IGNORECASE)
+PARTS = "<!-- -->"
 _VERDICTS = ("pass", "fail", "error", "gap", "absent")
 
 
@@ -94,6 +106,23 @@ def hostile_moved(words: str) -> Moved:
     old = replace(old, results=[*old.results, extra])
     numbers = [Numbers(words, words, "not comparable", note=words)]
     return moved(old, new, names=(words, words), numbers=numbers)
+
+
+def hostile_sweep(words: str) -> tuple[Sweep, Summary, list[Shrunk]]:
+    """Put words wherever text of others is in what a sweep sums up."""
+    case = parse_id("gru-dynamic-B1-T1-D1-H1-f32-s1")
+    assert case
+    kind = Kind(words, "gru", "forward", "fail", words)
+    identity = Identity("1", "2", words, words, {words: words}, {words: words})
+    environment = Environment(words, words, words, words, 1, words, words)
+    return (
+        Sweep(
+            *("rnn-parity.sweep/1", environment, [words], 1, 1, {words: identity}),
+            Limits(1.0, 0),
+        ),
+        Summary({words: Tally()}, {kind: Found(1, case, 0)}),
+        [Shrunk(kind, 1, case, case, None)],
+    )
 
 
 class _Tags(HTMLParser):
@@ -153,12 +182,35 @@ def test_in_markdown_they_are_text(words: str, view: str) -> None:
         lines = bare.splitlines()
         return [re.match(r"[#>|\- ]*", x)[0] + "|" * x.count("|") for x in lines]  # type: ignore[index]
 
-    text = shown(words)
+    text = shown(words).replace(PARTS, "")
     assert shape(text) == shape(shown("tame"))
     outside = re.sub(r"`[^`\n]*`", "", re.sub(r"\\.", "", text))
     ours = r"</?(details|summary)>"
     assert not re.search(r"[<`~$*\[\]]", re.sub(ours, "", outside).replace("**", ""))
     assert_no_controls(text)
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+@pytest.mark.parametrize("view", ["report", "moved", "sweep"])
+def test_in_markdown_they_are_no_links_and_mention_nobody(
+    words: str, view: str
+) -> None:
+    of_view = {
+        "report": lambda: to_markdown(hostile(words)),
+        "moved": lambda: moved_to_markdown(hostile_moved(words)),
+        "sweep": lambda: swept_to_markdown(*hostile_sweep(words)),
+    }
+    markdown = MarkdownIt("commonmark").enable("table")
+    tokens = [t for b in markdown.parse(of_view[view]()) for t in b.children or ()]
+    assert {t.type for t in tokens} <= {
+        *("text", "text_special", "code_inline", "softbreak", "html_inline"),
+        *("strong_open", "strong_close"),
+    }
+    assert {t.content for t in tokens if t.type == "html_inline"} <= {PARTS}
+    parted = [t.content for t in tokens if t.type.startswith("text")]
+    assert [text for text in parted if LINKED.search(text)] == []
+    if LINKED.search(words):  # it is there for who reads it
+        assert clean(words) in "".join(parted)
 
 
 @pytest.mark.parametrize("words", HOSTILE)
