@@ -3,23 +3,35 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
+LOCKED := $(PIP) --require-hashes
 
 # The backends on request that need no device and little time.
 ENGINES := onnxruntime,flax,equinox,haiku,keras:torch,keras:jax,openvino,mlx,tinygrad
 
-.PHONY: compare test trained slow fuzz bench lint types imports pytest format schema page clean
+.PHONY: compare test trained slow fuzz bench lint types imports pytest format schema page lock clean
 
 compare: $(INSTALLED)
 	$(BIN)/rnn-parity run
 
 test: lint types imports pytest
 
-$(INSTALLED): pyproject.toml constraints.txt
+# What is installed has the hashes of requirements/, where all is listed (so --no-deps); what
+# builds is installed first, so that no build downloads anything. PyTorch's build for the CPU
+# is taken where pip is told of a folder that has it (PIP_FIND_LINKS).
+$(INSTALLED): pyproject.toml $(wildcard requirements/*.txt)
 	@echo "Installing NumPy, TensorFlow, PyTorch and JAX into .venv: some minutes, once."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[all,dev]'
+	$(LOCKED) --only-binary :all: -r requirements/base.txt
+	$(LOCKED) -r requirements/all.txt
+	$(LOCKED) --no-index -r requirements/torch-cpu.txt 2>/dev/null || $(LOCKED) -r requirements/torch.txt
+	$(PIP) --editable .
+	$(BIN)/python -m pip check
 	touch $@
+
+# The lists anew, after a change of pyproject.toml; with UPGRADE=--upgrade in newer versions.
+lock: $(INSTALLED)
+	$(BIN)/python requirements/lock.py $(UPGRADE)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
