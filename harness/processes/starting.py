@@ -59,8 +59,9 @@ def die_with_parent() -> None:
 def supervised() -> Iterator[None]:
     """Start children safely, whoever starts them here: a pool of processes, or Dask."""
     _starter.submit(_supervise).result()
-    with _environment(SAFE_PATH):
-        resource_tracker.ensure_running()  # ends by itself, and cleans up after us
+    # Ends by itself, and cleans up after us, of which it need not warn.
+    with _environment({**SAFE_PATH, "PYTHONWARNINGS": "ignore"}):
+        resource_tracker.ensure_running()
     with _environment({**SAFE_PATH, MARK: new_mark()}):
         yield
 
@@ -123,6 +124,8 @@ def _supervise() -> None:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            # Not known by the mark of who started us: whose supervisor would end it.
+            env={name: of for name, of in os.environ.items() if name != MARK},
             start_new_session=True,
         )
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 # These know each system, and bring what is for it: imported before anything is hidden.
 FIRST = ("psutil", "filelock", "distributed")
 # To be emptied: imported as early, as these still need what is hidden.
-STILL_UNIX = ("harness.models.memory",)
+STILL_UNIX: tuple[str, ...] = ()
 MODULES = ("resource", "fcntl", "pwd", "grp", "termios", "tty", "pty", "syslog")
 NAMES = {
     "signal": (
