@@ -30,6 +30,8 @@ ADDRESSES = 2**30
 """Bytes of addresses that may be asked for beside those."""
 AGAIN_SECONDS = 30.0
 """That it may take to refuse what a reader crashed of, or hung in."""
+EVERY = 50
+"""How many files are read by a fork alone, of those that do not end it."""
 MOST_FAULTS = 5
 
 _FOUND = Path(__file__).parent / "found"
@@ -120,28 +122,34 @@ def fault(reader: Reader, data: bytes, folder: Path, watch: _Watch) -> str | Non
 
 
 def ended(
-    reader: Reader, data: bytes, folder: Path, watch: _Watch
+    reader: Reader, data: bytes, folder: Path, watch: _Watch, *, both: bool = False
 ) -> tuple[str, str | None]:
-    """Read bytes, in a fork if they may end it: ("", fault), or how it ended first."""
+    """Read bytes, in a fork if they may end it: ("", fault), or how it ended first.
+
+    What ends it is read as its user does, too; and what does not if `both` is said.
+    """
     if reader.again is None:
         return "", fault(reader, data, folder, watch)
     how, said = in_fork(lambda: json.dumps(fault(reader, data, folder, watch)))
-    if not how:
-        return "", json.loads(said)
+    found = None if how else json.loads(said)
+    if found or not (how or both):
+        return how, found
     before, begun = peak(), time.monotonic()
-    wrong: str | None = None
+    wrong = ""
     try:
         reader.again(data, folder)  # chance has it that what crashed is read this time
     except reader.said:
         pass
     except Exception as error:  # noqa: BLE001 - that is what is looked for
-        wrong = f"{how}, {said}; then {type(error).__name__}: {error}"[:300]
+        wrong = f"{type(error).__name__}: {error}"[:300]
     taken, seconds = peak() - before, time.monotonic() - begun
     if taken > memory.TIMES * len(data) + memory.BESIDE:
-        wrong = f"{how}, {said}; then took {taken // 2**20} MiB"
+        wrong = f"took {taken // 2**20} MiB"
     if seconds > AGAIN_SECONDS:
-        wrong = f"{how}, {said}; then took {seconds:.0f} s"
-    return how, wrong
+        wrong = f"took {seconds:.0f} s"
+    if not wrong:
+        return how, found
+    return how, f"{how or 'read'}, {said}; then {wrong}"
 
 
 def _hung(*_: object) -> None:
@@ -190,7 +198,8 @@ def main(name: str, first: int, end: int, seed: int, folder: Path) -> None:
             sys.exit("nobody waits for this any more")
         data = found.mutated(seeds, (seed, name, index))
         now.write_bytes(index.to_bytes(8, "little") + data)
-        how, said = ended(found, data, inside, watch)
+        both = index % EVERY == 0
+        how, said = ended(found, data, inside, watch, both=both)
         if how:
             print(json.dumps({"index": index, "ended": how}), flush=True)
         counts[how or ("refused" if said is None else "read")] += 1

@@ -32,7 +32,7 @@ class Reader:
     """Does something to one of the files, as `mutate.mutated` does."""
     again: Callable[[bytes, Path], object] | None = None
     """How its user reads, where `read` may die: each is read in a fork then, and what
-    that dies of, or hangs in, once more by this, which must refuse it."""
+    that dies of, or hangs in, and some others, by this too, which may not."""
     refuses: bool = False
     """Whether none of the mutated files may be read."""
 

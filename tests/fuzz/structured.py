@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from harness.models.apart import read_layer
+
 import hostile
 from fuzz import (
     mutate,
@@ -21,6 +23,8 @@ from harness.models.read import read
 from harness.store.array_files import read_named
 
 Way = Callable[[bytes, random.Random], bytes]
+TIMEOUT = 10.0
+"""Seconds that a file may take, read in a process of its own."""
 _LARGE = 2**20
 """Bytes that are not taken apart again."""
 
@@ -70,8 +74,10 @@ def _named(path: Path) -> object:
 def _model(
     suffix: str, seeds: Callable[[], list[bytes]], way: Way, *, more: bool = True
 ) -> Reader:
-    reads = in_file(f"a{suffix}", settled)
-    return Reader(seeds, reads, mutated=by(way, more=more), again=reads, costly=2)
+    name = f"a{suffix}"
+    again = in_file(name, lambda path: read_layer(path, timeout=TIMEOUT))
+    mutated = by(way, more=more)
+    return Reader(seeds, in_file(name, settled), mutated=mutated, again=again, costly=4)
 
 
 def _twice(suffix: str, seeds: Callable[[], list[bytes]], way: Way) -> Reader:
