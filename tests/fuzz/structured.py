@@ -5,8 +5,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from harness.models.apart import read_layer
-
 import hostile
 from fuzz import (
     mutate,
@@ -19,6 +17,7 @@ from fuzz import (
 )
 from fuzz.model_readers import arrays, members, pickles, real, settled, written
 from fuzz.reader import Reader, in_file
+from harness.models.apart import read_layer
 from harness.models.read import read
 from harness.store.array_files import read_named
 
