@@ -11,6 +11,7 @@ import numpy as np
 import hostile
 from fuzz.reader import LAYERS, Reader, in_file
 from harness.errors import FileError, UsageError
+from harness.models.memory import bounded
 from harness.models.read import saved_layers
 from harness.models.settle import settle
 from harness.models.write import WRITERS
@@ -39,6 +40,18 @@ def written(*forms: str) -> Callable[[], list[bytes]]:
     return made
 
 
+def in_bounds(
+    name: str, read: Callable[[Path], object]
+) -> Callable[[bytes, Path], object]:
+    """Read bytes by what reads a file, in the memory that `apart` gives it."""
+
+    def reads(path: Path) -> object:
+        with bounded(path.stat().st_size, str(path)):
+            return read(path)
+
+    return in_file(name, reads)
+
+
 def settled(path: Path) -> object:
     """Read all layers of a file, and make each of them ours that can be."""
     found = []
@@ -65,7 +78,7 @@ def _member(form: str, name: str) -> Reader:
 
     def read(data: bytes, folder: Path) -> object:
         whole = hostile.zipped({**members(form)[0], name: data})
-        return in_file(f"a.{form}", settled)(whole, folder)
+        return in_bounds(f"a.{form}", settled)(whole, folder)
 
     return Reader(lambda: [members(form)[0][name]], read)
 
@@ -85,7 +98,7 @@ PICKLE = (
 
 def _pickle(data: bytes, folder: Path) -> object:
     whole = hostile.torch_zip(data, **{"data/0": bytes(24)})
-    return in_file("a.pt", settled)(whole, folder)
+    return in_bounds("a.pt", settled)(whole, folder)
 
 
 def arrays(name: str) -> Callable[[], list[bytes]]:
@@ -104,12 +117,14 @@ def arrays(name: str) -> Callable[[], list[bytes]]:
 MODELS = {
     ".safetensors": Reader(
         written("canonical", "torch", "tensorflow-v1", "flax"),
-        in_file("a.safetensors", settled),
+        in_bounds("a.safetensors", settled),
     ),
-    ".pt": Reader(lambda: [*pickles(), *real(".pt", ".pth")], in_file("a.pt", settled)),
+    ".pt": Reader(
+        lambda: [*pickles(), *real(".pt", ".pth")], in_bounds("a.pt", settled)
+    ),
     ".pt, its pickle": Reader(lambda: [PICKLE], _pickle),
     ".keras": Reader(
-        lambda: [*written("keras")(), *real(".keras")], in_file("a.keras", settled)
+        lambda: [*written("keras")(), *real(".keras")], in_bounds("a.keras", settled)
     ),
     ".keras, its config": _member("keras", "config.json"),
     ".keras, its weights": _member("keras", "model.weights.h5"),
@@ -118,11 +133,15 @@ MODELS = {
             *(of["model.weights.h5"] for of in members("keras")),
             *real(".h5"),
         ],
-        in_file("a.h5", settled),
+        in_bounds("a.h5", settled),
     ),
     ".onnx": Reader(
-        lambda: [*written("onnx")(), *real(".onnx")], in_file("a.onnx", settled)
+        lambda: [*written("onnx")(), *real(".onnx")], in_bounds("a.onnx", settled)
     ),
-    ".npy": Reader(arrays("npy"), in_file("a.npy", lambda p: read_named(p, "inputs"))),
-    ".npz": Reader(arrays("npz"), in_file("a.npz", lambda p: read_named(p, "inputs"))),
+    ".npy": Reader(
+        arrays("npy"), in_bounds("a.npy", lambda p: read_named(p, "inputs"))
+    ),
+    ".npz": Reader(
+        arrays("npz"), in_bounds("a.npz", lambda p: read_named(p, "inputs"))
+    ),
 }

@@ -15,7 +15,15 @@ from fuzz import (
     structure_pickle,
     structure_zip,
 )
-from fuzz.model_readers import arrays, members, pickles, real, settled, written
+from fuzz.model_readers import (
+    arrays,
+    in_bounds,
+    members,
+    pickles,
+    real,
+    settled,
+    written,
+)
 from fuzz.reader import Reader, in_file
 from harness.models.apart import read_layer
 from harness.models.read import read
@@ -76,11 +84,13 @@ def _model(
     name = f"a{suffix}"
     again = in_file(name, lambda path: read_layer(path, timeout=TIMEOUT))
     mutated = by(way, more=more)
-    return Reader(seeds, in_file(name, settled), mutated=mutated, again=again, costly=4)
+    return Reader(
+        seeds, in_bounds(name, settled), mutated=mutated, again=again, costly=4
+    )
 
 
 def _twice(suffix: str, seeds: Callable[[], list[bytes]], way: Way) -> Reader:
-    reads = in_file(f"a{suffix}", read)
+    reads = in_bounds(f"a{suffix}", read)
     return Reader(seeds, reads, mutated=once(way), costly=4, refuses=True)
 
 
@@ -102,10 +112,10 @@ STRUCTURED = {
         ".safetensors", _safetensors, structure_json.safetensors
     ),
     f".npy, {_BY}": Reader(
-        arrays("npy"), in_file("a.npy", _named), mutated=by(structure_pickle.npy)
+        arrays("npy"), in_bounds("a.npy", _named), mutated=by(structure_pickle.npy)
     ),
     f".npz, {_BY}": Reader(
-        arrays("npz"), in_file("a.npz", _named), mutated=by(structure_zip.mutated)
+        arrays("npz"), in_bounds("a.npz", _named), mutated=by(structure_zip.mutated)
     ),
     ".onnx, said twice": _twice(
         ".onnx", lambda: written("onnx")()[1:], structure_onnx.twice
