@@ -26,7 +26,7 @@ from harness.store.files import checked_size, unreadable
 _MOST_MEMBERS = 64
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
 _BROKEN = (
-    *(ValueError, EOFError, RuntimeError, struct.error),
+    *(ValueError, EOFError, RuntimeError, OverflowError, struct.error),
     *(zipfile.BadZipFile, zlib.error),
 )
 # Format version → bytes that its header's length takes, and what reads the header.

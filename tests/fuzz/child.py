@@ -5,6 +5,8 @@ What is read at the moment lies in FOLDER/now, should this process die of it. Wh
 printed is JSON, a line for each fault and one at the end.
 """
 
+import contextlib
+import dataclasses
 import importlib
 import json
 import os
@@ -17,14 +19,19 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from fuzz.mutate import mutated
-from fuzz.readers import READERS, Reader, folder_name
+from fuzz.forked import in_fork
+from fuzz.reader import Reader, folder_name
+from fuzz.readers import READERS
 from harness.models import memory
 
 CPU_SECONDS = 5.0
 """That one input may take."""
 ADDRESSES = 2**30
 """Bytes of addresses that may be asked for beside those."""
+AGAIN_SECONDS = 30.0
+"""That it may take to refuse what a reader crashed of, or hung in."""
+EVERY = 50
+"""How many files are read by a fork alone, of those that do not end it."""
 MOST_FAULTS = 5
 
 _FOUND = Path(__file__).parent / "found"
@@ -80,12 +87,12 @@ class _Watch:
         self.reading = True
 
 
-def peak() -> int:
-    """Give the most bytes that this process was seen to hold.
+def peak(process: int | str = "self") -> int:
+    """Give the most bytes that a process was seen to hold.
 
     Not by `getrusage`, which counts those of the process that started it, too.
     """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
@@ -109,7 +116,40 @@ def fault(reader: Reader, data: bytes, folder: Path, watch: _Watch) -> str | Non
     taken = peak() - before
     if taken > memory.TIMES * len(data) + memory.BESIDE:
         return f"took {taken // 2**20} MiB"
+    if reader.refuses and said == "":
+        said = "it was read, and had to be refused"
     return watch.heard or said
+
+
+def ended(
+    reader: Reader, data: bytes, folder: Path, watch: _Watch, *, both: bool = False
+) -> tuple[str, str | None]:
+    """Read bytes, in a fork if they may end it: ("", fault), or how it ended first.
+
+    What ends it is read as its user does, too; and what does not if `both` is said.
+    """
+    if reader.again is None:
+        return "", fault(reader, data, folder, watch)
+    how, said = in_fork(lambda: json.dumps(fault(reader, data, folder, watch)))
+    found = None if how else json.loads(said)
+    if found or not (how or both):
+        return how, found
+    before, begun = peak(), time.monotonic()
+    wrong = ""
+    try:
+        reader.again(data, folder)  # chance has it that what crashed is read this time
+    except reader.said:
+        pass
+    except Exception as error:  # noqa: BLE001 - that is what is looked for
+        wrong = f"{type(error).__name__}: {error}"[:300]
+    taken, seconds = peak() - before, time.monotonic() - begun
+    if taken > memory.TIMES * len(data) + memory.BESIDE:
+        wrong = f"took {taken // 2**20} MiB"
+    if seconds > AGAIN_SECONDS:
+        wrong = f"took {seconds:.0f} s"
+    if not wrong:
+        return how, found
+    return how, f"{how or 'read'}, {said}; then {wrong}"
 
 
 def _hung(*_: object) -> None:
@@ -122,6 +162,22 @@ def _limit_addresses() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
+def _sound(
+    name: str, of: Reader, seeds: list[bytes], folder: Path, watch: _Watch
+) -> None:
+    """See that valid files, and those that did harm once, do none."""
+    for data in seeds:
+        with contextlib.suppress(of.said):
+            of.read(data, folder)  # what is imported late counts for none of them
+    sound = dataclasses.replace(of, refuses=False)
+    for data in seeds:
+        if said := fault(sound, data, folder, watch):
+            print(json.dumps({"index": -1, "fault": f"a valid file: {said}"}))
+    for path in sorted((_FOUND / folder_name(name)).glob("*")):
+        if said := ended(of, path.read_bytes(), folder, watch)[1]:
+            print(json.dumps({"index": -1, "fault": f"{path.name}, again: {said}"}))
+
+
 def main(name: str, first: int, end: int, seed: int, folder: Path) -> None:
     """Read mutated files of a reader."""
     module, _, attribute = name.partition(":")
@@ -132,24 +188,21 @@ def main(name: str, first: int, end: int, seed: int, folder: Path) -> None:
     warnings.simplefilter("error")
     signal.signal(signal.SIGPROF, _hung)
     watch = _Watch(inside)
-    for data in seeds:
-        found.read(data, inside)  # what is imported late counts for none of them
-    for data in seeds:
-        if said := fault(found, data, inside, watch):
-            print(json.dumps({"index": -1, "fault": f"a valid file: {said}"}))
-    for path in sorted((_FOUND / folder_name(name)).glob("*")):
-        if said := fault(found, path.read_bytes(), inside, watch):
-            print(json.dumps({"index": -1, "fault": f"{path.name}, again: {said}"}))
+    _sound(name, found, seeds, inside, watch)
     _limit_addresses()
-    counts, faults, begun = {"read": 0, "refused": 0}, 0, time.perf_counter()
+    counts = dict.fromkeys(("read", "refused", "crashed", "hung"), 0)
+    faults, begun = 0, time.perf_counter()
     parent = os.getppid()
     for index in range(first, end):
         if os.getppid() != parent:
             sys.exit("nobody waits for this any more")
-        data = mutated(seeds, (seed, name, index))
+        data = found.mutated(seeds, (seed, name, index))
         now.write_bytes(index.to_bytes(8, "little") + data)
-        said = fault(found, data, inside, watch)
-        counts["refused" if said is None else "read"] += 1
+        both = index % EVERY == 0
+        how, said = ended(found, data, inside, watch, both=both)
+        if how:
+            print(json.dumps({"index": index, "ended": how}), flush=True)
+        counts[how or ("refused" if said is None else "read")] += 1
         if said:
             print(json.dumps({"index": index, "fault": said}), flush=True)
             faults += 1

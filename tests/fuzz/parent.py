@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuzz.mutate import mutated
 from fuzz.readers import READERS
 
 WALL_SECONDS = 60.0
@@ -27,6 +26,10 @@ class Found:
 
     read: int = 0
     refused: int = 0
+    crashed: list[int] = field(default_factory=list)
+    """Numbers of those that the reading process died of: its user sees a refusal."""
+    hung: list[int] = field(default_factory=list)
+    """Likewise."""
     peak_mib: int = 0
     seconds: float = 0.0
     faults: list[tuple[str, bytes]] = field(default_factory=list)
@@ -91,6 +94,10 @@ def _from(  # noqa: PLR0913, PLR0917 - all that is told to a process
         if "fault" in line:
             said = f"{line['index']}: {line['fault']}"
             found.faults.append((said, _input(reader, seed, line["index"])))
+        elif "ended" in line:
+            (found.hung if line["ended"] == "hung" else found.crashed).append(
+                line["index"]
+            )
         else:
             found.read += line["read"]
             found.refused += line["refused"]
@@ -107,7 +114,9 @@ def _from(  # noqa: PLR0913, PLR0917 - all that is told to a process
 def _input(reader: str, seed: int, index: int) -> bytes:
     """Make the file again that a fault is of; none of one that was valid."""
     known = index >= 0 and reader in READERS
-    return mutated(READERS[reader].seeds(), (seed, reader, index)) if known else b""
+    if not known:
+        return b""
+    return READERS[reader].mutated(READERS[reader].seeds(), (seed, reader, index))
 
 
 def _waited(process: subprocess.Popen[bytes], now: Path, wall: float) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz.readers import Reader
+from fuzz.reader import Reader
 from harness.errors import FileError
 
 _VALID = b"valid 1"

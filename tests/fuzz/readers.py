@@ -1,34 +1,27 @@
 """Everything that reads what others wrote: valid files of it, and what reads them."""
 
-import io
-import re
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import execnet
 import msgspec
-import numpy as np
 
-import hostile
-from fixtures import catalogue, seeded
+from fixtures import catalogue
 from fixtures.random_cases import RandomCases
+from fuzz.model_readers import MODELS
+from fuzz.reader import LAYERS, Reader, in_file
+from fuzz.structured import STRUCTURED
 from harness.backend import BackendInfo
 from harness.cases import check_case, parse_id
-from harness.errors import FileError, ParityError, UsageError
+from harness.errors import ParityError
 from harness.graph import Edge, Graph, Node, Part
 from harness.judge.certify import reference
 from harness.judge.compare import compare_blocks
 from harness.judge.saved import judge
-from harness.models.layer import Recurrent
-from harness.models.read import saved_layers
-from harness.models.settle import settle
-from harness.models.write import WRITERS
 from harness.results import (
     BackendRecord,
     Report,
@@ -40,7 +33,6 @@ from harness.run.answers import WorkerError, checked, decoded
 from harness.run.host import check_host
 from harness.run.registry import known_backends, with_settings
 from harness.session import begin, judge_and_write, new_record
-from harness.store.array_files import read_named
 from harness.store.arrays import pack, unpack
 from harness.store.folder import RunFolder
 from harness.store.record import Entry, Line
@@ -52,41 +44,8 @@ from reports.markdown import to_markdown
 from reports.moved import moved
 from reports.write import to_csv
 
-FILES = Path(__file__).parents[1] / "harness" / "files"
 _SWEPT = [RandomCases(40, 4)[number] for number in (0, 1)]
 CASE = "lstm-dynamic-B2-T3-D2-H3-f32-s1"
-LAYERS = (
-    "lstm-dynamic-B1-T1-D2-H3-L2-bidirectional-f32-s1",
-    "gru-dynamic-B1-T1-D2-H3-f64-s1",
-    "rnn_tanh-dynamic-B1-T1-D2-H3-f32-s2",
-)
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Something that reads."""
-
-    seeds: Callable[[], list[bytes]]
-    """What it reads as it should."""
-    read: Callable[[bytes, Path], object]
-    """Reads bytes, by way of files in the folder alone."""
-    said: tuple[type[Exception], ...] = (ParityError,)
-    """How it refuses."""
-    costly: int = 1
-    """A suite's bounded run has so many times fewer inputs."""
-
-
-def folder_name(reader: str) -> str:
-    """Give the name of the folder in `found` of files that did harm to a reader."""
-    return "-".join(re.findall(r"\w+", reader))
-
-
-def _file(name: str, read: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
-    def reads(data: bytes, folder: Path) -> object:
-        (folder / name).write_bytes(data)
-        return read(folder / name)
-
-    return reads
 
 
 @cache
@@ -215,104 +174,6 @@ def _usual() -> Report:
     return read_report_document(_run())
 
 
-def _layer(case_id: str) -> Recurrent:
-    case = parse_id(case_id)
-    assert case
-    arrays = seeded.problem(case).arrays
-    weights = {name: arrays[name] for name in case.weight_shapes()}
-    return Recurrent("x", "canonical", case, weights)
-
-
-def _real(*endings: str) -> list[bytes]:
-    """Give files that frameworks wrote."""
-    paths = sorted(path for path in FILES.iterdir() if path.suffix in endings)
-    return [path.read_bytes() for path in paths]
-
-
-def _written(*forms: str) -> Callable[[], list[bytes]]:
-    def made() -> list[bytes]:
-        found = []
-        for case_id in LAYERS:
-            for form in forms:
-                try:
-                    found.append(WRITERS[form].write(_layer(case_id)))
-                except FileError:
-                    continue  # the form has no such layer
-        return found
-
-    return made
-
-
-def _settled(path: Path) -> object:
-    """Read all layers of a file, and make each of them ours that can be."""
-    found = []
-    for saved in saved_layers(path):
-        for cell in saved.cells or ("",):
-            try:
-                found.append(settle(saved, cell))
-            except (FileError, UsageError) as error:
-                found.append(str(error))
-    return found
-
-
-@cache
-def _members(form: str) -> tuple[dict[str, bytes], ...]:
-    made = []
-    for data in _written(form)():
-        with zipfile.ZipFile(io.BytesIO(data)) as file:
-            made.append({name: file.read(name) for name in file.namelist()})
-    return tuple(made)
-
-
-def _zipped(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for name, data in members.items():
-            file.writestr(name, data)
-    return buffer.getvalue()
-
-
-def _member(form: str, name: str) -> Reader:
-    """Read a zip's member: what is mutated outside of it, its checksum refuses."""
-
-    def read(data: bytes, folder: Path) -> object:
-        whole = _zipped({**_members(form)[0], name: data})
-        return _file(f"a.{form}", _settled)(whole, folder)
-
-    return Reader(lambda: [_members(form)[0][name]], read)
-
-
-def _pickles() -> list[bytes]:
-    return [hostile.torch_zip(_PICKLE, **{"data/0": bytes(24)})]
-
-
-# A state_dict of one tensor, as torch.save writes it: {"weight_hh_l0": [2, 3] float32}.
-_PICKLE = (
-    b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01X\x0c\x00\x00\x00weight_hh_l0q\x02"
-    b"ctorch._utils\n_rebuild_tensor_v2\nq\x03((X\x07\x00\x00\x00storageq\x04"
-    b"ctorch\nFloatStorage\nq\x05X\x01\x00\x00\x000q\x06X\x03\x00\x00\x00cpuq\x07"
-    b"K\x06tq\x08QK\x00K\x02K\x03\x86q\tK\x03K\x01\x86q\n\x89h\x00)Rq\x0btq\x0cRq\rs."
-)
-
-
-def _pickle(data: bytes, folder: Path) -> object:
-    whole = hostile.torch_zip(data, **{"data/0": bytes(24)})
-    return _file("a.pt", _settled)(whole, folder)
-
-
-def _arrays(name: str) -> Callable[[], list[bytes]]:
-    def made() -> list[bytes]:
-        here = np.arange(12, dtype="float32").reshape(2, 3, 2)
-        one, several, packed = io.BytesIO(), io.BytesIO(), io.BytesIO()
-        np.save(one, here)
-        np.savez(several, inputs=here, lengths=np.array([1, 2], "int32"))
-        np.savez_compressed(packed, inputs=here.T)
-        files = {"npy": [one], "npz": [several, packed]}[name]
-        return [file.getvalue() for file in files]
-
-    return made
-
-
 def _answers() -> list[bytes]:
     part = Part("main", (Node("a", "MatMul"), Node("b", "Tanh")), (Edge("a", "b"),))
     record = msgspec.json.encode(BackendRecord({"a": "1"}, {"b": 2}, "p", "3.11"))
@@ -373,7 +234,7 @@ READERS = {
     "run.json": Reader(_of_run("run.json"), _record, costly=8),
     "journal.jsonl": Reader(_lines, _journal, costly=2),
     "report.json": Reader(
-        _of_run("report.json"), _file("report.json", _report), costly=2
+        _of_run("report.json"), in_file("report.json", _report), costly=2
     ),
     "sweep.json": Reader(_sweeps, _sweep),
     "a sweep's part": Reader(lambda: [_part()], _part_read, costly=2),
@@ -382,31 +243,8 @@ READERS = {
     "outcome, in pieces": Reader(
         _of_run(f"outcomes/numpy/{CASE}.safetensors"), _pieces
     ),
-    ".safetensors": Reader(
-        _written("canonical", "torch", "tensorflow-v1", "flax"),
-        _file("a.safetensors", _settled),
-    ),
-    ".pt": Reader(
-        lambda: [*_pickles(), *_real(".pt", ".pth")], _file("a.pt", _settled)
-    ),
-    ".pt, its pickle": Reader(lambda: [_PICKLE], _pickle),
-    ".keras": Reader(
-        lambda: [*_written("keras")(), *_real(".keras")], _file("a.keras", _settled)
-    ),
-    ".keras, its config": _member("keras", "config.json"),
-    ".keras, its weights": _member("keras", "model.weights.h5"),
-    ".h5": Reader(
-        lambda: [
-            *(members["model.weights.h5"] for members in _members("keras")),
-            *_real(".h5"),
-        ],
-        _file("a.h5", _settled),
-    ),
-    ".onnx": Reader(
-        lambda: [*_written("onnx")(), *_real(".onnx")], _file("a.onnx", _settled)
-    ),
-    ".npy": Reader(_arrays("npy"), _file("a.npy", lambda p: read_named(p, "inputs"))),
-    ".npz": Reader(_arrays("npz"), _file("a.npz", lambda p: read_named(p, "inputs"))),
+    **MODELS,
+    **STRUCTURED,
     "a worker's answer": Reader(_answers, _answer, (ParityError, WorkerError)),
     "the command line": Reader(lambda: _TEXTS, _words),
 }
