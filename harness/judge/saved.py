@@ -132,10 +132,10 @@ class Judges(Watch):
         known, future = self._begun.get(asked[0].id, (None, None))
         if future and known == asked:
             return future
-        self._pool = self._pool or ProcessPoolExecutor(
-            self._jobs, mp_context=get_context("spawn"), initializer=_stand_back
-        )
         with starting():
+            self._pool = self._pool or ProcessPoolExecutor(
+                self._jobs, mp_context=get_context("spawn"), initializer=_stand_back
+            )
             future = self._pool.submit(_judge_case, self._folder, asked)
         self._begun[asked[0].id] = asked, future
         return future
