@@ -26,7 +26,6 @@ from harness.session import compute
 
 MOMENTS = int(os.environ.get("ENDINGS", "1"))
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT", "SIGKILL")
-IGNORED = signal.SIG_IGN
 WITHIN = 2.0
 OURS = "RNN_PARITY_ENDINGS"
 LONGEST = 4.0  # seconds from when a command listens to signals to when one comes
@@ -69,14 +68,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PYTHONPATH", str(installed))
     monkeypatch.setenv(OURS, str(tmp_path))
     # Of what is ignored here, in the background of a shell say, children hear nothing.
-    ignored = [
-        n for n in SIGNALS[:3] if signal.getsignal(getattr(signal, n)) == IGNORED
-    ]
-    for name in ignored:
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    heard = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    ignored = [each for each in heard if signal.getsignal(each) is signal.SIG_IGN]
+    for each in ignored:
+        signal.signal(each, signal.SIG_DFL)
     yield tmp_path
-    for name in ignored:
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for each in ignored:
+        signal.signal(each, signal.SIG_IGN)
     for process in left(tmp_path):
         process.kill()
 
