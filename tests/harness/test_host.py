@@ -214,3 +214,22 @@ def test_without_ssh_there_is_no_other_machine(
     assert "cannot start ssh: No such file or directory" in refusal(machine)
     with pytest.raises(WorkerError, match="cannot start ssh: No such file"):
         Worker(tmp_path / "log", "", machine.address).load(INFO)
+
+
+def test_nothing_that_lies_there_is_imported(machine: Sshd, tmp_path: Path) -> None:
+    folder, imported = tmp_path / "there", tmp_path / "imported"
+    folder.mkdir()
+    for name in ("linecache", "queue", "socket", "tempfile", "zipfile", "numpy"):
+        (folder / f"{name}.py").write_text(
+            f"open({str(imported)!r}, 'a').write({name!r})"
+        )
+    script = f'cd {shlex.quote(str(folder))} && exec {sys.executable} "$@"'
+    chosen = [f"numpy={machine.python('there', script)}"]
+    (info,) = select_backends(["numpy"], chosen, [f"numpy={machine.address}"])
+    worker = Worker(tmp_path / "log", info.interpreter, info.host)
+    try:
+        worker.load(info)
+        assert worker.run("numpy", catalogue.build(CASES[0]), 60)[0] == "outcome"
+    finally:
+        worker.close()
+    assert not imported.exists(), imported.read_text()
