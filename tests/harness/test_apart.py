@@ -19,6 +19,7 @@ from harness.models.read import read
 
 Cli = Callable[..., tuple[int, str, str]]
 
+FILES = Path(__file__).parent / "files"
 KERNELS = [(3, 8), (2, 8), (8,)]
 DENSE = 60  # links in a group, which `libver='latest'` keeps in a B-tree
 
@@ -74,10 +75,16 @@ def test_64_bits_that_make_hdf5_crash_are_64_lines(
     assert sum("killed by SIG" in line for line in said) > 32
 
 
-def test_what_takes_too_long_is_left(
+def test_what_hdf5_reads_for_ever_is_left(rnn_parity: Cli) -> None:
+    path = str(FILES / "read_for_ever.weights.h5")
+    status, _, said = rnn_parity("verify", path, "--cell", "lstm", "--timeout", "2")
+    assert (status, said.count("\n")) == (2, 1)
+    assert "took over 2 s to read, and was left" in said
+
+
+def test_what_hangs_in_c_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rnn_parity: Cli
 ) -> None:
-    # HDF5's library reads this for ever, in the child; h5py is not what it seems.
     (tmp_path / "h5py.py").write_text("import ctypes; ctypes.PyDLL(None).sleep(900)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "m.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
