@@ -149,11 +149,13 @@ class Gathering:
 
     def end(self, number: int) -> None:
         """Say how to go on, and die of a signal, as pytest does without us."""
-        if self._run:
-            again = f"rnn-parity run --resume {quote(str(self._folder.path))}"
-            said = f"rnn-parity: {Ended(number)}; outcomes so far are kept, go on with:"
-            self._config.get_terminal_writer().line(f"\n{said} {clean(again)}")
-            self._config.get_terminal_writer().flush()
+        again = f"rnn-parity run --resume {quote(str(self._folder.path))}"
+        kept = f"outcomes so far are kept, go on with: {clean(again)}"
+        said = (
+            f"{Ended(number)}; {kept if self._run else 'nothing is kept; begin again'}"
+        )
+        self._config.get_terminal_writer().line(f"\nrnn-parity: {said}")
+        self._config.get_terminal_writer().flush()
         os.kill(os.getpid(), number)
 
     def _what_is_selected(self) -> tuple[list[Any], list[Any], list[_Key]]:

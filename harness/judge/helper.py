@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from harness.processes.ending import unbroken
 from harness.processes.starting import supervised
 
 
@@ -14,7 +15,7 @@ def starting() -> Iterator[None]:
     And leave Ctrl-C to this one, from the first on: a terminal sends it to all. What a
     thread blocks stays blocked in what it starts.
     """
-    with supervised(), _deaf():
+    with supervised(), _deaf(), unbroken():
         yield
 
 

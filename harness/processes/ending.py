@@ -1,7 +1,9 @@
 """Signals that end this process in good order: Ctrl-C, SIGTERM, SIGHUP."""
 
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -18,6 +20,29 @@ class Ended(BaseException):
         super().__init__("interrupted" if interrupted else f"ended by {name}")
         self.status = _SIGNALLED + number
         """What shells expect as exit status."""
+
+
+class _Held(threading.local):
+    """What `unbroken` keeps, of the main thread alone as signals are."""
+
+    depth = 0
+    waiting: "Callable[[], object] | None" = None
+
+
+_held = _Held()
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Let no signal come in the middle of this, but right after it."""
+    _held.depth += 1
+    try:
+        yield
+    finally:
+        _held.depth -= 1
+        if not _held.depth and (waiting := _held.waiting):
+            _held.waiting = None
+            waiting()
 
 
 def heed(
@@ -43,6 +68,9 @@ def heed(
     def ended(number: int, _: FrameType | None) -> object:
         for each in before:
             signal.signal(each, signal.SIG_DFL)
+        if _held.depth:
+            _held.waiting = lambda: (end or _raise)(number)
+            return None
         return (end or _raise)(number)
 
     def restore() -> None:
