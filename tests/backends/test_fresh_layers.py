@@ -9,7 +9,7 @@ import pytest
 
 import frameworks
 from harness import model_runs
-from harness.models.read import saved_layers
+from harness.models.read import read, saved_layers
 from harness.results import Report
 from harness.spec import Problem
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, installed
@@ -53,9 +53,9 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> list[Problem]:
 
 def verified(problems: Sequence[Problem], names: Sequence[str], path: Path) -> Report:
     """Compute and judge as `verify` does, on workers that all files share."""
-    read = model_runs.read(Path(__file__).parents[1] / "files/lstm_as_constructed.pt")
+    made = Path(__file__).parents[1] / "files/lstm_as_constructed.pt"
     infos = [installed(name) for name in names]
-    planned = model_runs.Plan(read, problems, infos, None, [])
+    planned = model_runs.Plan(read(made), problems, infos, None, [])
     return planned.run(path, jobs=2, timeout=300)
 
 

@@ -165,7 +165,7 @@ def judged(problem: Problem, expected: Array, *names: str) -> Result:
         info for info in model_runs.known_backends().values() if info.name in names
     ]
     planned = model_runs.Plan(
-        *(model_runs.read(FILES / "lstm_as_constructed.pt"), [problem], infos),
+        *(model_runs.read_layer(FILES / "lstm_as_constructed.pt"), [problem], infos),
         {problem.case.id: {"outputs": expected}},
         [],
     )
