@@ -1,5 +1,6 @@
 """What tests share: problems, honest outcomes, saved runs, real workers."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,18 @@ from harness.store.folder import RunFolder
 from support import SEEDED
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_configure() -> None:
+    """Hear signals that whoever started pytest ignores: tests send some, to children.
+
+    Shells do so for what they start in the background, and children take it over.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture

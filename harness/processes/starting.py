@@ -59,9 +59,10 @@ def die_with_parent() -> None:
 def supervised() -> Iterator[None]:
     """Start children safely, whoever starts them here: a pool of processes, or Dask."""
     _starter.submit(_supervise).result()
-    # Ends by itself, and cleans up after us, of which it need not warn.
-    with _environment({**SAFE_PATH, "PYTHONWARNINGS": "ignore"}):
-        resource_tracker.ensure_running()
+    if os.name == "posix":
+        # Python's own; it ends by itself, and need not warn of what it cleans up.
+        with _environment({**SAFE_PATH, "PYTHONWARNINGS": "ignore"}):
+            resource_tracker.ensure_running()
     with _environment({**SAFE_PATH, MARK: new_mark()}):
         yield
 

@@ -67,14 +67,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
     monkeypatch.setenv("PYTHONPATH", str(installed))
     monkeypatch.setenv(OURS, str(tmp_path))
-    # Of what is ignored here, in the background of a shell say, children hear nothing.
-    heard = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    ignored = [each for each in heard if signal.getsignal(each) is signal.SIG_IGN]
-    for each in ignored:
-        signal.signal(each, signal.SIG_DFL)
     yield tmp_path
-    for each in ignored:
-        signal.signal(each, signal.SIG_IGN)
     for process in left(tmp_path):
         process.kill()
 
