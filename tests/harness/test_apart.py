@@ -20,7 +20,7 @@ from harness.models.read import read
 
 Cli = Callable[..., tuple[int, str, str]]
 
-HARMED = Path(__file__).parents[1] / "fuzz/found/h5"
+FILES = Path(__file__).parent / "files"
 KERNELS = [(3, 8), (2, 8), (8,)]
 DENSE = 60  # links in a group, which `libver='latest'` keeps in a B-tree
 
@@ -77,7 +77,7 @@ def test_64_bits_that_make_hdf5_crash_are_64_lines(
 
 
 def test_what_hdf5_reads_for_ever_is_left(rnn_parity: Cli, tmp_path: Path) -> None:
-    shutil.copy(HARMED / "read-for-ever", tmp_path / "m.weights.h5")
+    shutil.copy(FILES / "read_for_ever.hdf5", tmp_path / "m.weights.h5")
     ask = ("verify", "m.weights.h5", "--cell", "lstm", "--timeout", "2")
     status, _, said = rnn_parity(*ask)
     assert (status, said.count("\n")) == (2, 1)
