@@ -98,7 +98,7 @@ def test_ctrl_c_is_one_line_and_what_shells_expect(
 
     monkeypatch.setattr(does, interrupted)
     status, out, err = rnn_parity(*command)
-    said = "rnn-parity: interrupted; nothing is kept of what was done\n"
+    said = "rnn-parity: interrupted; nothing is kept of what was done; begin again\n"
     assert (status, out, err) == (130, "", said)
     assert not [*tmp_path.iterdir()]
 

@@ -66,7 +66,7 @@ def test_processes_that_judge_end_with_one_that_is_killed(large_run: RunFolder) 
         assert process.stdout
         assert process.stdout.readline() == b"judged\n"
         helpers = psutil.Process(process.pid).children()
-        assert len(helpers) == 3  # one of them cleans up
+        assert len(helpers) == 4  # one of them cleans up, one supervises
         process.kill()
     assert process.returncode == -signal.SIGKILL
     _, living = psutil.wait_procs(helpers, timeout=20)
