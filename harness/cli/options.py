@@ -14,6 +14,7 @@ import typer
 from harness.errors import UsageError
 from harness.processes.ending import Ended, heed
 from harness.store.files import write_named
+from harness.store.journal import LOCK
 
 if TYPE_CHECKING:
     from harness.results import Report
@@ -131,6 +132,8 @@ def ended_at_once(out: Path, command: str) -> Iterator[None]:
 
     def end(number: int) -> NoReturn:
         console(stderr=True).show_cursor()
+        with suppress(OSError):
+            (out / LOCK).unlink(missing_ok=True)  # the system lets go of it
         os._exit(say_ended(Ended(number), _kept(out, command)))
 
     restore = heed(end)

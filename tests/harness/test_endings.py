@@ -148,6 +148,7 @@ def ended(line: list[str], number: str, moment: float, place: Path) -> tuple[int
         return process.returncode, said
 
 
+@pytest.mark.slow  # alone on a machine: two seconds are short beside other tests
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("name", ["run", "verify", "sweep", "compare", "pytest"])
 def test_no_process_outlives_a_command(
