@@ -265,7 +265,7 @@ def test_a_scheduler_that_goes_away_is_said(
     _, said = process.communicate(timeout=60)
     assert process.returncode == 2
     assert said == (
-        f"rnn-parity: the Dask scheduler at {cluster.address} was lost; what is done "
+        f"rnn-parity: the Dask scheduler at {cluster.address} was lost; what is there "
         f"is kept, go on with: rnn-parity sweep --resume {out} --scheduler "
         f"{cluster.address}\n"
     )

@@ -162,7 +162,7 @@ TAKEN_BACK: list[tuple[Family, BackendInfo, int, Any, dict[str, Any]]] = [
         systematic,
         {"_without_small": _slopes_as_they_are, "_LEAST_SQUARE": 0.0},
     ),
-    (static, TORCH, 3, scatter, {"times_alike": _none_alike}),
+    (static, TORCH, 40, scatter, {"times_alike": _none_alike}),
     (unequal, TORCH, 2, sums, {"lost_terms": _no_terms_lost}),
     (subnormal, JAX, 1, Rounded, {"_read_as_zero": lambda _ops, _value: None}),
     (equal, TENSORFLOW, 3, sums, {"same_terms": _none_equal}),
