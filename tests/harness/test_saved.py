@@ -176,10 +176,12 @@ def test_a_process_that_was_being_started_when_another_died_is_not_waited_for(
         pool = judges._pool
         assert pool is not None
         late = get_context("spawn").Process(target=time.sleep, args=(3600,))
+        manager = pool._executor_manager_thread
         for child in multiprocessing.active_children():
             child.kill()
         while not pool._broken:
             time.sleep(0.01)
+        manager.join(30)  # type: ignore[union-attr] # it goes over what is added below
         late.start()  # as the pool may be doing in another thread
         assert late.pid is not None
         pool._processes[late.pid] = late
