@@ -84,7 +84,7 @@ def read_arrays(path: Path, alone: str, timeout: float = TIMEOUT) -> dict[str, A
 def _asked(path: Path, timeout: float, *question: str) -> bytes:
     """Have a file read, and give what it holds as safetensors."""
     size = checked_size(path, MAX_BYTES)
-    # The system of Linux refuses more to the process itself, others watch it.
+    # On Linux the process limits itself; elsewhere what it holds is watched.
     most = 0 if sys.platform == "linux" else TIMES * size + 2 * BESIDE
     words = [word.encode(*_ANY_TEXT) for word in (str(path), *question[1:])]
     child = Child(
@@ -102,6 +102,7 @@ def _asked(path: Path, timeout: float, *question: str) -> bytes:
             f"{path} cannot be read: {death}; the file was damaged, or made to do harm"
         ) from None
     finally:
+        child.kill()  # it has nothing to finish, and may hang where a signal ended this
         child.close()
     if kind == "read":
         return bytes(found)

@@ -60,7 +60,9 @@ class Runner:
     def __enter__(self) -> "Runner":
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, *exc_info: object) -> None:
+        if kind:
+            self.interrupt()  # it would be waited for
         self.close()
 
     def close(self) -> None:

@@ -24,9 +24,11 @@ from cut_runs import run_command
 from fixtures import catalogue
 from harness.session import compute
 
+FILES = Path(__file__).parent / "files"
 MOMENTS = int(os.environ.get("ENDINGS", "1"))
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT", "SIGKILL")
 WITHIN = 2.0
+STARTED = 60.0  # seconds that a command may take to listen to signals
 OURS = "RNN_PARITY_ENDINGS"
 LONGEST = 4.0  # seconds from when a command listens to signals to when one comes
 
@@ -65,7 +67,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (installed / "sleeper_rnn.py").write_text(SLEEPER)
     (metadata / "METADATA").write_text("Name: sleeper-rnn\nVersion: 1\n")
     (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
-    monkeypatch.setenv("PYTHONPATH", str(installed))
+    monkeypatch.setenv("PYTHONPATH", str(installed), prepend=os.pathsep)
     monkeypatch.setenv(OURS, str(tmp_path))
     yield tmp_path
     for process in left(tmp_path):
@@ -114,6 +116,9 @@ def command(name: str, place: Path, saved: Path) -> list[str]:
     rnn_parity = run_command()[:-1]
     if name == "compare":
         return [*rnn_parity, "compare", str(saved), "--jobs", "2"]
+    if name == "reading":
+        shutil.copy(FILES / "read_for_ever.hdf5", place / "m.h5")
+        return [*rnn_parity, "verify", str(place / "m.h5"), "--cell", "lstm"]
     if name == "verify":
         model = {
             "weight_ih_l0": np.ones((4, 3), "f4"),
@@ -131,8 +136,10 @@ def ended(line: list[str], number: str, moment: float, place: Path) -> tuple[int
     with subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=place
     ) as process:
+        deadline = time.monotonic() + STARTED
         while not listens(process):
             assert process.poll() is None
+            assert time.monotonic() < deadline, "it does not listen to SIGTERM"
             time.sleep(0.01)
         time.sleep(moment)
         assert process.poll() is None, "it came to its end before"
@@ -150,9 +157,38 @@ def ended(line: list[str], number: str, moment: float, place: Path) -> tuple[int
         return process.returncode, said
 
 
+HANGS = """
+import subprocess, time
+from harness.processes import starting
+program = "import ctypes; print('here'); ctypes.PyDLL(None).sleep(900)"
+hangs = starting.python("", program)
+child = starting.start(hangs, starting.new_mark(), {}, subprocess.DEVNULL)
+child.stdout.readline()
+print(child.pid, starting._supervisor.pid, flush=True)
+time.sleep(900)
+"""
+
+
+def test_what_hangs_in_c_ends_with_us_even_without_a_supervisor() -> None:
+    command = [sys.executable, "-c", HANGS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        pids = map(int, process.stdout.readline().split())
+        child, supervisor = map(psutil.Process, pids)
+        supervisor.kill()
+        assert child.is_running()
+        process.kill()
+    gone, living = psutil.wait_procs([child], timeout=WITHIN)
+    for each in living:
+        each.kill()
+    assert gone
+
+
 @pytest.mark.slow  # alone on a machine: two seconds are short beside other tests
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("name", ["run", "verify", "sweep", "compare", "pytest"])
+@pytest.mark.parametrize(
+    "name", ["run", "verify", "reading", "sweep", "compare", "pytest"]
+)
 def test_no_process_outlives_a_command(
     name: str, number: str, place: Path, saved: Path
 ) -> None:
