@@ -11,14 +11,14 @@ from harness.cli.checks import audit, measure, relations
 from harness.cli.graphs import graph
 from harness.cli.lists import backends, cases
 from harness.cli.models import convert, verify
-from harness.cli.options import NOTHING_KEPT, say_ended
+from harness.cli.options import say_ended
 from harness.cli.runs import compare, report, run
 from harness.cli.streams import take_streams
 from harness.cli.sweeps import sweep
 from harness.errors import ParityError, UsageError, clean
 from harness.exits import Exit
 from harness.judge.memory import keep_memory
-from harness.processes.ending import Ended, heed
+from harness.processes.ending import NOTHING_KEPT, Ended, heed
 
 app = typer.Typer(
     add_completion=False,

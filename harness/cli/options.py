@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from harness.errors import UsageError
-from harness.processes.ending import Ended, heed
+from harness.processes.ending import NOTHING_KEPT, Ended, heed
 from harness.store.files import write_named
 from harness.store.journal import LOCK
 
 if TYPE_CHECKING:
     from harness.results import Report
-
-NOTHING_KEPT = "nothing is kept of what was done; begin again"
 
 NONE_NAMED = "if none is named, all that are installed and need no request."
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from fixtures import catalogue
 from harness.errors import ParityError, clean
 from harness.in_pytest.items import Asked, CameOf, Items
-from harness.processes.ending import Ended, heed
+from harness.processes.ending import NOTHING_KEPT, Ended, heed
 from harness.processes.starting import die_with_parent
 from harness.results import BackendRecord, Report
 from harness.session import begin, judge_and_write, new_record
@@ -151,11 +151,10 @@ class Gathering:
         """Say how to go on, and die of a signal, as pytest does without us."""
         again = f"rnn-parity run --resume {quote(str(self._folder.path))}"
         kept = f"outcomes so far are kept, go on with: {clean(again)}"
-        said = (
-            f"{Ended(number)}; {kept if self._run else 'nothing is kept; begin again'}"
-        )
-        self._config.get_terminal_writer().line(f"\nrnn-parity: {said}")
-        self._config.get_terminal_writer().flush()
+        writer = self._config.get_terminal_writer()
+        said = kept if self._run else NOTHING_KEPT
+        writer.line(f"\nrnn-parity: {Ended(number)}; {said}")
+        writer.flush()
         os.kill(os.getpid(), number)
 
     def _what_is_selected(self) -> tuple[list[Any], list[Any], list[_Key]]:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+NOTHING_KEPT = "nothing is kept of what was done; begin again"
+
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _SIGNALLED = 128  # and the signal's number: a status as shells give it
 
