@@ -184,6 +184,32 @@ def test_what_hangs_in_c_ends_with_us_even_without_a_supervisor() -> None:
     assert gone
 
 
+FORKS = """
+import os, subprocess
+from harness.processes import guard, starting
+
+def started():
+    child = starting.start(["true"], guard.new_mark(), {}, subprocess.DEVNULL)
+    child.communicate()
+    return guard.ours(), starting._supervisor.pid
+
+before = started()
+fork = os.fork()
+if not fork:
+    after = started()
+    apart = all(one != other for one, other in zip(before, after))
+    starting._dismiss()
+    os._exit(0 if apart else 1)
+status = os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1])
+raise SystemExit(status or started() != before)
+"""
+
+
+def test_a_fork_starts_children_of_its_own() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKS]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
+
+
 @pytest.mark.slow  # alone on a machine: two seconds are short beside other tests
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize(
