@@ -28,14 +28,14 @@ def checked_size(path: Path, most: int) -> int:
 
     """
     try:
-        if path.exists() and not path.is_file():
-            raise FileError(f"{path} is no file")
-        size = path.stat().st_size
+        found = path.stat()
     except (OSError, ValueError) as error:  # a name may hold what no system takes
         raise unreadable(path, error) from None
-    if size > most:
-        raise FileError(f"{path} has {size} bytes, more than {most}")
-    return size
+    if not stat.S_ISREG(found.st_mode):
+        raise FileError(f"{path} is no file")
+    if found.st_size > most:
+        raise FileError(f"{path} has {found.st_size} bytes, more than {most}")
+    return found.st_size
 
 
 def read_bytes(path: Path, most: int) -> bytes:

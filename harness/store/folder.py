@@ -161,7 +161,9 @@ class RunFolder:
         """
         self.check_begun()
         path = self._inside("run.json")
-        record = merged(read_record(path, RunRecord), self.journal.lines())
+        # The journal first: a run at work writes what it says into run.json, then ends it.
+        lines = self.journal.lines()
+        record = merged(read_record(path, RunRecord), lines)
         check_record(record, path)
         return record
 

@@ -99,9 +99,12 @@ class Journal(Generic[Line]):
             raise FileError(f"cannot remove {self._path}: {error.strerror}") from None
 
     def _whole(self) -> list[bytes]:
-        if not self._path.exists():
-            return []
-        return read_bytes(self._path, MAX_BYTES).split(b"\n")[:-1]
+        try:
+            return read_bytes(self._path, MAX_BYTES).split(b"\n")[:-1]
+        except FileError:
+            if self._path.exists():
+                raise
+            return []  # there is none, or its run came to its end just now
 
 
 @contextmanager
