@@ -48,7 +48,7 @@ pytest: $(INSTALLED)
 
 # Files of trained networks: 26 MB, out of 100 MB of wheels. Without, tests are skipped.
 trained: $(INSTALLED)
-	$(BIN)/python -m fixtures.trained
+	$(BIN)/rnn-parity download
 
 # What takes minutes: the g2p network, trained networks and the standard suite on every
 # backend, the kill score.
@@ -82,11 +82,11 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 schema: $(INSTALLED)
-	$(BIN)/python -m reports.schema
+	$(BIN)/python -m rnn_parity_reports.schema
 
 # What report.html carries: the charts, and Vega to draw them.
 page: $(INSTALLED)
-	$(BIN)/python -m reports.charts
+	$(BIN)/python -m rnn_parity_reports.charts
 
 clean:
 	rm -rf .venv parity-report parity-trained parity-standard parity-fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import tables
-from harness.adversary.suite import Row, judged
-from harness.spec import CELLS
+from rnn_parity.adversary.suite import Row, judged
+from rnn_parity_core.spec import CELLS
 
 _LONG_TRIES = 10
 _TITLES = (

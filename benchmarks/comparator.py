@@ -16,8 +16,8 @@ from polygraphy.comparator import IterationResult, SimpleCompareFunc
 from polygraphy.logger import G_LOGGER
 
 from benchmarks.quiet import settle
-from harness.judge.compare import compare
-from harness.spec import Array
+from rnn_parity.judge.compare import compare
+from rnn_parity_core.spec import Array
 
 _LARGE, _SMALL = 20_000_000, 40
 _ROUNDS = 7

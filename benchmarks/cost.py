@@ -16,14 +16,14 @@ from statistics import median
 
 from benchmarks.quiet import settle
 from benchmarks.tables import head, row
-from fixtures import catalogue
-from harness.backend import BackendInfo
-from harness.judge.certify import certify_steps
-from harness.judge.memory import keep_memory
-from harness.run.process import Worker
-from harness.run.registry import absence, known_backends
-from harness.spec import Outcome, Problem
-from harness.store.arrays import unpack
+from rnn_parity.judge.certify import certify_steps
+from rnn_parity.judge.memory import keep_memory
+from rnn_parity.runs.registry import absence, known_backends
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.spec import Outcome, Problem
+from rnn_parity_fixtures import catalogue
 
 _BACKENDS = "numpy,tensorflow,tensorflow:v1,torch,jax,jax:eager"
 _CELLS = ("rnn_tanh", "gru", "lstm")

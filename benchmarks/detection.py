@@ -18,13 +18,13 @@ from typing import NamedTuple, cast
 import numpy as np
 from msgspec.structs import replace as other
 
-from fixtures import catalogue
-from harness.backend import Accuracy, Backend, BackendInfo
-from harness.judge.certify import certify_steps, reference
-from harness.judge.stepwise import stepwise
-from harness.probing import probing
-from harness.run.registry import known_backends
-from harness.spec import CELLS, Array, Case, Problem
+from rnn_parity.judge.certify import certify_steps, reference
+from rnn_parity.judge.stepwise import stepwise
+from rnn_parity.runs.registry import known_backends
+from rnn_parity_core.backend import Accuracy, Backend, BackendInfo
+from rnn_parity_core.probing import probing
+from rnn_parity_core.spec import CELLS, Array, Case, Problem
+from rnn_parity_fixtures import catalogue
 
 _GAINS = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)
 # What may be rounding for all that anybody can tell: a change that moves no output

@@ -11,11 +11,11 @@ from math import log
 
 from benchmarks.cost import Workers, forward, started
 from benchmarks.tables import head, row
-from fixtures import catalogue
-from harness.judge.certify import certify_steps
-from harness.judge.memory import keep_memory
-from harness.run.registry import absence, known_backends
-from harness.spec import Problem
+from rnn_parity.judge.certify import certify_steps
+from rnn_parity.judge.memory import keep_memory
+from rnn_parity.runs.registry import absence, known_backends
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures import catalogue
 
 _BACKENDS = "numpy,tensorflow,tensorflow:v1,torch,jax"
 _SIZES = (256, 512, 1024)

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import psutil
 
-from fixtures import catalogue
-from harness.results import Result
-from harness.run.registry import select_backends
-from harness.session import compute, judge_and_write
-from harness.store.record import Entry
-from harness.watch import Watch
+from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.registry import select_backends
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity.store.record import Entry
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Result
 
 _MIB = 2**20
 

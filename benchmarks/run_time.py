@@ -22,9 +22,9 @@ import numpy as np
 
 from benchmarks.plain.notebook import LAYERS
 from benchmarks.tables import head, row
-from fixtures import catalogue
-from harness.run.engine import default_jobs
-from harness.run.kept import CACHE
+from rnn_parity.runs.engine import default_jobs
+from rnn_parity_core.cache_dir import CACHE
+from rnn_parity_fixtures import catalogue
 
 _ROUNDS = 5
 _PLAIN = Path(__file__).parent / "plain" / "notebook.py"
@@ -47,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         problems = _written(Path(folder) / "problems")
         bare = [sys.executable, str(_PLAIN)]
-        run = [sys.executable, "-m", "harness.cli", "run"]
+        run = [sys.executable, "-m", "rnn_parity", "run"]
         run += ["--out", str(Path(folder) / "report")]
         for number in range(rounds):
             kept = {CACHE: str(Path(folder) / f"kept-{number}")}

@@ -44,7 +44,7 @@ def _swept(suite: str, backends: str, workers: int) -> tuple[float, float]:
         begun, before = time.perf_counter(), _processor_seconds()
         subprocess.run(  # noqa: S603 - our own command
             [
-                *(sys.executable, "-m", "harness.cli", "sweep", suite),
+                *(sys.executable, "-m", "rnn_parity", "sweep", suite),
                 *("--backends", backends, "--workers", str(workers), *out),
             ],
             stdout=subprocess.DEVNULL,

@@ -21,21 +21,21 @@ from typing import Any
 
 import numpy as np
 
-from harness.backend import Accuracy
-from harness.given import least_accurate
-from harness.judge.arithmetic import Float64
-from harness.judge.certify import certify_steps, reference
-from harness.judge.estimate import FACTOR, Spread, estimates, simulated
-from harness.judge.trajectory import trajectory
-from harness.layers import lower_outputs, one_layer
-from harness.model_inputs import problems_of
-from harness.model_runs import EXPECTED
-from harness.models.layer import Recurrent
-from harness.models.read import read
-from harness.run.engine import Runner
-from harness.run.registry import absence, built_in_backends, known_backends
-from harness.spec import Array, Problem
-from harness.store.folder import RunFolder
+from rnn_parity.judge.arithmetic import Float64
+from rnn_parity.judge.certify import certify_steps, reference
+from rnn_parity.judge.estimate import FACTOR, Spread, estimates, simulated
+from rnn_parity.judge.trajectory import trajectory
+from rnn_parity.models.layer import Recurrent
+from rnn_parity.models.read import read
+from rnn_parity.runs.engine import Runner
+from rnn_parity.runs.model_batches import problems_of
+from rnn_parity.runs.registry import absence, built_in_backends, known_backends
+from rnn_parity.runs.user_arrays import least_accurate
+from rnn_parity.runs.verify import EXPECTED
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_core.backend import Accuracy
+from rnn_parity_core.layers import lower_outputs, one_layer
+from rnn_parity_core.spec import Array, Problem
 
 _ENGINES = (
     *("numpy", "torch", "tensorflow", "jax", "onnxruntime", "openvino", "flax"),
@@ -128,7 +128,7 @@ def _accuracy(problem: Problem) -> Accuracy:
 
 def _torch(problem: Problem) -> dict[str, Array]:
     """Give PyTorch's outputs, with those of lower layers: its rounding."""
-    from backends.on_torch.adapter import TorchBackend  # noqa: PLC0415
+    from rnn_parity_backends.on_torch.adapter import TorchBackend  # noqa: PLC0415
 
     return dict(TorchBackend().run(problem))
 

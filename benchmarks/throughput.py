@@ -24,13 +24,13 @@ import numpy as np
 from benchmarks.run_time import took
 from benchmarks.tables import head, row
 from benchmarks.timed import said, timed
-from fixtures import catalogue
-from harness.cases import spread
-from harness.run.engine import default_jobs
-from harness.run.kept import CACHE
-from harness.run.registry import select_backends
-from harness.session import compute, judge_and_write
-from harness.spec import Case
+from rnn_parity.runs.engine import default_jobs
+from rnn_parity.runs.registry import select_backends
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity_core.cache_dir import CACHE
+from rnn_parity_core.cases import spread
+from rnn_parity_core.spec import Case
+from rnn_parity_fixtures import catalogue
 
 BACKENDS = ("tensorflow", "tensorflow:v1", "torch", "jax")
 _ROUNDS = 3
@@ -71,7 +71,7 @@ def _compare(cases: list[Case], rounds: int, folder: Path) -> None:
     out = str(folder / "report")
     test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     test += ["-c", os.devnull, "--rootdir", str(_TEST.parent), str(_TEST)]
-    run = [sys.executable, "-m", "harness.cli", "run", "--cases", ids]
+    run = [sys.executable, "-m", "rnn_parity", "run", "--cases", ids]
     run += ["--backends", ",".join(BACKENDS), "--out", out]
     where = [sys.executable, "-m", "benchmarks.throughput", "--where", out, ids]
     seconds: dict[str, list[float]] = {"plain pytest": [], "run, first": []}

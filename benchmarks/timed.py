@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from harness.backend import BackendInfo, Scalar
-from harness.spec import Outcome, Problem
+from rnn_parity_core.backend import BackendInfo, Scalar
+from rnn_parity_core.spec import Outcome, Problem
 
 _SAYS = "TIMED "
 _INNER = "timed_adapter"

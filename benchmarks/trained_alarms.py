@@ -18,14 +18,14 @@ from msgspec.structs import replace
 from threadpoolctl import threadpool_limits
 
 from benchmarks.tables import head, row
-from fixtures import seeded, trained
-from harness.given import given_problem
-from harness.judge.certify import reference
-from harness.judge.verdict import Judged, judge_entry
-from harness.run.engine import Runner, default_jobs
-from harness.run.registry import select_backends
-from harness.spec import Array, Problem
-from harness.store.folder import RunFolder, file_name
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.verdict import Judged, judge_entry
+from rnn_parity.runs.engine import Runner, default_jobs
+from rnn_parity.runs.registry import select_backends
+from rnn_parity.runs.user_arrays import given_problem
+from rnn_parity.store.folder import RunFolder, file_name
+from rnn_parity_core.spec import Array, Problem
+from rnn_parity_fixtures import seeded, trained
 
 NETWORK = "silero-vad-16k"
 BATCHES = 1000

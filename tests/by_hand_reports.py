@@ -2,13 +2,13 @@
 
 from msgspec.structs import replace
 
-from harness.results import (
+from rnn_parity_core.spec import Case
+from rnn_parity_reports.results import (
     Figures,
     FirstBad,
     Result,
     Steps,
 )
-from harness.spec import Case
 
 CASE = Case(
     cell="gru",

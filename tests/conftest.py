@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import catalogue
-from harness.backend import BackendInfo
-from harness.results import Report
-from harness.run.process import Worker
-from harness.run.registry import known_backends
-from harness.session import compute, judge_and_write
-from harness.spec import Case, Problem
-from harness.store.folder import RunFolder
+from rnn_parity.runs.registry import known_backends
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.spec import Case, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Report
 from support import SEEDED
 
 pytest_plugins = ["pytester"]

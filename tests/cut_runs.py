@@ -6,20 +6,20 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from fixtures import catalogue
-from harness.backend import BackendInfo
-from harness.session import (
+from rnn_parity.runs.run import (
     compute,
 )
-from harness.store.folder import RunFolder
-from harness.store.record import Line
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Line
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_fixtures import catalogue
 
 CASES = catalogue.select(["notebook"], [], ["float32"])
 SUITE = ["--cases", "random:16:3", "--backends", "numpy,numpy#twin", "--jobs", "2"]
 
 
 def run_command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "harness.cli", "run", *map(str, arguments)]
+    return [sys.executable, "-m", "rnn_parity", "run", *map(str, arguments)]
 
 
 def report(out: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.spec import CELLS, Array, Problem
+from rnn_parity_core.spec import CELLS, Array, Problem
 
 Weights = dict[str, Array]
 States = tuple[Array, ...]

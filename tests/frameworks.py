@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.spec import Array
-from harness.store.arrays import pack, unpack
+from rnn_parity_core.arrays import pack, unpack
+from rnn_parity_core.spec import Array
+from support import OURS
 
 # What every script starts with: arguments, and arrays in and out.
 _HEAD = """
@@ -17,7 +18,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 warnings.simplefilter("ignore")
 from pathlib import Path
 import numpy as np
-from harness.store.arrays import pack, unpack
+from rnn_parity_core.arrays import pack, unpack
 given = unpack(Path("given.safetensors").read_bytes(), "given")[0]
 files, made = sys.argv[1:], {}
 """
@@ -143,7 +144,6 @@ def run(
     """Run a script on files and arrays, and give the arrays it makes."""
     names = "".join(f"{name} = {size}\n" for name, size in sizes.items())
     code = _HEAD + names + script + _TAIL
-    home = Path(__file__).parents[1]
     with TemporaryDirectory() as path:
         folder = Path(path)
         (folder / "given.safetensors").write_bytes(pack(given or {}, {"of": "tests"}))
@@ -153,7 +153,7 @@ def run(
             text=True,
             check=False,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(home)},
+            env={**os.environ, "PYTHONPATH": OURS},
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return unpack((folder / "made.safetensors").read_bytes(), "made")[0]

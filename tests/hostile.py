@@ -6,9 +6,9 @@ from io import BytesIO
 
 import h5py
 
-from fixtures import seeded
-from harness.cases import parse_id
-from harness.models.layer import Recurrent
+from rnn_parity.models.layer import Recurrent
+from rnn_parity_core.cases import parse_id
+from rnn_parity_fixtures import seeded
 
 LONE = "lstm-dynamic-B1-T1-D4-H5-bidirectional-f32-s1"
 STACK = "lstm-dynamic-B1-T1-D4-H5-L2-bidirectional-f32-s1"

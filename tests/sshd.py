@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from harness.backend import BackendInfo
+from rnn_parity_core.backend import BackendInfo
 
 _PATIENCE = 20.0  # seconds
 _PROGRAM = shutil.which("sshd", path=f"{os.defpath}:/usr/sbin:/sbin")
@@ -22,8 +22,8 @@ _PROGRAM = shutil.which("sshd", path=f"{os.defpath}:/usr/sbin:/sbin")
 # What is installed over there.
 ADAPTER = """
 import os, subprocess, sys
-import harness
-from backends.on_numpy.adapter import NumpyBackend
+import rnn_parity
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
 
 class Talkative(NumpyBackend):
     def run(self, problem):
@@ -33,7 +33,7 @@ class Talkative(NumpyBackend):
 class Parent(NumpyBackend):
     def run(self, problem):
         sleep = "import time; time.sleep(3600)"
-        subprocess.run([sys.executable, "-c", sleep, harness.__file__])
+        subprocess.run([sys.executable, "-c", sleep, rnn_parity.__file__])
 """
 
 

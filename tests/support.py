@@ -1,5 +1,6 @@
 """Helpers of tests that are no fixtures."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,22 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixtures import catalogue, trained
-from fixtures.trained.fetch import kept_file
-from harness.backend import Accuracy, BackendInfo
-from harness.errors import UsageError
-from harness.judge.certify import reference
-from harness.judge.verdict import judge_entry
-from harness.measuring.accuracy import can_measure, measure
-from harness.measuring.statement import held, stated
-from harness.results import Environment, Report, Result, summarize
-from harness.run.process import Worker
-from harness.run.registry import absence, known_backends, select_backends
-from harness.spec import CELLS, Array, Case, Outcome, Problem
-from harness.store.arrays import unpack
-from harness.store.folder import RunFolder
-from harness.store.record import Entry
+from rnn_parity.adapters.accuracy import can_measure, measure
+from rnn_parity.adapters.statement import held, stated
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.verdict import judge_entry
+from rnn_parity.processes.packages import roots
+from rnn_parity.runs.registry import absence, known_backends, select_backends
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Entry
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.backend import Accuracy, BackendInfo
+from rnn_parity_core.errors import UsageError
+from rnn_parity_core.spec import CELLS, Array, Case, Outcome, Problem
+from rnn_parity_fixtures import catalogue, trained
+from rnn_parity_fixtures.trained.fetch import kept_file
+from rnn_parity_fixtures.trained.weights import kept_arrays
+from rnn_parity_reports.results import Environment, Report, Result, summarize
 
+OURS = os.pathsep.join(roots())
+"""A `PYTHONPATH` of our packages."""
 BACKENDS = tuple(info.name for info in select_backends([]))
 LAYERS_ON_JAX = ("flax", "equinox", "haiku")
 KERAS = ("keras:torch", "keras:jax")
@@ -193,6 +198,7 @@ def downloaded(network: str) -> Path:
     """Give the file of a trained network, or skip the test with what brings it here."""
     name = trained.manifest().networks[network].file
     try:
+        kept_arrays(network)
         return kept_file(name)
     except UsageError as error:
         pytest.skip(str(error))

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 ADAPTERS = """
 import os, signal, time
 from msgspec.structs import replace
-from backends.on_numpy import INFO
-from backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
 
 class Wrong(NumpyBackend):
     def run(self, problem):
@@ -71,7 +71,7 @@ def install(path: Path) -> dict[str, str]:
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "harness.cli", "sweep", *map(str, arguments)]
+    return [sys.executable, "-m", "rnn_parity", "sweep", *map(str, arguments)]
 
 
 def swept(

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fixtures import catalogue
-from harness.backend import BackendInfo
-from harness.run.registry import known_backends
-from harness.spec import VARIANTS
+from rnn_parity.runs.registry import known_backends
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.spec import VARIANTS
+from rnn_parity_fixtures import catalogue
 
 README = Path(__file__).parents[1] / "README.md"
 ON_REQUEST = README.parent / "backends" / "README.md"

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
-from harness import __version__
+from rnn_parity import __version__
 
 ROOT = Path(__file__).parents[1]
 RELEASE = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))

@@ -12,12 +12,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-import harness
-from harness.results import Report, encode, read_report_document
-from reports.moved import moved
-from support import installed
+from rnn_parity_reports.moved import moved
+from rnn_parity_reports.results import Report, encode, read_report_document
+from support import OURS, installed
 
-HOME = Path(harness.__file__).parents[1]
 CASES = (
     "notebook-dynamic-f32",
     "lstm-variable_input-B3-T7-D4-H5-L2-bidirectional-f32-s1",
@@ -32,9 +30,9 @@ AROUND = (
 # Digests of the files of a sample of every suite's problems, in either order.
 SAMPLE = """
 import hashlib, sys
-from fixtures import catalogue
-from harness.cases import spread
-from harness.store.folder import RunFolder
+from rnn_parity_fixtures import catalogue
+from rnn_parity_core.cases import spread
+from rnn_parity.store.folder import RunFolder
 from pathlib import Path
 named = [*catalogue.suites(), "random:40:7"]
 cases = [c for name in named for c in spread(catalogue.select([name], [], []), 40)]
@@ -48,7 +46,7 @@ Run = Callable[..., Path]
 
 
 def _environment(around: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, **around, "PYTHONPATH": str(HOME)}
+    return {**os.environ, **around, "PYTHONPATH": OURS}
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -67,7 +65,7 @@ def run(tmp_path: Path) -> Run:
         (tmp_path / name).mkdir()
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "harness.cli", "run", "--out", "out"),
+                *(sys.executable, "-m", "rnn_parity", "run", "--out", "out"),
                 *("--backends", backend, *arguments),
             ],
             cwd=tmp_path / name,
@@ -208,7 +206,7 @@ def test_a_switch_of_the_environment_is_said_where_numbers_may_have_moved(
         for name, around in (("on", AROUND[0]), ("off", off))
     ]
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "compare", *map(str, paths)],
+        [sys.executable, "-m", "rnn_parity", "compare", *map(str, paths)],
         env=_environment({"COLUMNS": "200"}),
         capture_output=True,
         text=True,

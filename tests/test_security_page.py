@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 from fuzz import child, parent
-from harness import cases, results
-from harness.models import hdf5, memory, read, torch_pickle
-from harness.processes import logs
-from harness.run import process
-from harness.store import array_files, arrays, folder, journal
-from harness.sweep import record, shrink, store
+from rnn_parity.models import array_files, hdf5, memory, read, torch_pickle
+from rnn_parity.processes import logs
+from rnn_parity.store import folder, journal
+from rnn_parity.sweep import record, shrink, store
+from rnn_parity.workers import process
+from rnn_parity_core import arrays, cases
+from rnn_parity_reports import results
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")

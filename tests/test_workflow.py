@@ -11,11 +11,12 @@ import pytest
 import yaml
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from fixtures.faults import plant
-from harness.session import compute, judge_and_write
-from harness.store.folder import RunFolder
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import plant
+from support import OURS
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / ".github" / "parity-workflow.yml"
@@ -32,13 +33,13 @@ def bash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     tools = tmp_path / "tools"
     tools.mkdir()
     command = tools / "rnn-parity"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m harness.cli "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rnn_parity "$@"\n')
     gh = tools / "gh"
     gh.write_text('#!/bin/sh\n[ "$2" = list ] && cat run-id || cp -r main "$7"\n')
     for tool in (command, gh):
         tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", OURS)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     monkeypatch.setenv("CASES", "notebook")
     monkeypatch.setenv("BACKENDS", "numpy")

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from harness.backend import FLOAT32_SUMS
-from harness.run.process import Worker
-from harness.spec import Case, Problem
-from harness.store.arrays import unpack
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.backend import FLOAT32_SUMS
+from rnn_parity_core.spec import Case, Problem
 from support import BACKENDS, KERAS, installed
 
 # What is added to the large number is less than half of its last place; as floats the

@@ -9,10 +9,10 @@ from itertools import product
 import pytest
 from msgspec.structs import replace
 
-from harness.measuring.accuracy import FUNCTIONS, ways
-from harness.run.process import Worker
-from harness.run.registry import known_backends
-from harness.spec import DTYPES
+from rnn_parity.adapters.accuracy import FUNCTIONS, ways
+from rnn_parity.runs.registry import known_backends
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.spec import DTYPES
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, assert_as_stated, installed
 
 NAMES = [*BACKENDS, *LAYERS_ON_JAX, *KERAS, "openvino", "mlx"]

@@ -5,19 +5,19 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from backends import on_numpy
-from fixtures import catalogue
-from fixtures.faults import FAULTS, KINDS, Planted, plant
-from fixtures.faults.decoding import Decoder
-from fixtures.faults.equations import Equations, computed
-from fixtures.faults.fault import Held
-from fixtures.faults.training import Loop
-from harness.contract import contract_violations
-from harness.judge.certify import certify
-from harness.judge.decode import well_formed
-from harness.run.process import Worker
-from harness.spec import CELLS, Case, Outcome, Problem
-from harness.store.arrays import unpack
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.decode import well_formed
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends import on_numpy
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.spec import CELLS, Case, Outcome, Problem
+from rnn_parity_core.validate import contract_violations
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import FAULTS, KINDS, Planted, plant
+from rnn_parity_fixtures.faults.decoding import Decoder
+from rnn_parity_fixtures.faults.equations import Equations, computed
+from rnn_parity_fixtures.faults.fault import Held
+from rnn_parity_fixtures.faults.training import Loop
 from support import honest, installed
 
 

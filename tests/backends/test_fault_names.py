@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from backends import on_numpy
-from fixtures import catalogue
-from fixtures.faults import KINDS, Planted
-from harness.judge.diagnose import explain
+from rnn_parity.judge.diagnose import explain
+from rnn_parity_backends import on_numpy
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import KINDS, Planted
 
 # Kind → fault → its case and its explanations.
 NAMES: dict[str, dict[str, tuple[str, list[str]]]] = defaultdict(dict)

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import catalogue
-from fixtures.faults import (
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.spec import CELLS, VARIANTS, Case
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import (
     FLOAT32_INSIDE,
     REUSED_BUFFER,
     WRONG_OUTCOME,
     WRONG_PROBLEM,
     plant,
 )
-from harness.run.process import Worker
-from harness.spec import CELLS, VARIANTS, Case
-from harness.store.folder import RunFolder
 from support import BACKENDS, installed, judged
 
 FED = [variant for variant in VARIANTS if variant != "variable_output"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import frameworks
-from harness import model_runs
-from harness.models.read import read, saved_layers
-from harness.results import Report
-from harness.spec import Problem
+from rnn_parity.models.read import read, saved_layers
+from rnn_parity.runs import verify as model_runs
+from rnn_parity_core.spec import Problem
+from rnn_parity_reports.results import Report
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, installed
 
 ENGINES = (*LAYERS_ON_JAX, *KERAS, "onnxruntime", "openvino", "mlx")

@@ -6,13 +6,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
-from backends import on_numpy
-from fixtures import g2p
-from harness.judge.certify import certify
-from harness.judge.decode import lengths_of
-from harness.run.process import Worker
-from harness.spec import Outcome, Problem
-from harness.store.arrays import unpack
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.decode import lengths_of
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends import on_numpy
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.spec import Outcome, Problem
+from rnn_parity_fixtures import g2p
 from support import BACKENDS, installed
 
 BATCH = 500

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from fixtures import catalogue
-from harness.run.process import Worker
-from harness.run.registry import known_backends
-from harness.spec import Case
+from rnn_parity.runs.registry import known_backends
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.spec import Case
+from rnn_parity_fixtures import catalogue
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, installed
 
 # Those on request that are quick.

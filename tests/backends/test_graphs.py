@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from fixtures import catalogue
-from harness.backend import Unsupported
-from harness.drawn import graphs
-from harness.graph import Graph, Part
-from harness.run.process import Worker
+from rnn_parity.runs.graphs import graphs
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.backend import Unsupported
+from rnn_parity_core.graph import Graph, Part
+from rnn_parity_fixtures import catalogue
 from support import installed
 
 Workers = Callable[[str], Worker]
@@ -141,8 +141,8 @@ def test_a_constant_of_over_64_bytes_is_stripped(drawn: Ask) -> None:
 
 CHANGED = """
 import {framework}
-from backends.{module} import {owner}
-from backends.{module}.adapter import {name} as Changed
+from rnn_parity_backends.{module} import {owner}
+from rnn_parity_backends.{module}.adapter import {name} as Changed
 
 {owner}._Ops.tanh = lambda self, x: {cos}(x)
 """

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.run.kept import CACHE, cache_folder
+from rnn_parity_core.cache_dir import CACHE, cache_folder
 from support import installed
 
 CASES = (
@@ -26,8 +26,8 @@ import json, os, sys
 from jax import monitoring
 found = []
 monitoring.register_event_listener(lambda event, **_: found.append(event))
-from backends.on_jax.adapter import JaxBackend
-from fixtures import catalogue
+from rnn_parity_backends.on_jax.adapter import JaxBackend
+from rnn_parity_fixtures import catalogue
 backend = JaxBackend(**json.loads(sys.argv[1]))
 problems = [catalogue.build(catalogue.case_from_id(name)) for name in sys.argv[2:]]
 outcomes = [backend.run(problem) for problem in problems]

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.on_equinox import layout as of_equinox
-from backends.on_flax import layout as of_flax
-from backends.on_haiku import layout as of_haiku
-from fixtures import catalogue
-from harness.run.process import Worker
-from harness.run.registry import known_backends, select_backends
-from harness.spec import Array, Case, Problem
-from harness.store.arrays import unpack
+from rnn_parity.runs.registry import known_backends, select_backends
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends.on_equinox import layout as of_equinox
+from rnn_parity_backends.on_flax import layout as of_flax
+from rnn_parity_backends.on_haiku import layout as of_haiku
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_fixtures import catalogue
 from support import (
     LAYERS_ON_JAX,
     assert_named_after,
@@ -33,9 +33,9 @@ import sys
 from importlib import import_module
 from pathlib import Path
 import numpy as np
-from fixtures import catalogue
-from harness.store.arrays import pack
-from harness.run.registry import known_backends
+from rnn_parity_fixtures import catalogue
+from rnn_parity_core.arrays import pack
+from rnn_parity.runs.registry import known_backends
 
 def altered(alter):
     inner = layout.to_native
@@ -219,9 +219,9 @@ def test_small_products_of_halves_are_not_lost_beside_large_ones(
 
 
 FORGETTING = """
-from backends.on_equinox.adapter import EquinoxBackend
-from backends.with_jax import settings
-from fixtures import catalogue
+from rnn_parity_backends.on_equinox.adapter import EquinoxBackend
+from rnn_parity_backends.with_jax import settings
+from rnn_parity_fixtures import catalogue
 FEW
 backend = EquinoxBackend()
 for rows in (2, 3, 4, 2):

@@ -27,8 +27,8 @@ CASES = (
 COUNTING = """
 import json, sys
 import jax
-from backends.on_jax import adapter, loops
-from fixtures import catalogue
+from rnn_parity_backends.on_jax import adapter, loops
+from rnn_parity_fixtures import catalogue
 compiled = []
 jax.monitoring.register_event_duration_secs_listener(
     lambda event, seconds, **names: compiled.append(names.get("fun_name"))

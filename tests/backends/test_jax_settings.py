@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from harness.backend import Absent, Scalar
-from harness.run.process import Worker
-from harness.run.registry import known_backends, select_backends
+from rnn_parity.runs.registry import known_backends, select_backends
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.backend import Absent, Scalar
 from support import SEEDED, installed
 
 # What every script starts with: an adapter's options are its first argument.
@@ -24,9 +24,9 @@ START = """
 import json, os, sys
 from pathlib import Path
 import jax
-from backends.on_jax import adapter, loops
-from backends.with_jax import settings
-from fixtures import catalogue
+from rnn_parity_backends.on_jax import adapter, loops
+from rnn_parity_backends.with_jax import settings
+from rnn_parity_fixtures import catalogue
 options = json.loads(sys.argv[1])
 problem = catalogue.build(catalogue.case_from_id(sys.argv[2]))
 """

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import certify
-from harness.run.process import Worker
-from harness.store.arrays import unpack
-from harness.store.folder import RunFolder
+from rnn_parity.judge.certify import certify
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.arrays import unpack
+from rnn_parity_fixtures import catalogue
 from support import installed, judged
 
 CASES = (
@@ -41,10 +41,10 @@ WITH_OPTIMIZERS = """
 import sys
 from pathlib import Path
 import optax
-from backends.on_jax import adapter
-from backends.with_jax import training
-from fixtures import catalogue
-from harness.store.arrays import pack
+from rnn_parity_backends.on_jax import adapter
+from rnn_parity_backends.with_jax import training
+from rnn_parity_fixtures import catalogue
+from rnn_parity_core.arrays import pack
 folder, case_id, *optimizers = sys.argv[1:]
 problem = catalogue.build(catalogue.case_from_id(case_id))
 backend = adapter.JaxBackend(jit=False)

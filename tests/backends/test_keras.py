@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import catalogue
-from harness.run.answers import WorkerError
-from harness.run.process import Worker
-from harness.run.registry import known_backends, select_backends
-from harness.store.folder import RunFolder
+from rnn_parity.runs.registry import known_backends, select_backends
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity.workers.protocol import WorkerError
+from rnn_parity_fixtures import catalogue
 from support import KERAS, installed, judged
 
 # Says the headroom of cases, each after a change to the adapter: `CASE?change`.
@@ -23,16 +23,16 @@ CHANGED = """
 import json, sys
 from importlib import import_module
 from types import SimpleNamespace
-from fixtures import catalogue
-from harness.judge.certify import certify
-from harness.run.registry import known_backends
-from harness.spec import ADAM_EPSILON
+from rnn_parity_fixtures import catalogue
+from rnn_parity.judge.certify import certify
+from rnn_parity.runs.registry import known_backends
+from rnn_parity_core.spec import ADAM_EPSILON
 
 name, *runs = sys.argv[1:]
 info = known_backends()[name]
 module, _, made = info.adapter.partition(":")
 adapter = getattr(import_module(module), made)
-from backends.with_keras import layout, networks, training
+from rnn_parity_backends.with_keras import layout, networks, training
 owners = layout, networks, training, adapter
 held = [(owner, dict(vars(owner))) for owner in owners]
 found = []

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from backends.on_mlx import layout as of_mlx
-from backends.on_tinygrad import layout as of_tinygrad
-from fixtures import catalogue
-from harness.measuring.accuracy import FUNCTIONS
-from harness.run.process import Worker
-from harness.run.registry import known_backends, select_backends, with_settings
-from harness.spec import DTYPES, Array
+from rnn_parity.adapters.accuracy import FUNCTIONS
+from rnn_parity.runs.registry import known_backends, select_backends, with_settings
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends.on_mlx import layout as of_mlx
+from rnn_parity_backends.on_tinygrad import layout as of_tinygrad
+from rnn_parity_core.spec import DTYPES, Array
+from rnn_parity_fixtures import catalogue
 from support import (
     assert_as_stated,
     assert_named_after,
@@ -33,9 +33,9 @@ CHANGED = """
 import sys
 from importlib import import_module
 from pathlib import Path
-from fixtures import catalogue
-from harness.store.arrays import pack
-from harness.run.registry import known_backends
+from rnn_parity_fixtures import catalogue
+from rnn_parity_core.arrays import pack
+from rnn_parity.runs.registry import known_backends
 
 def altered(alter):
     inner = layout.to_native
@@ -195,8 +195,8 @@ def test_functions_of_tinygrad_compiled_are_as_accurate_as_stated(
 
 WITHOUT_CLANG = """
 import json, os
-from backends.on_tinygrad.adapter import TinygradBackend
-from harness.backend import Absent
+from rnn_parity_backends.on_tinygrad.adapter import TinygradBackend
+from rnn_parity_core.backend import Absent
 os.environ["PATH"] = ""
 device = TinygradBackend().settings()["device"]
 try:

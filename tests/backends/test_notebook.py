@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import catalogue
-from harness.run.process import Worker
-from harness.store.folder import RunFolder
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity_fixtures import catalogue
 from support import BACKENDS, installed, judged
 
 

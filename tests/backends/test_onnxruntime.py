@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from backends.on_onnxruntime import INFO, layout
-from fixtures import catalogue
-from harness.measuring.accuracy import FUNCTIONS
-from harness.run.process import Worker
-from harness.spec import CELLS
+from rnn_parity.adapters.accuracy import FUNCTIONS
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends.on_onnxruntime import INFO, layout
+from rnn_parity_core.spec import CELLS
+from rnn_parity_fixtures import catalogue
 from support import assert_as_stated, assert_layout_loses_nothing, installed
 
 NAME = "onnxruntime"
@@ -25,11 +25,11 @@ OPERATORS = [cell for cell in CELLS if cell != "lstm_projection"]
 START = """
 import json, sys
 import numpy as np
-from backends.on_onnxruntime import INFO, layout, models, operators
-from backends.on_onnxruntime.adapter import OnnxRuntimeBackend
-from fixtures import catalogue
-from harness.judge.certify import certify
-from harness.spec import Case, Problem
+from rnn_parity_backends.on_onnxruntime import INFO, layout, models, operators
+from rnn_parity_backends.on_onnxruntime.adapter import OnnxRuntimeBackend
+from rnn_parity_fixtures import catalogue
+from rnn_parity.judge.certify import certify
+from rnn_parity_core.spec import Case, Problem
 
 backend = OnnxRuntimeBackend()
 
@@ -85,8 +85,8 @@ print(json.dumps([off.max(), INFO.accuracy(case).absolute["sigmoid"]]))
 """
 
 EMPTY_ROWS = """
-from harness.backend import Unsupported
-from harness.judge.certify import reference
+from rnn_parity_core.backend import Unsupported
+from rnn_parity.judge.certify import reference
 problem = built("gru-variable_input-B3-T7-D4-H5-zerolength-f32-s1")
 made = backend._computed(problem)
 past_the_end = bool(made["outputs"][problem["lengths"] == 0].any())

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from backends.on_openvino import layout
-from fixtures import catalogue
-from harness.run.process import Worker
-from harness.run.registry import known_backends, select_backends, with_settings
-from harness.store.folder import RunFolder
+from rnn_parity.runs.registry import known_backends, select_backends, with_settings
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends.on_openvino import layout
+from rnn_parity_fixtures import catalogue
 from support import assert_layout_loses_nothing, installed, judged
 
 NAME = "openvino"
@@ -25,11 +25,11 @@ OPERATORS = ("rnn_tanh", "rnn_relu", "lstm", "gru", "gru_reset_before")
 START = """
 import json
 import numpy as np
-from backends.on_openvino import INFO, layout, models
-from backends.on_openvino.adapter import OpenVinoBackend
-from fixtures import catalogue
-from harness.judge.certify import certify, reference
-from harness.backend import Unsupported
+from rnn_parity_backends.on_openvino import INFO, layout, models
+from rnn_parity_backends.on_openvino.adapter import OpenVinoBackend
+from rnn_parity_fixtures import catalogue
+from rnn_parity.judge.certify import certify, reference
+from rnn_parity_core.backend import Unsupported
 
 backend = OpenVinoBackend()
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from backends.on_tensorflow import layout as of_v1
-from backends.with_keras import layout as of_keras
-from fixtures import catalogue
-from harness.judge.certify import certify
-from harness.run.process import Worker
-from harness.spec import CELLS, Problem
-from harness.store.arrays import unpack
+from rnn_parity.judge.certify import certify
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends.on_tensorflow import layout as of_v1
+from rnn_parity_backends.with_keras import layout as of_keras
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.spec import CELLS, Problem
+from rnn_parity_fixtures import catalogue
 from support import bits_equal, installed, with_arrays
 
 KERAS_CELLS = ("rnn_tanh", "rnn_relu", "lstm", "gru", "gru_reset_before")
@@ -32,10 +32,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tf_keras.src.layers.rnn import legacy_cells
-from backends.on_tensorflow import layout as of_v1
-from backends.with_keras import layout as of_keras
-from fixtures import catalogue
-from harness.spec import CELLS
+from rnn_parity_backends.on_tensorflow import layout as of_v1
+from rnn_parity_backends.with_keras import layout as of_keras
+from rnn_parity_fixtures import catalogue
+from rnn_parity_core.spec import CELLS
 
 v1 = tf.compat.v1
 KERAS = {

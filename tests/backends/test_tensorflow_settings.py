@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from fixtures import catalogue
-from harness.backend import BackendInfo
-from harness.errors import UsageError
-from harness.results import Report
-from harness.run.registry import known_backends, with_settings
-from harness.store.folder import RunFolder
+from rnn_parity.runs.registry import known_backends, with_settings
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.errors import UsageError
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Report
 from support import installed
 
 CASE = "lstm-dynamic-B2-T2-D3-H4-f32-s1"
@@ -27,8 +27,8 @@ ASKED = """
 import json, sys
 from importlib import import_module
 import msgspec
-from fixtures import catalogue
-from harness.backend import BackendInfo
+from rnn_parity_fixtures import catalogue
+from rnn_parity_core.backend import BackendInfo
 
 info = msgspec.json.decode(sys.argv[1], type=BackendInfo)
 module, _, made = info.adapter.partition(":")
@@ -58,8 +58,8 @@ print(json.dumps({
 
 # An adapter cannot have threads of its own in a process that has others.
 TOO_LATE = """
-from backends.on_tensorflow.adapter import KerasBackend
-from backends.on_tensorflow.programs import tf
+from rnn_parity_backends.on_tensorflow.adapter import KerasBackend
+from rnn_parity_backends.on_tensorflow.programs import tf
 tf.constant(0.0) + 1
 KerasBackend(tf32=False, deterministic=True, threads=1)
 """
@@ -68,9 +68,9 @@ KerasBackend(tf32=False, deterministic=True, threads=1)
 # Computes cases of one shape under `tf.function`, and counts programs and traces.
 TRACED = """
 import sys
-from backends.on_tensorflow import adapter, programs
-from fixtures import catalogue
-from harness.run.registry import known_backends, with_settings
+from rnn_parity_backends.on_tensorflow import adapter, programs
+from rnn_parity_fixtures import catalogue
+from rnn_parity.runs.registry import known_backends, with_settings
 
 info = with_settings(known_backends(), "tensorflow+function=on")
 backend = adapter.KerasBackend(**info.options)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import certify
-from harness.run.process import Worker
-from harness.spec import Problem
-from harness.store.arrays import unpack
-from harness.store.folder import RunFolder
+from rnn_parity.judge.certify import certify
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures import catalogue
 from support import installed, judged
 
 CASES = {
@@ -47,10 +47,10 @@ CHANGED = """
 import json, sys
 from importlib import import_module
 from pathlib import Path
-from fixtures import catalogue
-from harness.store.arrays import pack
-from harness.run.registry import known_backends
-from harness.spec import ADAM_EPSILON
+from rnn_parity_fixtures import catalogue
+from rnn_parity_core.arrays import pack
+from rnn_parity.runs.registry import known_backends
+from rnn_parity_core.spec import ADAM_EPSILON
 
 folder, name, cases = sys.argv[1:]
 info = known_backends()[name]

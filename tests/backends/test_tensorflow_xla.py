@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from fixtures import catalogue
-from harness.measuring.accuracy import FUNCTIONS
-from harness.run.process import Worker
-from harness.run.registry import known_backends
-from harness.spec import Case
-from harness.store.folder import RunFolder
+from rnn_parity.adapters.accuracy import FUNCTIONS
+from rnn_parity.runs.registry import known_backends
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.spec import Case
+from rnn_parity_fixtures import catalogue
 from support import assert_as_stated, installed, judged
 
 XLA = "tensorflow:xla"
@@ -29,10 +29,10 @@ WATCHED = """
 import json, sys
 import tensorflow as tf
 from msgspec.structs import replace
-from backends.on_tensorflow import adapter_xla, programs
-from backends.with_keras import networks
-from fixtures import catalogue
-from harness.run.registry import known_backends
+from rnn_parity_backends.on_tensorflow import adapter_xla, programs
+from rnn_parity_backends.with_keras import networks
+from rnn_parity_fixtures import catalogue
+from rnn_parity.runs.registry import known_backends
 
 problems = [catalogue.build(catalogue.case_from_id(name)) for name in sys.argv[1:]]
 backend = adapter_xla.XlaBackend(**known_backends()["tensorflow:xla"].options)

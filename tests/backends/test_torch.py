@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.on_torch import layout
-from fixtures import catalogue
-from harness.spec import CELLS, Problem
+from rnn_parity_backends.on_torch import layout
+from rnn_parity_core.spec import CELLS, Problem
+from rnn_parity_fixtures import catalogue
 from support import bits_equal, installed
 
 # What holds a cell's weights; nn.GRU has another equation than gru_reset_before, but
@@ -31,8 +31,8 @@ THROUGH_LAYERS = """
 import sys
 import numpy as np
 import torch
-from backends.on_torch import layout
-from fixtures import catalogue
+from rnn_parity_backends.on_torch import layout
+from rnn_parity_fixtures import catalogue
 saved = {}
 for argument in sys.argv[2:]:
     name, case_id = argument.split("=")

@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from fixtures import catalogue
-from harness.backend import Absent, BackendInfo
-from harness.results import BackendRecord
-from harness.run.process import Worker
-from harness.run.registry import known_backends, with_settings
-from harness.spec import Case
-from harness.store.folder import RunFolder
+from rnn_parity.runs.registry import known_backends, with_settings
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity_core.backend import Absent, BackendInfo, BackendRecord
+from rnn_parity_core.spec import Case
+from rnn_parity_fixtures import catalogue
 from support import installed, judged
 
 COMPILED = "torch:compile"
@@ -31,9 +30,9 @@ WATCHED = """
 import json, sys
 from torch._dynamo.exc import RecompileError
 from torch._dynamo.utils import counters
-from backends.on_torch.adapter import TorchBackend
-from backends.on_torch.compiled import CompiledBackend
-from fixtures import catalogue
+from rnn_parity_backends.on_torch.adapter import TorchBackend
+from rnn_parity_backends.on_torch.compiled import CompiledBackend
+from rnn_parity_fixtures import catalogue
 
 def run(backend, case_id):
     backend.run(catalogue.build(catalogue.case_from_id(case_id)))

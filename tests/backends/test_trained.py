@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fixtures import trained
-from harness.judge.certify import certify, reference
-from harness.model_runs import verify
-from harness.run.registry import known_backends
-from harness.spec import Problem
+from rnn_parity.judge.certify import certify, reference
+from rnn_parity.runs.registry import known_backends
+from rnn_parity.runs.verify import verify
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures import trained
 from support import downloaded, honest, installed
 
 INPUTS = Path(__file__).with_name("trained")

@@ -16,13 +16,14 @@ from pathlib import Path
 import hostile
 from fuzz.child import peak
 from fuzz.readers import READERS
-from harness.models import memory, torch_state
+from rnn_parity.models import memory, torch_state
+from support import OURS
 
 SECONDS = 60.0
 """That a command may take, with all that it imports."""
 BESIDE = 2**29
 """Bytes that it holds with the smallest file."""
-COMMAND = (sys.executable, "-m", "harness.cli")
+COMMAND = (sys.executable, "-m", "rnn_parity")
 _ROOT = Path(__file__).parents[2]
 _MODEL = "lstm-dynamic-B1-T1-D2-H3-f32-s1"
 
@@ -66,7 +67,7 @@ def _fault(
             [*command, "verify", *words, "--write-inputs", out],
             stdout=subprocess.DEVNULL,
             stderr=said,
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            env={**os.environ, "PYTHONPATH": OURS},
             cwd=folder,
         )
         most = 0

@@ -10,12 +10,12 @@ import numpy as np
 
 import hostile
 from fuzz.reader import LAYERS, Reader, in_file
-from harness.errors import FileError, UsageError
-from harness.models.memory import bounded
-from harness.models.read import saved_layers
-from harness.models.settle import settle
-from harness.models.write import WRITERS
-from harness.store.array_files import read_named
+from rnn_parity.models.array_files import read_named
+from rnn_parity.models.memory import bounded
+from rnn_parity.models.read import saved_layers
+from rnn_parity.models.settle import settle
+from rnn_parity.models.write import WRITERS
+from rnn_parity_core.errors import FileError, UsageError
 
 FILES = Path(__file__).parents[1] / "harness" / "files"
 

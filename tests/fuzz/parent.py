@@ -77,7 +77,7 @@ def _from(  # noqa: PLR0913, PLR0917 - all that is told to a process
     now = folder / "now"
     now.unlink(missing_ok=True)
     words = [reader, str(first), str(end), str(seed), str(folder)]
-    paths = os.pathsep.join([str(_ROOT / "tests"), str(_ROOT)])
+    paths = os.pathsep.join([str(_ROOT / "tests"), OURS])
     with (folder / "said").open("w+") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "fuzz.child", *words],

@@ -22,8 +22,8 @@ from fuzz import (
 from fuzz.model_readers import PICKLE, arrays, written
 from fuzz.reader import Reader
 from fuzz.structured import by, once
-from harness.errors import FileError
-from harness.models import torch_pickle
+from rnn_parity.models import torch_pickle
+from rnn_parity_core.errors import FileError
 
 
 def _refuses(*_: Any) -> None:

@@ -10,39 +10,39 @@ from typing import Any
 import execnet
 import msgspec
 
-from fixtures import catalogue
-from fixtures.random_cases import RandomCases
 from fuzz.model_readers import MODELS
 from fuzz.reader import LAYERS, Reader, in_file
 from fuzz.structured import STRUCTURED
-from harness.backend import BackendInfo
-from harness.cases import check_case, parse_id
-from harness.errors import ParityError
-from harness.graph import Edge, Graph, Node, Part
-from harness.judge.certify import reference
-from harness.judge.compare import compare_blocks
-from harness.judge.saved import judge
-from harness.results import (
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.compare import compare_blocks
+from rnn_parity.runs.judge_run import judge
+from rnn_parity.runs.registry import known_backends, with_settings
+from rnn_parity.runs.run import begin, judge_and_write, new_record
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Entry, Line
+from rnn_parity.store.stored import in_pairs, same_bytes
+from rnn_parity.sweep.record import Identity, Limits, Row, Slice, Sweep
+from rnn_parity.sweep.store import Store
+from rnn_parity.workers.host import check_host
+from rnn_parity.workers.protocol import WorkerError, checked, decoded
+from rnn_parity_core.arrays import pack, unpack
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.cases import check_case, parse_id
+from rnn_parity_core.errors import ParityError
+from rnn_parity_core.graph import Edge, Graph, Node, Part
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.random_cases import RandomCases
+from rnn_parity_reports.junit import to_junit
+from rnn_parity_reports.markdown import to_markdown
+from rnn_parity_reports.moved import moved
+from rnn_parity_reports.results import (
     BackendRecord,
     Report,
     Result,
     encode,
     read_report_document,
 )
-from harness.run.answers import WorkerError, checked, decoded
-from harness.run.host import check_host
-from harness.run.registry import known_backends, with_settings
-from harness.session import begin, judge_and_write, new_record
-from harness.store.arrays import pack, unpack
-from harness.store.folder import RunFolder
-from harness.store.record import Entry, Line
-from harness.store.stored import in_pairs, same_bytes
-from harness.sweep.record import Identity, Limits, Row, Slice, Sweep
-from harness.sweep.store import Store
-from reports.junit import to_junit
-from reports.markdown import to_markdown
-from reports.moved import moved
-from reports.write import to_csv
+from rnn_parity_reports.write import to_csv
 
 _SWEPT = [RandomCases(40, 4)[number] for number in (0, 1)]
 CASE = "lstm-dynamic-B2-T3-D2-H3-f32-s1"

@@ -25,9 +25,9 @@ from fuzz.model_readers import (
     written,
 )
 from fuzz.reader import Reader, in_file
-from harness.models.apart import read_layer
-from harness.models.read import read
-from harness.store.array_files import read_named
+from rnn_parity.models.apart import read_layer
+from rnn_parity.models.array_files import read_named
+from rnn_parity.models.read import read
 
 Way = Callable[[bytes, random.Random], bytes]
 TIMEOUT = 10.0

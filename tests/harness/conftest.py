@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-import harness
-from harness import cli
-from harness.backend import BackendInfo
-from harness.run.host import CONFIG
-from harness.store.folder import RunFolder
+from rnn_parity import cli
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.host import CONFIG
+from rnn_parity_core.backend import BackendInfo
 from sshd import ADAPTER, Sshd
+from support import OURS
 
 Snapshot = dict[str, bytes | None]
 
 # Backends of an installed distribution, each with one thing wrong with it.
 ACME = """
 from msgspec.structs import replace
-from backends.on_numpy import INFO
-from fixtures.faults import plant
-from harness.backend import Gap
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_fixtures.faults import plant
+from rnn_parity_core.backend import Gap
 
 gap = Gap("never", "no such thing", variants=("dynamic",))
 WRONG = replace(plant(INFO, "one unit off by 1e-5"), name="wrong")
@@ -56,7 +56,7 @@ def copy(saved_run: RunFolder, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def rnn_parity(
+def command_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[..., tuple[int, str, str]]:
     """Give a function that runs the command line in the temporary folder.
@@ -82,7 +82,7 @@ def only_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(info: BackendInfo) -> list[str]:
         return [] if info.name == "numpy" else list(info.requires.values())
 
-    monkeypatch.setattr("harness.run.registry.missing", missing)
+    monkeypatch.setattr("rnn_parity.runs.registry.missing", missing)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def run_pytest(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1\n")
     (info / "entry_points.txt").write_text(f"[rnn_parity.backends]\n{points}\n")
     (info.parent / "acme_rnn.py").write_text(ACME)
-    paths = (info.parent, Path(harness.__file__).parents[1])
+    paths = (info.parent, OURS)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
     monkeypatch.setenv("COLUMNS", "200")
 
@@ -111,7 +111,7 @@ def run_pytest(
 
 @pytest.fixture
 def refused(
-    rnn_parity: Callable[..., tuple[int, str, str]],
+    command_line: Callable[..., tuple[int, str, str]],
 ) -> Callable[..., str]:
     """Give a function that has a file refused, and gives what is said.
 
@@ -123,7 +123,7 @@ def refused(
         before = set(Path.cwd().rglob("*"))
         tracemalloc.start()
         to = ("--to", "canonical", "-o", "o.safetensors")
-        found = rnn_parity("convert", name, *to, *options)
+        found = command_line("convert", name, *to, *options)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         status, out, said = found

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from backends.on_numpy.adapter import NumpyBackend
-from harness.backend import Gap
-from harness.measuring.accuracy import (
+from rnn_parity.adapters.accuracy import (
     BATCH,
     Unmeasurable,
     arguments,
@@ -19,8 +16,11 @@ from harness.measuring.accuracy import (
     exact,
     measure,
 )
-from harness.measuring.statement import Figure, Stated, Worst, held, stated
-from harness.spec import DTYPES, Array, Outcome, Problem
+from rnn_parity.adapters.statement import Figure, Stated, Worst, held, stated
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.backend import Gap
+from rnn_parity_core.spec import DTYPES, Array, Outcome, Problem
 
 LONG = np.longdouble
 

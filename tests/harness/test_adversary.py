@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from msgspec.structs import replace as changed
 
-from harness.adversary.choices import Choices, Plain
-from harness.adversary.curves import CURVES, erring, exact
-from harness.adversary.formats import Format
-from harness.adversary.networks import Network, draw
-from harness.adversary.running import run
-from harness.adversary.search import searched, tried
-from harness.adversary.suite import judged, network
-from harness.backend import Accuracy
-from harness.judge import rounded, scatter, sums, systematic
-from harness.judge.bounded import Bounded
-from harness.judge.certify import certify, reference
-from harness.measuring.accuracy import errors_in_ulp
-from harness.spec import CELLS, Problem
+from rnn_parity.adapters.accuracy import errors_in_ulp
+from rnn_parity.adversary.choices import Choices, Plain
+from rnn_parity.adversary.curves import CURVES, erring, exact
+from rnn_parity.adversary.formats import Format
+from rnn_parity.adversary.networks import Network, draw
+from rnn_parity.adversary.running import run
+from rnn_parity.adversary.search import searched, tried
+from rnn_parity.adversary.suite import judged, network
+from rnn_parity.judge import rounded, scatter, sums, systematic
+from rnn_parity.judge.bounded import Bounded
+from rnn_parity.judge.certify import certify, reference
+from rnn_parity_core.backend import Accuracy
+from rnn_parity_core.spec import CELLS, Problem
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 

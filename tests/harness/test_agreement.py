@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from backends.on_numpy import INFO
-from backends.on_numpy.adapter import NumpyBackend
-from fixtures import catalogue
-from harness.judge.agreement import agreement
-from harness.relations.run import other_bits
-from harness.spec import Array, Problem
+from rnn_parity.checks.metamorphic import other_bits
+from rnn_parity.judge.agreement import agreement
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.spec import Array, Problem
+from rnn_parity_fixtures import catalogue
 
 STACK = "lstm-dynamic-B3-T7-D4-H5-L2-f32-s1"
 SPEAKING = "lstm-variable_output-B6-T9-D4-H5-V7-f32-s4"

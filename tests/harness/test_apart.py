@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from harness.errors import FileError, UsageError
-from harness.model_inputs import problems_of
-from harness.models.apart import read_arrays, read_layer
-from harness.models.read import read
+from rnn_parity.models.apart import read_arrays, read_layer
+from rnn_parity.models.read import read
+from rnn_parity.runs.model_batches import problems_of
+from rnn_parity_core.errors import FileError, UsageError
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -46,17 +46,21 @@ def flipped(data: bytes, bit: int) -> bytes:
 
 
 def test_a_bit_that_makes_hdf5_crash_is_a_line(
-    dense: bytes, tmp_path: Path, rnn_parity: Cli
+    dense: bytes, tmp_path: Path, command_line: Cli
 ) -> None:
     path = tmp_path / "m.weights.h5"
     path.write_bytes(dense)
     assert read_layer(path, cell="lstm").case.units == 2
     path.write_bytes(flipped(dense, 8))
-    crashes = [sys.executable, "-c", "import sys, pathlib; import harness.models.read"]
+    crashes = [
+        sys.executable,
+        "-c",
+        "import sys, pathlib; import rnn_parity.models.read",
+    ]
     crashes[-1] += " as r; r.read(pathlib.Path(sys.argv[1]), cell='lstm')"
     done = subprocess.run([*crashes, path], capture_output=True, check=False)
     assert done.returncode < 0, "it does no harm any more: find another one"
-    status, out, said = rnn_parity("verify", str(path), "--cell", "lstm")
+    status, out, said = command_line("verify", str(path), "--cell", "lstm")
     assert (status, out, said.count("\n")) == (2, "", 1)
     assert "the process that read it was killed by SIG" in said
 
@@ -76,22 +80,22 @@ def test_64_bits_that_make_hdf5_crash_are_64_lines(
     assert sum("killed by SIG" in line for line in said) > 32
 
 
-def test_what_hdf5_reads_for_ever_is_left(rnn_parity: Cli, tmp_path: Path) -> None:
+def test_what_hdf5_reads_for_ever_is_left(command_line: Cli, tmp_path: Path) -> None:
     shutil.copy(FILES / "read_for_ever.hdf5", tmp_path / "m.weights.h5")
     ask = ("verify", "m.weights.h5", "--cell", "lstm", "--timeout", "2")
-    status, _, said = rnn_parity(*ask)
+    status, _, said = command_line(*ask)
     assert (status, said.count("\n")) == (2, 1)
     assert "took over 2 s to read, and was left" in said
 
 
 def test_what_hangs_in_c_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rnn_parity: Cli
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: Cli
 ) -> None:
     (tmp_path / "h5py.py").write_text("import ctypes; ctypes.PyDLL(None).sleep(900)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "m.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     begun = time.monotonic()
-    status, _, said = rnn_parity("verify", "m.h5", "--timeout", "1.5")
+    status, _, said = command_line("verify", "m.h5", "--timeout", "1.5")
     assert status == 2
     assert "m.h5 took over 1.5 s to read" in said
     assert "--timeout" in said
@@ -144,11 +148,11 @@ def test_arrays_are_what_is_in_the_file(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_text_are_read_and_said(
-    tmp_path: Path, rnn_parity: Cli
+    tmp_path: Path, command_line: Cli
 ) -> None:
     name = b"caf\xe9.npy".decode("utf-8", "surrogateescape")
     np.save(tmp_path / name, np.ones((1, 2, 3)))
     assert read_arrays(tmp_path / name, "inputs")["inputs"].shape == (1, 2, 3)
-    status, _, said = rnn_parity("verify", str(tmp_path / name))
+    status, _, said = command_line("verify", str(tmp_path / name))
     assert status == 2
     assert "caf\N{REPLACEMENT CHARACTER}.npy" in said

@@ -6,12 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from harness.backend import Accuracy
-from harness.judge.arithmetic import Float64
-from harness.judge.bounded import Bounded
-from harness.judge.bounds import likely, worst_case
-from harness.judge.rounded import Rounded
-from harness.spec import Array
+from rnn_parity.judge.arithmetic import Float64
+from rnn_parity.judge.bounded import Bounded
+from rnn_parity.judge.bounds import likely, worst_case
+from rnn_parity.judge.rounded import Rounded
+from rnn_parity_core.backend import Accuracy
+from rnn_parity_core.spec import Array
 
 U32 = 2.0**-24
 SMALLEST_NORMAL = 2.0**-126

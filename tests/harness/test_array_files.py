@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from harness.errors import FileError
-from harness.models import canonical
-from harness.spec import Array
-from harness.store.array_files import read_named
 from hostile import LONE, layer
+from rnn_parity.models import canonical
+from rnn_parity.models.array_files import read_named
+from rnn_parity_core.errors import FileError
+from rnn_parity_core.spec import Array
 from support import bits_equal
 
 HERE = np.arange(24, dtype="float32").reshape(2, 3, 4)
@@ -168,8 +168,8 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 PEAK = """
 import sys
 from pathlib import Path
-from harness.errors import FileError
-from harness.store.array_files import read_named
+from rnn_parity_core.errors import FileError
+from rnn_parity.models.array_files import read_named
 def most():
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
@@ -222,13 +222,13 @@ def test_a_packed_file_takes_what_its_size_allows_and_no_more(
 def test_inputs_that_are_refused_are_said_in_one_line(
     name: str,
     words: str,
-    rnn_parity: Callable[..., tuple[int, str, str]],
+    command_line: Callable[..., tuple[int, str, str]],
     tmp_path: Path,
 ) -> None:
     make = WRONG[name][0] if name in WRONG else lambda: lying(zipped({"a": b""}), 2**30)
     (tmp_path / name).write_bytes(make())
     (tmp_path / "m.safetensors").write_bytes(canonical.write(layer(LONE)))
-    status, out, said = rnn_parity("verify", "m.safetensors", "--inputs", name)
+    status, out, said = command_line("verify", "m.safetensors", "--inputs", name)
     assert (status, out) == (2, "")
     assert said.startswith(f"rnn-parity: {name} ")
     assert words in said

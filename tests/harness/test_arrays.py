@@ -14,12 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import harness
-from harness.errors import FileError
-from harness.spec import Array
-from harness.store.arrays import DTYPE_NAMES, MAX_HEADER_BYTES, pack, unpack
-from harness.store.stored import open_stored
-from support import bits_equal
+from rnn_parity.store.stored import open_stored
+from rnn_parity_core.arrays import DTYPE_NAMES, MAX_HEADER_BYTES, pack, unpack
+from rnn_parity_core.errors import FileError
+from rnn_parity_core.spec import Array
+from support import OURS, bits_equal
 
 WHOLE = pack(
     {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([True, False])},
@@ -188,9 +187,9 @@ def test_a_file_of_empty_tensors_does_not_end_the_process(
 ) -> None:
     (tmp_path / "a.safetensors").write_bytes(many(map(hex, count()), size))
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "verify", "a.safetensors"],
+        [sys.executable, "-m", "rnn_parity", "verify", "a.safetensors"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(harness.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": OURS},
         capture_output=True,
         text=True,
         check=False,

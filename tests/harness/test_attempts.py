@@ -9,20 +9,20 @@ import msgspec
 import numpy as np
 import pytest
 
-from backends import on_numpy
-from fixtures import catalogue
-from harness.judge import causes, diagnose
-from harness.judge.certify import reference
-from harness.judge.conventions import catalogue as conventions
-from harness.judge.conventions.catalogue import Given, Source
-from harness.judge.conventions.hypothesis import Hypothesis
-from harness.judge.terms import AS_PUBLISHED
-from harness.judge.verdict import judge_entry
-from harness.results import Result, read_report_document
-from harness.spec import Array, Outcome, Problem
-from harness.store.arrays import pack, unpack
-from harness.store.folder import RunFolder
-from harness.store.record import Entry
+from rnn_parity.judge import causes, diagnose
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.conventions import catalogue as conventions
+from rnn_parity.judge.conventions.catalogue import Given, Source
+from rnn_parity.judge.conventions.hypothesis import Hypothesis
+from rnn_parity.judge.terms import AS_PUBLISHED
+from rnn_parity.judge.verdict import judge_entry
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Entry
+from rnn_parity_backends import on_numpy
+from rnn_parity_core.arrays import pack, unpack
+from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Result, read_report_document
 from support import honest, with_arrays
 
 INFO = msgspec.structs.replace(on_numpy.INFO, gaps=())
@@ -237,17 +237,17 @@ def test_what_is_wrong_without_biases_is_an_ordinary_failure(
 
 
 def test_outcomes_without_biases_that_are_off_are_judged_one_by_one(
-    tmp_path: Path, rnn_parity: Callable[..., tuple[int, str, str]]
+    tmp_path: Path, command_line: Callable[..., tuple[int, str, str]]
 ) -> None:
     chosen = ("--cases", ",".join(WITHOUT_BIASES), "--backends", "numpy")
-    rnn_parity("run", *chosen, "--out", "run")
+    command_line("run", *chosen, "--out", "run")
     files = [*(tmp_path / "run/outcomes/numpy").iterdir()]
     assert len(files) == len(WITHOUT_BIASES)
     for file in files:
         outcome, said = unpack(file.read_bytes(), file.name)
         off = {name: (a * 1.002).astype(a.dtype) for name, a in outcome.items()}
         file.write_bytes(pack(off, said))
-    status, out, err = rnn_parity("compare", "run")
+    status, out, err = command_line("compare", "run")
     assert (status, err) == (1, "")
     assert "KeyError" not in out
     assert "a bug of rnn-parity" not in (tmp_path / "run/report.json").read_text()

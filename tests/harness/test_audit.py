@@ -7,12 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from backends.on_numpy import INFO
-from backends.on_torch import INFO as TORCH
-from fixtures import catalogue
-from fixtures.faults import FAULTS, KINDS
-from harness import audit
-from harness.audit import (
+from rnn_parity.checks import mutation as audit
+from rnn_parity.checks.mutation import (
     HEALTHY,
     OURS,
     Trial,
@@ -22,8 +18,12 @@ from harness.audit import (
     remarks,
     survivors,
 )
-from harness.errors import UsageError
-from harness.judge.peers import PEERS
+from rnn_parity.judge.peers import PEERS
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_backends.on_torch import INFO as TORCH
+from rnn_parity_core.errors import UsageError
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import FAULTS, KINDS
 
 CASES = [
     catalogue.case_from_id("lstm-dynamic-B3-T7-D4-H5-f32-s1"),
@@ -185,15 +185,15 @@ def test_faults_without_a_case_are_named_and_a_suite_without_any_is_refused() ->
 
 @pytest.mark.usefixtures("few")
 def test_the_command_prints_the_table_in_both_forms(
-    rnn_parity: Callable[..., tuple[int, str, str]],
+    command_line: Callable[..., tuple[int, str, str]],
 ) -> None:
     chosen = ("--backends", "numpy", "--jobs", "1")
-    status, out, _ = rnn_parity("audit", "--cases", CASES[0].id, *chosen)
+    status, out, _ = command_line("audit", "--cases", CASES[0].id, *chosen)
     assert status == 0
     assert re.search(r"^layout +1 +1 +1 \(100 %\)", out, re.MULTILINE)
     assert "suite" not in out
     both = ("--cases", f"{CASES[0].id},random:2:1", *chosen, "--markdown")
-    status, out, _ = rnn_parity("audit", *both)
+    status, out, _ = command_line("audit", *both)
     assert status == 0
     assert "| layout | 1 | 2 | 1 (100 %) | 100 % | 1 (100 %) |" in out
     assert f"\n\n| suite | faults | cases | {OURS} |" in out
@@ -203,24 +203,24 @@ def test_the_command_prints_the_table_in_both_forms(
 
 @pytest.mark.usefixtures("few")
 def test_a_fault_that_survives_every_suite_fails_the_command(
-    rnn_parity: Callable[..., tuple[int, str, str]],
+    command_line: Callable[..., tuple[int, str, str]],
 ) -> None:
     # The notebook's biases are zero: twice of them is the same.
     chosen = ("--backends", "numpy", "--each", "1", "--jobs", "1")
-    status, out, _ = rnn_parity("audit", "--cases", "notebook", *chosen)
+    status, out, _ = command_line("audit", "--cases", "notebook", *chosen)
     assert (status, "layout: bias doubled survives notebook-" in out) == (1, True)
     both = f"notebook,{CASES[0].id}"
-    status, out, _ = rnn_parity("audit", "--cases", both, *chosen)
+    status, out, _ = command_line("audit", "--cases", both, *chosen)
     assert (status, "survives" in out) == (0, False)
     assert re.search(r"^notebook +2 of 2 +2 +1 \(50 %\)", out, re.MULTILINE)
 
 
 def test_backends_that_are_unknown_or_none_are_refused(
-    rnn_parity: Callable[..., tuple[int, str, str]],
+    command_line: Callable[..., tuple[int, str, str]],
 ) -> None:
-    status, _, err = rnn_parity("audit", "--backends", "nonesuch")
+    status, _, err = command_line("audit", "--backends", "nonesuch")
     assert (status, "unknown backend" in err) == (2, True)
-    status, _, err = rnn_parity("audit", "--backends", ",")
+    status, _, err = command_line("audit", "--backends", ",")
     assert (status, "--backends names nothing" in err) == (2, True)
 
 

@@ -5,13 +5,13 @@ import pytest
 from msgspec import ValidationError, convert, to_builtins
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from harness.backend import BackendInfo, Gap, Means
-from harness.errors import ParityError
-from harness.given import least_accurate
-from harness.run.registry import known_backends
-from harness.spec import CELLS, VARIANTS, Case
+from rnn_parity.runs.registry import known_backends
+from rnn_parity.runs.user_arrays import least_accurate
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import BackendInfo, Gap, Means
+from rnn_parity_core.errors import ParityError
+from rnn_parity_core.spec import CELLS, VARIANTS, Case
+from rnn_parity_fixtures import catalogue
 
 CASE = catalogue.case_from_id("lstm-variable_input-B3-T7-D4-H5-reverse-f32-s1")
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from backends.on_numpy import INFO
-from backends.on_numpy.adapter import NumpyBackend
-from fixtures import catalogue
-from harness.judge.blame import gate_at_fault, one_weight, worst_drift
-from harness.judge.certify import Certificate, certify
-from harness.judge.systematic import Drift
-from harness.results import FirstBad
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge.blame import gate_at_fault, one_weight, worst_drift
+from rnn_parity.judge.certify import Certificate, certify
+from rnn_parity.judge.systematic import Drift
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import FirstBad
 from support import weight, with_arrays
 
 # What these get wrong does not stay in their unit and step: r of this GRU is mixed by

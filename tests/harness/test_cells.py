@@ -5,9 +5,9 @@ import pytest
 from msgspec.structs import replace
 
 from definitions import network
-from fixtures import catalogue
-from harness.judge.certify import reference
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge.certify import reference
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
 from support import weight, with_arrays
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import Certificate, certify, reference
-from harness.judge.pairs import pair_headroom
-from harness.results import FirstBad
-from harness.spec import Array, Problem
+from rnn_parity.judge.certify import Certificate, certify, reference
+from rnn_parity.judge.pairs import pair_headroom
+from rnn_parity_core.spec import Array, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import FirstBad
 from support import allowing, honest, weight, with_arrays
 
 ULP = {"tanh": 2.0}

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from backends.on_numpy.adapter import NumpyBackend
-from fixtures import catalogue
-from harness.judge.certify import Certificate, certify
-from harness.judge.pairs import pair_headroom
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge.certify import Certificate, certify
+from rnn_parity.judge.pairs import pair_headroom
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
 from support import allowing, honest, weight, with_arrays
 
 ULP = {"tanh": 2.0, "sigmoid": 4.0}

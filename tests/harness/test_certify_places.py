@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import Certificate, certify
-from harness.results import FirstBad
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge.certify import Certificate, certify
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import FirstBad
 from support import allowing, honest, with_arrays
 
 ULP = {"tanh": 2.0, "sigmoid": 4.0}

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.cases import check_case
-from harness.errors import UsageError
-from harness.spec import CELLS, Case
+from rnn_parity_core.cases import check_case
+from rnn_parity_core.errors import UsageError
+from rnn_parity_core.spec import CELLS, Case
 
 CASE = Case(
     cell="rnn_tanh",

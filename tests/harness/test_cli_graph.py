@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.graph import Drawn, Edge, Graph, Node, Part
+from rnn_parity_core.graph import Drawn, Edge, Graph, Node, Part
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -21,7 +21,7 @@ DIED = Drawn("other", "error", "it \x1b[2J died")
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
     """Give what backends will answer."""
     found: list[Drawn] = []
-    monkeypatch.setattr("harness.drawn.graphs", lambda *_, **__: found)
+    monkeypatch.setattr("rnn_parity.runs.graphs.graphs", lambda *_, **__: found)
     return found
 
 
@@ -34,18 +34,18 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
     ],
 )
 def test_what_cannot_be_followed_is_refused_in_one_line(
-    words: str, arguments: list[str], rnn_parity: Cli, tmp_path: Path
+    words: str, arguments: list[str], command_line: Cli, tmp_path: Path
 ) -> None:
-    status, out, err = rnn_parity("graph", *arguments)
+    status, out, err = command_line("graph", *arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert words in err
     assert not [*tmp_path.iterdir()]
 
 
 def test_nothing_is_written_where_nothing_is_drawn(
-    rnn_parity: Cli, tmp_path: Path
+    command_line: Cli, tmp_path: Path
 ) -> None:
-    status, out, _ = rnn_parity("graph", CASE, "--backends", "numpy")
+    status, out, _ = command_line("graph", CASE, "--backends", "numpy")
     assert status == 2
     assert re.search(r"^numpy +unsupported .*keeps no graph", out, re.MULTILINE)
     assert "nothing is written" in out
@@ -53,10 +53,10 @@ def test_nothing_is_written_where_nothing_is_drawn(
 
 
 def test_a_page_is_written_and_what_failed_is_said(
-    rnn_parity: Cli, answers: list[Drawn], tmp_path: Path
+    command_line: Cli, answers: list[Drawn], tmp_path: Path
 ) -> None:
     answers += [DRAWN, DIED]
-    status, out, _ = rnn_parity("graph", CASE, "--out", "deep/page.html")
+    status, out, _ = command_line("graph", CASE, "--out", "deep/page.html")
     assert status == 3
     assert re.search(r"^fake +GraphDef +2 +1 +1 +0", out, re.MULTILINE)
     assert re.search(r"^other +error .*it \N{REPLACEMENT CHARACTER}", out, re.MULTILINE)
@@ -65,10 +65,10 @@ def test_a_page_is_written_and_what_failed_is_said(
 
 
 def test_machines_get_json_and_no_page(
-    rnn_parity: Cli, answers: list[Drawn], tmp_path: Path
+    command_line: Cli, answers: list[Drawn], tmp_path: Path
 ) -> None:
     answers.append(DRAWN)
-    status, out, _ = rnn_parity("graph", CASE, "--format", "json")
+    status, out, _ = command_line("graph", CASE, "--format", "json")
     document = json.loads(out)
     assert (status, document["case"]) == (0, CASE)
     nodes = document["backends"][0]["graph"]["parts"][0]["nodes"]
@@ -79,17 +79,17 @@ def test_machines_get_json_and_no_page(
 @pytest.mark.parametrize(
     ("command", "does"),
     [
-        (("graph", CASE), "harness.drawn.graphs"),
-        (("audit",), "harness.audit.audit"),
-        (("relations",), "harness.relations.run.relate"),
-        (("measure",), "harness.measuring.measure.measure_backends"),
-        (("compare", "run"), "harness.session.judge_and_write"),
+        (("graph", CASE), "rnn_parity.runs.graphs.graphs"),
+        (("audit",), "rnn_parity.checks.mutation.audit"),
+        (("relations",), "rnn_parity.checks.metamorphic.relate"),
+        (("measure",), "rnn_parity.adapters.measure.measure_backends"),
+        (("compare", "run"), "rnn_parity.runs.run.judge_and_write"),
     ],
 )
 def test_ctrl_c_is_one_line_and_what_shells_expect(
     command: tuple[str, ...],
     does: str,
-    rnn_parity: Cli,
+    command_line: Cli,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -97,17 +97,17 @@ def test_ctrl_c_is_one_line_and_what_shells_expect(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(does, interrupted)
-    status, out, err = rnn_parity(*command)
+    status, out, err = command_line(*command)
     said = "rnn-parity: interrupted; nothing is kept of what was done; begin again\n"
     assert (status, out, err) == (130, "", said)
     assert not [*tmp_path.iterdir()]
 
 
 def test_a_page_that_cannot_be_written_is_said(
-    rnn_parity: Cli, answers: list[Drawn], tmp_path: Path
+    command_line: Cli, answers: list[Drawn], tmp_path: Path
 ) -> None:
     answers.append(DRAWN)
     (tmp_path / "file").write_text("mine")
-    status, _, err = rnn_parity("graph", CASE, "--out", "file/page.html")
+    status, _, err = command_line("graph", CASE, "--out", "file/page.html")
     assert (status, "cannot write file/page.html" in err) == (2, True)
     assert (tmp_path / "file").read_text() == "mine"

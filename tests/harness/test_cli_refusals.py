@@ -1,16 +1,12 @@
 """What cannot be followed is refused in one line, and nothing is touched."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import harness
-from harness.results import read_report_document
+from rnn_parity_reports.results import read_report_document
 
 Cli = Callable[..., tuple[int, str, str]]
 Snapshot = Callable[[Path], dict[str, bytes | None]]
@@ -59,12 +55,12 @@ SAVED = ["--out", "saved"]
     ],
 )
 def test_what_cannot_be_followed_is_refused_in_one_line_and_nothing_is_written(
-    words: str, arguments: list[str], copy: Path, rnn_parity: Cli, snapshot: Snapshot
+    words: str, arguments: list[str], copy: Path, command_line: Cli, snapshot: Snapshot
 ) -> None:
     before = snapshot(copy.parent)
     if arguments[0] == "run" and "--backends" not in arguments:
         arguments = [*arguments, "--backends", "numpy"]
-    assert_refused(rnn_parity(*arguments), words)
+    assert_refused(command_line(*arguments), words)
     assert snapshot(copy.parent) == before
 
 
@@ -79,41 +75,41 @@ def assert_refused(said: tuple[int, str, str], words: str) -> None:
 
 @pytest.mark.parametrize("name", ["run.json", PROBLEM, "report.json"])
 def test_a_truncated_or_foreign_file_is_refused_in_one_line_and_nothing_is_written(
-    name: str, copy: Path, rnn_parity: Cli, snapshot: Snapshot
+    name: str, copy: Path, command_line: Cli, snapshot: Snapshot
 ) -> None:
     whole = (copy / name).read_bytes()
     command = "report" if name == "report.json" else "compare"
     for data in (b"", whole[:-9], whole[: len(whole) // 2], b'{"a": 1}', b"\xff" * 99):
         (copy / name).write_bytes(data)
         before = snapshot(copy)
-        assert_refused(rnn_parity(command, "saved"), f"{name} is not a whole")
+        assert_refused(command_line(command, "saved"), f"{name} is not a whole")
         assert snapshot(copy) == before
 
 
 def test_an_escape_sequence_in_a_file_does_not_reach_the_terminal(
-    copy: Path, rnn_parity: Cli
+    copy: Path, command_line: Cli
 ) -> None:
     record = json.loads((copy / "run.json").read_bytes())
     (copy / "run.json").write_text(json.dumps({**record, f"{TITLE}x": 1}))
-    assert_refused(rnn_parity("compare", "saved"), "unknown field")
+    assert_refused(command_line("compare", "saved"), "unknown field")
 
 
 @pytest.mark.parametrize("timeout", ["inf", "1e300", "nan", "0", "-1"])
 def test_a_timeout_that_no_clock_knows_is_followed_or_refused(
-    timeout: str, rnn_parity: Cli
+    timeout: str, command_line: Cli
 ) -> None:
     only = ["--cases", "notebook-basic-f32", "--backends", "numpy"]
-    assert rnn_parity("run", *only, "--timeout", timeout)[0] in {0, 2}
+    assert command_line("run", *only, "--timeout", timeout)[0] in {0, 2}
 
 
 @pytest.mark.usefixtures("only_numpy")
 def test_a_framework_that_is_absent_is_refused_if_named_and_else_shown_as_absent(
-    rnn_parity: Cli, snapshot: Snapshot, tmp_path: Path
+    command_line: Cli, snapshot: Snapshot, tmp_path: Path
 ) -> None:
     hint = "install with: pip install 'rnn-parity[tensorflow]'"
-    assert_refused(rnn_parity("run", "--backends", "numpy,tensorflow"), hint)
+    assert_refused(command_line("run", "--backends", "numpy,tensorflow"), hint)
     assert snapshot(tmp_path) == {}
-    status, out, err = rnn_parity("run")
+    status, out, err = command_line("run")
     assert (status, err) == (0, "")
     assert f"absent     tensorflow: tensorflow, keras not installed; {hint}" in out
     report = read_report_document(tmp_path / "parity-report")
@@ -121,30 +117,12 @@ def test_a_framework_that_is_absent_is_refused_if_named_and_else_shown_as_absent
     assert report.summary.passed == report.summary.compared == 4
 
 
-def test_a_foreign_package_under_one_of_the_import_names_is_named_at_the_start(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "reports/__init__.py").touch()
-    home = Path(harness.__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "--help"],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{home}"},
-        cwd=home / "harness",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    words = f"import name 'reports' of rnn-parity leads to {tmp_path}/reports"
-    assert_refused((done.returncode, done.stdout, done.stderr), words)
-
-
 @pytest.mark.parametrize("cases", ["trained", "trained-g2p-fa-loud-f32"])
 def test_where_no_trained_network_is_it_is_said_how_to_have_them(
-    rnn_parity: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: str
+    command_line: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: str
 ) -> None:
     monkeypatch.setenv("RNN_PARITY_CACHE", str(tmp_path / "empty"))
     chosen = ("--backends", "numpy", "--out", str(tmp_path / "run"))
-    status, _, err = rnn_parity("run", "--cases", cases, *chosen)
-    again = "download it, with all trained networks, by: python -m fixtures.trained\n"
+    status, _, err = command_line("run", "--cases", cases, *chosen)
+    again = "download it, with all trained networks, by: rnn-parity download\n"
     assert (status, err.endswith(again)) == (2, True)

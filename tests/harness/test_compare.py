@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from harness.judge import compare as module
-from harness.judge.compare import BLOCK, compare
-from harness.results import Figures
-from harness.spec import Array
+from rnn_parity.judge import compare as module
+from rnn_parity.judge.compare import BLOCK, compare
+from rnn_parity_core.spec import Array
+from rnn_parity_reports.results import Figures
 
 F32_TINY = 2.0**-149  # the smallest subnormal of float32
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import certify, reference
-from harness.judge.decode import (
+from rnn_parity.judge.certify import certify, reference
+from rnn_parity.judge.decode import (
     fed,
     judge_choices,
     lengths_of,
     reference_tokens,
     well_formed,
 )
-from harness.spec import Array, Outcome, Problem
+from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
 
 ULP = {"tanh": 2.0, "sigmoid": 4.0}

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import certify
-from harness.judge.diagnose import explain
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.diagnose import explain
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
 
 ULP = {"tanh": 2.0, "sigmoid": 4.0}

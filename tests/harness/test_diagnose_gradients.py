@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import certify
-from harness.judge.diagnose import explain
-from harness.judge.gradients import bounded_gradients
-from harness.spec import Array, Outcome, Problem
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.diagnose import explain
+from rnn_parity.judge.gradients import bounded_gradients
+from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_fixtures import catalogue
 from support import allowing, honest
 
 Alter = Callable[[Problem, dict[str, Array]], None]

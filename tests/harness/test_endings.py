@@ -19,10 +19,10 @@ import psutil
 import pytest
 from safetensors.numpy import save_file
 
-from backends.on_numpy import INFO
 from cut_runs import run_command
-from fixtures import catalogue
-from harness.session import compute
+from rnn_parity.runs.run import compute
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_fixtures import catalogue
 
 FILES = Path(__file__).parent / "files"
 MOMENTS = int(os.environ.get("ENDINGS", "1"))
@@ -36,8 +36,8 @@ LONGEST = 4.0  # seconds from when a command listens to signals to when one come
 # in C with the GIL held, in Python, or stopped.
 SLEEPER = """
 import ctypes, os, signal, subprocess, time
-from backends.on_numpy.adapter import NumpyBackend
-from backends.on_numpy import INFO
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_backends.on_numpy import INFO
 from msgspec.structs import replace
 
 class Sleeper(NumpyBackend):
@@ -145,9 +145,7 @@ def ended(line: list[str], number: str, moment: float, place: Path) -> tuple[int
         assert process.poll() is None, "it came to its end before"
         process.send_signal(getattr(signal, number))
         begun = time.monotonic()
-        # At Ctrl-C pytest comes to an orderly end, and our report is written before.
-        within = 5 * WITHIN if "pytest" in line and number == "SIGINT" else WITHIN
-        while (found := left(place)) and time.monotonic() < begun + within:
+        while (found := left(place)) and time.monotonic() < begun + WITHIN:
             time.sleep(0.02)
         lines = [" ".join(each.cmdline())[:300] for each in found]
         for each in found:
@@ -159,7 +157,7 @@ def ended(line: list[str], number: str, moment: float, place: Path) -> tuple[int
 
 HANGS = """
 import subprocess, time
-from harness.processes import starting
+from rnn_parity.processes import starting
 program = "import ctypes; print('here'); ctypes.PyDLL(None).sleep(900)"
 hangs = starting.python("", program)
 child = starting.start(hangs, starting.new_mark(), {}, subprocess.DEVNULL)
@@ -186,7 +184,7 @@ def test_what_hangs_in_c_ends_with_us_even_without_a_supervisor() -> None:
 
 FORKS = """
 import os, subprocess
-from harness.processes import guard, starting
+from rnn_parity.processes import guard, starting
 
 def started():
     child = starting.start(["true"], guard.new_mark(), {}, subprocess.DEVNULL)
@@ -226,6 +224,6 @@ def test_no_process_outlives_a_command(
         assert status != 0, said
         assert "Traceback" not in said or name == "pytest"  # whose own workers do
         if number != "SIGKILL":
-            ways = ("go on with: rnn-parity", "begin again", "report  ")
+            ways = ("go on with: rnn-parity", "begin again")
             assert any(way in said for way in ways), f"after {moment:.2f} s: {said}"
         shutil.rmtree(place / "out", ignore_errors=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from fixtures.faults import MISBEHAVIOUR, plant
-from harness.backend import BackendInfo, Gap
-from harness.results import Report, Result
-from harness.session import compute, judge_and_write
-from harness.store.folder import RunFolder
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import BackendInfo, Gap
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import MISBEHAVIOUR, plant
+from rnn_parity_reports.results import Report, Result
 
 CASES = catalogue.select(["notebook"], ["basic", "dynamic"], ["float32"])
 NAMES = [case.id for case in CASES]

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from harness.backend import BackendInfo
-from harness.results import Report, Result
-from harness.store.folder import RunFolder
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Report, Result
 
 CASES = catalogue.select(["notebook"], ["basic", "dynamic"], ["float32"])
 
@@ -27,7 +27,7 @@ def of(report: Report, backend: str) -> list[Result]:
 
 NOISY = """
 import os, sys
-from backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
 
 print("while imported")
 os.write(1, b"raw on import\\n")
@@ -68,8 +68,8 @@ def test_whatever_an_adapter_prints_goes_to_its_log_and_disturbs_nothing(
 
 ODD = """
 import os, time
-import harness.run.worker
-from backends.on_numpy.adapter import NumpyBackend
+import rnn_parity_backends.worker
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
 
 class Odd(NumpyBackend):
     def versions(self):
@@ -96,7 +96,7 @@ class Wordy(NumpyBackend):
 
 def forged(answer):
     def construct():
-        harness.run.worker._Adapter.answer = lambda self, *problem: answer
+        rnn_parity_backends.worker._Adapter.answer = lambda self, *problem: answer
         return NumpyBackend()
     return construct
 

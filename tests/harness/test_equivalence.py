@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from fixtures.faults import plant
-from harness import equivalence
-from harness.backend import Gap
-from harness.equivalence import Parity
-from harness.errors import UsageError
-from harness.spec import Array, Case, Problem
+from rnn_parity.runs import equivalence
+from rnn_parity.runs.equivalence import Parity
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import Gap
+from rnn_parity_core.errors import UsageError
+from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import plant
 
 LSTM = "lstm-dynamic-B3-T7-D4-H5-f32-s1"
 RNN = "rnn_tanh-dynamic-B3-T7-D4-H5-f32-s1"
@@ -39,7 +39,7 @@ def backends(monkeypatch: pytest.MonkeyPatch) -> None:
         replace(INFO, name="gone", requires={"nonesuch_": "nonesuch"}),
     ]
     known = {info.name: info for info in infos}
-    monkeypatch.setattr("harness.run.registry.known_backends", lambda: known)
+    monkeypatch.setattr("rnn_parity.runs.registry.known_backends", lambda: known)
 
 
 def my_rnn(problem: Problem, function: Callable[[Array], Array] = np.tanh) -> Returned:

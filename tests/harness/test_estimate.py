@@ -6,11 +6,8 @@ from dataclasses import replace as with_fields
 import numpy as np
 import pytest
 
-from backends.on_numpy.adapter import NumpyBackend
-from fixtures import catalogue
-from harness.backend import Accuracy
-from harness.judge.certify import reference
-from harness.judge.estimate import (
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.estimate import (
     FACTOR,
     SIMULATIONS,
     Spreads,
@@ -18,12 +15,15 @@ from harness.judge.estimate import (
     fits,
     simulated,
 )
-from harness.judge.in_stacks import explain_by_estimate
-from harness.judge.matched import scores
-from harness.judge.sensitivity import changes_by_estimate
-from harness.judge.stochastic import chained
-from harness.run.registry import known_backends
-from harness.spec import Array, Outcome, Problem
+from rnn_parity.judge.in_stacks import explain_by_estimate
+from rnn_parity.judge.matched import scores
+from rnn_parity.judge.sensitivity import changes_by_estimate
+from rnn_parity.judge.stochastic import chained
+from rnn_parity.runs.registry import known_backends
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.backend import Accuracy
+from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_fixtures import catalogue
 
 STACK = "lstm-dynamic-B3-T24-D5-H8-L3-f32-s1"
 STACKS = (

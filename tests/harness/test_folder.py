@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.errors import FileError
-from harness.spec import Problem
-from harness.store.arrays import pack
-from harness.store.folder import RunFolder
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_core.arrays import pack
+from rnn_parity_core.errors import FileError
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures import catalogue
 from support import bits_equal
 
 Snapshot = Callable[[Path], dict[str, bytes | None]]

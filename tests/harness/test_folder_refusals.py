@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures import catalogue
-from harness.errors import FileError
-from harness.spec import Problem
-from harness.store.arrays import pack
-from harness.store.folder import RunFolder
-from harness.store.record import RunRecord
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import RunRecord
+from rnn_parity_core.arrays import pack
+from rnn_parity_core.errors import FileError
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures import catalogue
 from support import with_arrays
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.contract import contract_violations
-from harness.judge import gradients
-from harness.judge.adjoint import Float64Adjoint
-from harness.judge.certify import certify
-from harness.judge.gradients import bounded_gradients, hold_gradients
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge import gradients
+from rnn_parity.judge.adjoint import Float64Adjoint
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.gradients import bounded_gradients, hold_gradients
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_core.validate import contract_violations
+from rnn_parity_fixtures import catalogue
 from support import allowing, honest
 
 ULP = {"tanh": 2.0, "sigmoid": 3.0}

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from harness.backend import Unsupported
-from harness.drawn import exit_status, graphs
-from harness.graph import Drawn, Edge, Graph, Node, Part, constant, typed
-from harness.run.process import Worker
-from harness.spec import Problem
+from rnn_parity.runs.graphs import exit_status, graphs
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import Unsupported
+from rnn_parity_core.graph import Drawn, Edge, Graph, Node, Part, constant, typed
+from rnn_parity_core.spec import Problem
 
 ADD = Node("a", "add")
 
@@ -62,8 +62,8 @@ def test_parts_that_are_missing_or_there_twice_make_no_graph() -> None:
 ADAPTERS = """
 import os, time
 import msgspec
-from backends.on_numpy.adapter import NumpyBackend
-from harness.graph import Edge, Graph, Node, Part
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.graph import Edge, Graph, Node, Part
 
 class Raw(msgspec.Struct):
     form: str

@@ -7,8 +7,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from harness.processes import guard
-from harness.processes.guard import Guard, bury, ended_within, has_ended, new_mark
+from rnn_parity.processes import guard
+from rnn_parity.processes.guard import Guard, bury, ended_within, has_ended, new_mark
 
 # Starts another process that no mark is known of, says its number, and ends.
 LEAVES = "env -i sleep 1000 > /dev/null & echo $!"

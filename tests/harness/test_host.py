@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from harness.errors import UsageError
-from harness.results import read_report_document
-from harness.run.answers import WorkerError
-from harness.run.host import check_host
-from harness.run.process import Worker
-from harness.run.registry import select_backends
+from rnn_parity.runs.registry import select_backends
+from rnn_parity.workers.host import check_host
+from rnn_parity.workers.process import Worker
+from rnn_parity.workers.protocol import WorkerError
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.errors import UsageError
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import read_report_document
 from sshd import Sshd, asked, wait_until
 
 pytestmark = pytest.mark.usefixtures("ssh_config")
@@ -38,11 +38,11 @@ def refusal(machine: Sshd, python: str = "", backend: str = "numpy") -> str:
 
 @pytest.mark.parametrize("backend", ["numpy", "jax"])
 def test_a_backend_there_gives_the_same_bits_as_here_and_the_report_says_where(
-    backend: str, machine: Sshd, rnn_parity: Cli, tmp_path: Path
+    backend: str, machine: Sshd, command_line: Cli, tmp_path: Path
 ) -> None:
     far = f"{backend}#far"
     chosen = ["--backends", f"{backend},{far}", *asked(machine, far)]
-    status, out, err = rnn_parity("run", "--cases", "notebook", *chosen)
+    status, out, err = command_line("run", "--cases", "notebook", *chosen)
     assert (status, err) == (0, ""), out
     report = read_report_document(tmp_path / "parity-report")
     here, there = report.backends[backend], report.backends[far]
@@ -52,7 +52,7 @@ def test_a_backend_there_gives_the_same_bits_as_here_and_the_report_says_where(
         text = (tmp_path / "parity-report" / view).read_text()
         assert f"{far} on {machine.address}" in text.replace("\\", "")
     between = ["parity-report", "--between", f"{backend},{far}"]
-    status, out, _ = rnn_parity("compare", *between)
+    status, out, _ = command_line("compare", *between)
     assert status == 0
     assert f"{far}: 4 equal to the last bit, 0 moved" in out
     assert f"host: none → {machine.address}" in out
@@ -78,7 +78,8 @@ def test_an_adapter_of_another_package_must_be_installed_there(
     for name in ("acme_far", "acme_here"):
         info = f"replace(INFO, name={name!r}, adapter='{name}:Talkative')"
         (tmp_path / f"{name}_info.py").write_text(
-            f"from backends.on_numpy import *\nfrom msgspec.structs import replace\n"
+            "from rnn_parity_backends.on_numpy import *\n"
+            "from msgspec.structs import replace\n"
             f"INFO = {info}\n"
         )
         entry = tmp_path / f"{name}-1.dist-info"

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from fixtures.faults import plant
-from harness.run.answers import WorkerError
-from harness.run.engine import Runner
-from harness.run.process import Worker
-from harness.session import compute, judge_and_write
-from harness.spec import Problem
-from harness.store.folder import RunFolder
+from rnn_parity.runs.engine import Runner
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.process import Worker
+from rnn_parity.workers.protocol import WorkerError
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import plant
 from sshd import Sshd, asked, on, wait_until
 
 pytestmark = pytest.mark.usefixtures("ssh_config")
@@ -111,7 +111,7 @@ def test_the_worker_killed_from_outside_is_said(
 def test_what_starts_but_is_no_worker_is_said(
     machine: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.run.child.START_TIMEOUT", 2)
+    monkeypatch.setattr("rnn_parity.workers.child.START_TIMEOUT", 2)
     for name, script, words in (
         ("echoes", "cat", "what was started answers, but as no worker"),
         ("silent", "cat > /dev/null", "hung: no answer within 2 s; killed"),
@@ -131,7 +131,7 @@ def test_what_starts_but_is_no_worker_is_said(
 def test_who_ends_a_run_ends_it_there_too(
     machine: Sshd, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    command = [sys.executable, "-m", "harness.cli", "run", "--cases", "standard"]
+    command = [sys.executable, "-m", "rnn_parity", "run", "--cases", "standard"]
     chosen = ["--backends", "numpy", "--out", str(tmp_path), *asked(machine, "numpy")]
     process = subprocess.Popen(
         [*command, *chosen],

@@ -16,13 +16,22 @@ HEAVY = (
     *("distributed", "pyarrow"),
 )
 EXTRA = (
-    *("reports.table", "reports.layers", "reports.page", "harness.models.hdf5"),
-    *("harness.models.keras_file", "harness.models.keras_write"),
-    *("harness.models.onnx_file", "harness.models.onnx_graph"),
-    *("harness.models.onnx_states", "harness.models.onnx_write"),
-    *("harness.screen.sweeps", "harness.sweep.cluster", "harness.sweep.flow"),
-    *("harness.sweep.pages", "harness.sweep.session", "harness.sweep.shrink"),
-    *("harness.sweep.store", "harness.sweep.work"),
+    *(
+        "rnn_parity_reports.table",
+        "rnn_parity_reports.layers",
+        "rnn_parity_reports.page",
+        "rnn_parity.models.hdf5",
+    ),
+    *("rnn_parity.models.keras_file", "rnn_parity.models.keras_write"),
+    *("rnn_parity.models.onnx_file", "rnn_parity.models.onnx_graph"),
+    *("rnn_parity.models.onnx_states", "rnn_parity.models.onnx_write"),
+    *(
+        "rnn_parity.terminal.sweeps",
+        "rnn_parity.sweep.cluster",
+        "rnn_parity.sweep.flow",
+    ),
+    *("rnn_parity.sweep.pages", "rnn_parity.sweep.session", "rnn_parity.sweep.shrink"),
+    *("rnn_parity.sweep.store", "rnn_parity.sweep.work"),
 )
 
 # Of a backend's package, and of what several share, the face and the layout import
@@ -30,11 +39,15 @@ EXTRA = (
 # and onnx for one format each, Dask and pyarrow for sweeps.
 WALK = f"""
 import importlib, json, pkgutil, sys
-import harness, backends, reports, fixtures
+import rnn_parity, rnn_parity_core
+import rnn_parity_backends, rnn_parity_fixtures, rnn_parity_reports
 seen = []
-for package in (harness, backends, reports, fixtures):
+for package in (rnn_parity, rnn_parity_core, rnn_parity_backends,
+                rnn_parity_fixtures, rnn_parity_reports):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        inside = module.name.startswith(("backends.on_", "backends.with_"))
+        inside = module.name.startswith(
+            ("rnn_parity_backends.on_", "rnn_parity_backends.with_")
+        )
         exempt = inside and not module.ispkg and not module.name.endswith(".layout")
         extra = module.name in {EXTRA!r}
         if not exempt and not extra:
@@ -54,38 +67,38 @@ def test_no_module_but_the_adapters_imports_a_framework_pandas_or_igraph() -> No
     seen, heavy = json.loads(done.stdout)
     assert heavy == []
     assert {
-        "harness.cli",
-        "harness.session",
-        "harness.in_pytest.plugin",
-        "harness.in_pytest.items",
-        "harness.run.worker",
-        "harness.judge.verdict",
-        "backends.on_numpy",
-        "backends.on_tensorflow",
-        "backends.on_torch.layout",
-        "backends.on_jax",
-        "backends.on_onnxruntime.layout",
-        "backends.on_openvino.layout",
-        "backends.with_keras.layout",
-        "reports.markdown",
-        "fixtures.faults",
+        "rnn_parity.cli",
+        "rnn_parity.runs.run",
+        "rnn_parity.pytest_plugin.plugin",
+        "rnn_parity.pytest_plugin.items",
+        "rnn_parity_backends.worker",
+        "rnn_parity.judge.verdict",
+        "rnn_parity_backends.on_numpy",
+        "rnn_parity_backends.on_tensorflow",
+        "rnn_parity_backends.on_torch.layout",
+        "rnn_parity_backends.on_jax",
+        "rnn_parity_backends.on_onnxruntime.layout",
+        "rnn_parity_backends.on_openvino.layout",
+        "rnn_parity_backends.with_keras.layout",
+        "rnn_parity_reports.markdown",
+        "rnn_parity_fixtures.faults",
     } <= set(seen)
 
 
 def test_the_package_itself_imports_nothing_until_it_is_asked() -> None:
     script = """
-import sys, harness
-assert not [m for m in ("numpy", "msgspec", "harness.model_runs") if m in sys.modules]
-assert callable(harness.verify) and callable(harness.convert)
+import sys, rnn_parity
+assert not {"numpy", "msgspec", "rnn_parity.runs.verify"} & sys.modules.keys()
+assert all(getattr(rnn_parity, name) for name in rnn_parity.__all__)
 try:
-    harness.no_such_thing
+    rnn_parity.no_such_thing
 except AttributeError as error:
     print(error)
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "module 'harness' has no attribute 'no_such_thing'\n"
+    assert done.stdout == "module 'rnn_parity' has no attribute 'no_such_thing'\n"
 
 
 def _seconds(command: list[str]) -> float:
@@ -96,7 +109,7 @@ def _seconds(command: list[str]) -> float:
 
 def test_help_takes_less_than_four_times_an_import_of_numpy() -> None:
     script = Path(sys.executable).with_name("rnn-parity")
-    start = [str(script)] if script.exists() else [sys.executable, "-m", "harness.cli"]
+    start = [str(script)] if script.exists() else [sys.executable, "-m", "rnn_parity"]
     numpy, help_ = [], []
     for _ in range(5):  # interleaved, so that a busy machine slows both
         numpy.append(_seconds([sys.executable, "-c", "import numpy"]))
@@ -121,7 +134,7 @@ def test_an_adapter_imports_nothing_that_a_forward_case_does_not_use(
     script = f"""
 import sys
 from {module} import {name}
-from fixtures import catalogue
+from rnn_parity_fixtures import catalogue
 {name}(**{info.options!r}).run(catalogue.build(catalogue.case_from_id({SEEDED!r})))
 print([name for name in {unused!r} if name in sys.modules])
 """

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cut_runs import run_command
-from harness.models.write import WRITERS
 from hostile import LONE, layer
+from rnn_parity.models.write import WRITERS
 from sweeping import command as sweep_command
 from sweeping import frame, wait_for
 
@@ -168,12 +168,12 @@ def test_a_name_that_is_not_utf_8_does_or_is_refused_at_once(tmp_path: Path) -> 
     assert ended(swept) == (0, "")
     assert len(list(name.glob("parts/numpy/*"))) == 4
     assert ended(run_command(*NUMPY, f"{name}-run")) == (0, "")
-    report = [sys.executable, "-m", "harness.cli", "report"]
+    report = [sys.executable, "-m", "rnn_parity", "report"]
     assert ended([*report, f"{name}-run"]) == (0, "")
     model = tmp_path / f"{NAME}.safetensors"
     model.write_bytes(WRITERS["canonical"].write(layer(LONE)))
     words = ["verify", str(model), *NUMPY, f"{name}-run"]
-    verify = [sys.executable, "-m", "harness.cli", *words]
+    verify = [sys.executable, "-m", "rnn_parity", *words]
     assert_refused(ended(verify), "is no Unicode")
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from harness import audit
-from harness.judge.verdict import Judged, judge_entry
-from harness.results import read_report_document
+from rnn_parity.checks import mutation as audit
+from rnn_parity.judge.verdict import Judged, judge_entry
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import read_report_document
 from support import installed
 
 torch = pytest.importorskip("torch")
@@ -32,19 +32,19 @@ def suite(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_case_that_is_named_exits_with_4_and_one_of_a_suite_if_strict(
-    suite: str, rnn_parity: Cli, tmp_path: Any
+    suite: str, command_line: Cli, tmp_path: Any
 ) -> None:
     def status(*ask: str) -> int:
-        found, said, _ = rnn_parity("run", "--backends", "torch", "--cases", *ask)
+        found, said, _ = command_line("run", "--backends", "torch", "--cases", *ask)
         assert "1 inconclusive of 1" in said
         assert f"  {FEWER}" in said
         return found
 
     assert status(GRADIENT) == 4
     # What is judged again counts as it did.
-    assert rnn_parity("compare", "parity-report")[0] == 4
+    assert command_line("compare", "parity-report")[0] == 4
     assert status(suite) == 0
-    assert rnn_parity("compare", "parity-report")[0] == 0
+    assert command_line("compare", "parity-report")[0] == 0
     assert status(suite, "--strict") == 4
     assert status(suite, "--require-bound") == 4
     assert read_report_document(tmp_path / "parity-report").require_bound
@@ -62,7 +62,7 @@ def test_pytest_fails_what_is_named_and_skips_what_is_of_a_suite(
 ) -> None:
     installed("torch")
     pytester.makeconftest(
-        "from fixtures import catalogue\n"
+        "from rnn_parity_fixtures import catalogue\n"
         f"case = catalogue.case_from_id({GRADIENT!r})\n"
         "catalogue.SUITES['hazy'] = lambda: iter([case])\n"
     )

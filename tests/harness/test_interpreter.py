@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-import harness
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from harness.errors import UsageError
-from harness.results import read_report_document
-from harness.run.interpreter import NEEDED
-from harness.run.process import Worker
-from harness.run.registry import select_backends
-from harness.spec import Problem
+from rnn_parity.processes.packages import PACKAGES, folder_of
+from rnn_parity.runs.registry import select_backends
+from rnn_parity.workers.interpreter import NEEDED
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.errors import UsageError
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import read_report_document
 
 Cli = Callable[..., tuple[int, str, str]]
 SITE = Path(sysconfig.get_path("purelib"))
@@ -48,10 +48,10 @@ def _environment(path: Path) -> str:
 
 
 def test_two_copies_of_a_backend_run_under_two_interpreters_in_one_run(
-    other: str, rnn_parity: Cli, tmp_path: Path
+    other: str, command_line: Cli, tmp_path: Path
 ) -> None:
     chosen = ["--backends", "numpy,numpy#old", "--python", f"numpy#old={other}"]
-    status, out, err = rnn_parity("run", *chosen)
+    status, out, err = command_line("run", *chosen)
     assert (status, err) == (0, "")
     assert "8 pass of 8" in out
     report = read_report_document(tmp_path / "parity-report")
@@ -61,7 +61,7 @@ def test_two_copies_of_a_backend_run_under_two_interpreters_in_one_run(
     }
     again = report.results[1].reproduce
     assert again.endswith(f"--backends 'numpy#old' --python 'numpy#old={other}'")
-    status, out, _ = rnn_parity(
+    status, out, _ = command_line(
         "compare", "parity-report", "--between", "numpy#old,numpy"
     )
     assert status == 0
@@ -119,11 +119,10 @@ def test_a_label_goes_with_settings_and_is_a_copy_of_its_own() -> None:
 def test_what_lies_beside_our_packages_hides_nothing_of_the_interpreters_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: Problem
 ) -> None:
-    home = Path(harness.__file__).parents[1]
-    for name in ("harness", "backends", "fixtures", "reports"):
-        (tmp_path / name).symlink_to(home / name)
+    for name in PACKAGES:
+        (tmp_path / name).symlink_to(folder_of(name))
     (tmp_path / "numpy.py").write_text("raise ImportError('the wrong numpy')")
-    monkeypatch.setattr(harness, "__file__", str(tmp_path / "harness/__init__.py"))
+    monkeypatch.setattr("rnn_parity.workers.child.roots", lambda: (str(tmp_path),))
     worker = Worker(tmp_path / "log")
     try:
         worker.load(INFO)
@@ -134,7 +133,7 @@ def test_what_lies_beside_our_packages_hides_nothing_of_the_interpreters_own(
 
 @pytest.mark.slow
 def test_another_numpy_is_another_version_in_the_report_and_the_rest_is_said(
-    tmp_path: Path, rnn_parity: Cli
+    tmp_path: Path, command_line: Cli
 ) -> None:
     venv.create(tmp_path / "old", with_pip=True, symlinks=True)
     python = str(tmp_path / "old/bin/python")
@@ -142,8 +141,8 @@ def test_another_numpy_is_another_version_in_the_report_and_the_rest_is_said(
     install = [python, "-m", "pip", "install", "--quiet", "numpy==2.3.*", *needed]
     subprocess.run(install, check=True, env={**os.environ, "PYTHONPATH": ""})
     chosen = ["--backends", "numpy,numpy#old", "--python", f"numpy#old={python}"]
-    assert rnn_parity("run", "--cases", "standard", *chosen)[0] == 0
-    status, out, _ = rnn_parity(
+    assert command_line("run", "--cases", "standard", *chosen)[0] == 0
+    status, out, _ = command_line(
         "compare", "parity-report", "--between", "numpy#old,numpy"
     )
     assert status == 0

@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backends.on_numpy import INFO
 from cut_runs import CASES, SUITE, cut, files, report, run_command
-from harness.session import compute, judge_and_write
-from harness.store.folder import RunFolder
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_backends.on_numpy import INFO
 
 ALL = 32  # entries of SUITE
 JUDGING = ALL + 1

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-import harness
-from backends.on_numpy.adapter import NumpyBackend
-from fixtures import catalogue
-from harness import model_runs
-from harness.errors import UsageError
-from harness.judge.certify import certify_steps
-from harness.layers import lower_outputs, one_layer
-from harness.results import Result
-from harness.run.one_by_one import SAME, with_layers
-from harness.run.registry import known_backends
-from harness.spec import Array, Outcome, Problem
+import rnn_parity
+from rnn_parity.judge.certify import certify_steps
+from rnn_parity.runs import verify as model_runs
+from rnn_parity.runs.layer_by_layer import SAME, with_layers
+from rnn_parity.runs.registry import known_backends
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.errors import UsageError
+from rnn_parity_core.layers import lower_outputs, one_layer
+from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Result
 
 SIZES = {"features": 4, "units": 5, "layers": 3}
 
@@ -60,7 +60,7 @@ class Model:
 
     def expecting(self, expected: Mapping[str, Array]) -> Result:
         """Judge what is expected."""
-        report = harness.verify(
+        report = rnn_parity.verify(
             self.file, inputs=self.inputs, expected=expected, backends=["numpy"]
         )
         case = self.problem.case.id

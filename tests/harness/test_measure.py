@@ -9,14 +9,14 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from backends.on_numpy import INFO
-from fixtures.faults import plant
-from harness.backend import BackendInfo, Gap
-from harness.measuring.measure import Row, exit_status, measure_backends, problems
-from harness.run import registry
-from harness.screen.accuracy import show_accuracy
-from harness.store.record import Entry
-from harness.watch import Watch
+from rnn_parity.adapters.measure import Row, exit_status, measure_backends, problems
+from rnn_parity.runs import registry
+from rnn_parity.runs.observer import Watch
+from rnn_parity.store.record import Entry
+from rnn_parity.terminal.accuracy import show_accuracy
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import BackendInfo, Gap
+from rnn_parity_fixtures.faults import plant
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -156,26 +156,26 @@ def test_where_nothing_is_wider_than_float64_it_is_not_measured(
 
 @pytest.mark.usefixtures("only_numpy")
 def test_the_command_prints_a_row_for_each_and_names_what_is_absent(
-    rnn_parity: Cli,
+    command_line: Cli,
 ) -> None:
     chosen = ("--dtypes", "float32", "--samples", str(SAMPLES))
-    status, out, err = rnn_parity("measure", *chosen)
+    status, out, err = command_line("measure", *chosen)
     assert (status, err) == (0, "")
     row = r"^numpy +tanh +f32 +2 +✓ 1\.\d\d +-?\d\S* +\w+ \w+ *$"
     assert re.search(row, out, re.MULTILINE)
     assert re.search(r"^torch .*absent *$", out, re.MULTILINE)
     assert re.search(r"^absent torch: torch not installed; install", out, re.MULTILINE)
-    status, _, err = rnn_parity("measure", "--backends", "torch", *chosen)
+    status, _, err = command_line("measure", "--backends", "torch", *chosen)
     assert (status, "torch cannot run here: torch not installed" in err) == (2, True)
 
 
 def test_the_command_fails_where_a_statement_does(
-    rnn_parity: Cli, monkeypatch: pytest.MonkeyPatch
+    command_line: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         registry, "known_backends", lambda: {"numpy": stating(tanh=0.25, sigmoid=4.0)}
     )
-    status, out, _ = rnn_parity("measure", "--dtypes", "float32", "--samples", "5000")
+    status, out, _ = command_line("measure", "--dtypes", "float32", "--samples", "5000")
     assert status == 1
     assert re.search(r"^numpy +tanh +f32 +0\.25 +✗ 1\.\d\d ", out, re.MULTILINE)
     assert re.search(r"^✗ numpy: tanh in float32 errs by 1\.", out, re.MULTILINE)
@@ -190,9 +190,9 @@ def test_the_command_fails_where_a_statement_does(
     ],
 )
 def test_unknown_names_are_refused_in_one_line(
-    words: str, arguments: list[str], rnn_parity: Cli
+    words: str, arguments: list[str], command_line: Cli
 ) -> None:
-    status, out, err = rnn_parity("measure", *arguments)
+    status, out, err = command_line("measure", *arguments)
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     assert words in err
 

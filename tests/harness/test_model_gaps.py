@@ -10,14 +10,14 @@ import pytest
 from msgspec.structs import replace
 from safetensors.numpy import load_file, save_file
 
-import harness
-from fixtures.faults import plant
-from harness import model_runs
-from harness.backend import Accuracy, BackendInfo, Gap
-from harness.results import Report, Result
-from harness.run.registry import known_backends
-from harness.spec import Array, Problem
-from harness.store.folder import RunFolder
+import rnn_parity
+from rnn_parity.runs import verify as model_runs
+from rnn_parity.runs.registry import known_backends
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_core.backend import Accuracy, BackendInfo, Gap
+from rnn_parity_core.spec import Array, Problem
+from rnn_parity_fixtures.faults import plant
+from rnn_parity_reports.results import Report, Result
 from support import honest, installed
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -34,12 +34,12 @@ def of_backend(report: Report, name: str) -> list[Result]:
 # What torch.nn.LSTM draws, and a uniform draw: no bias less 1 and 1 more is itself.
 @pytest.mark.parametrize("file", ["lstm_as_constructed.pt", "lstm_uniform_biases.pt"])
 def test_an_lstm_as_pytorch_makes_it_passes_or_is_a_gap_said_to_its_user(
-    file: str, tmp_path: Path, rnn_parity: Cli
+    file: str, tmp_path: Path, command_line: Cli
 ) -> None:
     for name in ("tensorflow:v1", "haiku"):
         installed(name)
     out = ["--backends", "numpy,tensorflow:v1,haiku", "--out", str(tmp_path / "r")]
-    status, said, _ = rnn_parity("verify", str(FILES / file), *out)
+    status, said, _ = command_line("verify", str(FILES / file), *out)
     assert status == 0
     assert "4 pass, 2 gap of 6" in said
     assert f"gap      haiku: never: {REASON}" in " ".join(said.split()).replace(
@@ -50,12 +50,12 @@ def test_an_lstm_as_pytorch_makes_it_passes_or_is_a_gap_said_to_its_user(
 
 @pytest.mark.parametrize("file", ["lstm_as_constructed.pt", "lstm_uniform_biases.pt"])
 def test_it_is_converted_for_tensorflow_1_and_said_how_to_load_it(
-    file: str, tmp_path: Path, rnn_parity: Cli
+    file: str, tmp_path: Path, command_line: Cli
 ) -> None:
     installed("tensorflow:v1")
     out = tmp_path / "v1.safetensors"
     ask = ["convert", str(FILES / file), "--to", "tensorflow-v1", "-o", str(out)]
-    status, said, steps = rnn_parity(*ask)
+    status, said, steps = command_line(*ask)
     assert status == 0
     assert "tensorflow:v1 computes the same" in said
     assert "forget_bias=0: make the cells with it" in " ".join(steps.split())
@@ -63,24 +63,24 @@ def test_it_is_converted_for_tensorflow_1_and_said_how_to_load_it(
 
 
 def with_backends(monkeypatch: pytest.MonkeyPatch, *infos: BackendInfo) -> None:
-    monkeypatch.setattr("harness.model_runs.select_backends", lambda _: [*infos])
+    monkeypatch.setattr("rnn_parity.runs.verify.select_backends", lambda _: [*infos])
 
 
 def test_what_nobody_foresaw_that_a_backend_declines_is_a_gap_in_its_words(
-    monkeypatch: pytest.MonkeyPatch, rnn_parity: Cli, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, command_line: Cli, tmp_path: Path
 ) -> None:
     declining = replace(plant(NUMPY, "declines"), name="acme")
     with_backends(monkeypatch, NUMPY, declining)
     out = ["--out", str(tmp_path / "r")]
     model = str(FILES / "lstm_as_constructed.pt")
-    status, said, _ = rnn_parity("verify", model, *out)
+    status, said, _ = command_line("verify", model, *out)
     assert status == 0
     assert "acme: notyet: declined on purpose" in said
     assert "declare" not in said
     # The saved run is judged as it was.
-    assert rnn_parity("compare", str(tmp_path / "r"))[0] == 0
+    assert command_line("compare", str(tmp_path / "r"))[0] == 0
     with_backends(monkeypatch, declining)
-    assert rnn_parity("verify", model, *out)[0] == 2  # nothing was compared
+    assert command_line("verify", model, *out)[0] == 2  # nothing was compared
 
 
 def test_what_a_backend_computes_for_all_that_it_declares_is_judged(
@@ -90,7 +90,7 @@ def test_what_a_backend_computes_for_all_that_it_declares_is_judged(
     right = replace(NUMPY, name="acme", gaps=gaps)
     wrong = replace(plant(right, "one unit off by 1e-5"), name="wrong", gaps=gaps)
     with_backends(monkeypatch, right, wrong)
-    report = harness.verify(FILES / "lstm_as_constructed.pt")
+    report = rnn_parity.verify(FILES / "lstm_as_constructed.pt")
     assert {r.verdict for r in of_backend(report, "acme")} == {"pass"}
     failing = of_backend(report, "wrong")
     assert {r.verdict for r in failing} == {"fail"}
@@ -104,7 +104,7 @@ def test_rows_of_no_step_that_end_in_zeros_as_they_began_are_right() -> None:
     model = FILES / "lstm_as_constructed.pt"
     started = {"initial_h": np.full((1, 3, 5), 0.5, "float32")}
     for more, verdict in (({}, "pass"), (started, "gap")):
-        report = harness.verify(
+        report = rnn_parity.verify(
             model, inputs=inputs | more, backends=["numpy", "onnxruntime"]
         )
         result, _probe = of_backend(report, "onnxruntime")
@@ -112,12 +112,12 @@ def test_rows_of_no_step_that_end_in_zeros_as_they_began_are_right() -> None:
 
 
 def test_a_bias_that_is_expected_of_a_layer_without_fails_as_others_do(
-    tmp_path: Path, rnn_parity: Cli
+    tmp_path: Path, command_line: Cli
 ) -> None:
     given = [f"{FILES / 'lstm_nobias'}_{kind}.npy" for kind in "xy"]
     ask = ["--inputs", given[0], "--expected", given[1], "--backends", "numpy"]
     model = str(FILES / "lstm_nobias.pt")
-    status, said, _ = rnn_parity("verify", model, *ask, "--out", str(tmp_path / "r"))
+    status, said, _ = command_line("verify", model, *ask, "--out", str(tmp_path / "r"))
     assert status == 1
     assert "2 pass, 1 fail of 3" in said
     assert "320 of 320 elements outside the bound" in said
@@ -148,7 +148,7 @@ def test_which_of_a_files_two_biases_production_dropped_is_named(
     model = two_biases(tmp_path, kind)
     x = np.random.default_rng(2).normal(size=(3, 7, 4)).astype("float32")
     zeros = {f"bias_{side}_l0": np.zeros(kind * 5, "float32")}
-    report = harness.verify(
+    report = rnn_parity.verify(
         *(model,),
         inputs=x,
         expected=production(model, x, **zeros),
@@ -190,7 +190,7 @@ def test_whose_outputs_they_may_be_is_asked_where_these_would_pass(
     off = np.random.default_rng(3).choice([-1, 1], right.shape).astype("float32")
     near, far = right + np.float32(5e-7) * off, right + np.float32(2e-2) * off
     assert "add it to --backends" not in judged(problem, near).detail
-    monkeypatch.setattr("harness.model_runs.known_backends", lambda: known)
+    monkeypatch.setattr("rnn_parity.runs.verify.known_backends", lambda: known)
     said = "by the accuracy that coarse states it would pass; if that computed it, add"
     result = judged(problem, near)
     assert result.verdict == "fail"
@@ -223,14 +223,14 @@ def test_outputs_of_onnx_runtime_pass_whether_it_is_named_or_not(
         "backends": ["numpy", "onnxruntime"],
         "out": tmp_path / "r",
     }
-    report = harness.verify(model, **ask)
+    report = rnn_parity.verify(model, **ask)
     outcome = RunFolder(tmp_path / "r").outcome("onnxruntime", report.cases[0].id)
     assert (outcome["outputs"] == 0).mean() > 1 / 10
     for names in (["numpy"], ["numpy", "onnxruntime"]):
-        report = harness.verify(model, inputs=x, expected=outcome, backends=names)
+        report = rnn_parity.verify(model, inputs=x, expected=outcome, backends=names)
         assert {r.verdict for r in report.results} == {"pass"}
     wrong = {**outcome, "outputs": outcome["outputs"] + np.float32(1e-4)}
-    report = harness.verify(model, inputs=x, expected=wrong, backends=["numpy"])
+    report = rnn_parity.verify(model, inputs=x, expected=wrong, backends=["numpy"])
     assert of_backend(report, "expected")[0].verdict == "fail"
 
 

@@ -9,16 +9,16 @@ import pytest
 from msgspec.structs import replace
 from safetensors.numpy import save_file
 
-import harness
-from fixtures.faults import plant
-from harness import model_runs
-from harness.errors import FileError, UsageError
-from harness.models import canonical
-from harness.models.layer import Recurrent
-from harness.models.write import Writer
-from harness.results import Report, Result, read_report_document
-from harness.run.registry import known_backends
-from harness.spec import Array
+import rnn_parity
+from rnn_parity.models import canonical
+from rnn_parity.models.layer import Recurrent
+from rnn_parity.models.write import Writer
+from rnn_parity.runs import verify as model_runs
+from rnn_parity.runs.registry import known_backends
+from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core.spec import Array
+from rnn_parity_fixtures.faults import plant
+from rnn_parity_reports.results import Report, Result, read_report_document
 from support import honest
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -74,19 +74,19 @@ def judged(own: Own, expected: Any, **ask: Any) -> Result:
     ask = {"inputs": own.inputs, "backends": ["numpy"], **ask}
     (result,) = [
         result
-        for result in harness.verify(own.model, expected=expected, **ask).results
+        for result in rnn_parity.verify(own.model, expected=expected, **ask).results
         if result.backend == "expected"
     ]
     return result
 
 
 def test_what_is_expected_is_one_more_backend_beside_the_others(
-    own: Own, rnn_parity: Cli
+    own: Own, command_line: Cli
 ) -> None:
     np.savez_compressed("x.npz", **own.inputs)
     save_file(own.right, "y.safetensors")
     ask = ["--inputs", "x.npz", "--expected", "y.safetensors", "--backends", "numpy"]
-    status, said, _ = rnn_parity("verify", own.model, *ask, "--out", "r")
+    status, said, _ = command_line("verify", own.model, *ask, "--out", "r")
     assert status == 0
     assert "found .: lstm, 1 layer, forward, 4 → 5 units, float32, as torch" in said
     assert "on    3 rows of 7 steps, of lengths from 0 to 7, of x.npz" in said
@@ -105,7 +105,7 @@ def test_what_is_expected_is_one_more_backend_beside_the_others(
         "r/report.json"
     ).read_text(encoding="utf-8")
     # The saved run is judged again by what was declared.
-    assert rnn_parity("compare", "r")[0] == 0
+    assert command_line("compare", "r")[0] == 0
 
 
 @pytest.mark.parametrize("names", SOME)
@@ -239,7 +239,7 @@ def test_inputs_that_do_not_fit_are_refused(
     change: dict[str, Array], words: str, own: Own
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        harness.verify(own.model, inputs={**own.inputs, **change})
+        rnn_parity.verify(own.model, inputs={**own.inputs, **change})
     assert words in str(caught.value)
 
 
@@ -253,7 +253,7 @@ def test_paths_and_arrays_are_the_same_but_for_the_command(own: Own) -> None:
     np.save("y.npy", own.right["outputs"])
     given = own.inputs["inputs"], own.right["outputs"]
     of_files, of_arrays = (
-        harness.verify(own.model, inputs=x, expected=y, backends=["numpy"])
+        rnn_parity.verify(own.model, inputs=x, expected=y, backends=["numpy"])
         for x, y in (("x.npy", Path("y.npy")), given)
     )
     assert [result.backend for result in of_files.results] == [
@@ -270,14 +270,14 @@ def test_paths_and_arrays_are_the_same_but_for_the_command(own: Own) -> None:
 
 def test_a_run_is_kept_only_where_a_folder_is_named(own: Own) -> None:
     before = set(Path.cwd().iterdir())
-    harness.verify(own.model, backends="numpy")
+    rnn_parity.verify(own.model, backends="numpy")
     assert set(Path.cwd().iterdir()) == before
-    harness.verify(own.model, backends=["numpy"], out="kept")
+    rnn_parity.verify(own.model, backends=["numpy"], out="kept")
     assert Path("kept/report.html").is_file()
 
 
 def converted(own: Own, to: str = "canonical") -> Report:
-    return harness.convert(own.model, to, "new.safetensors")
+    return rnn_parity.convert(own.model, to, "new.safetensors")
 
 
 def test_what_is_converted_is_certified_on_the_forms_own_backend(own: Own) -> None:
@@ -306,12 +306,12 @@ def test_a_probe_alone_that_fails_keeps_a_file_from_being_written(
 
 
 def test_what_is_too_large_to_probe_is_said_and_verified_without(
-    own: Own, monkeypatch: pytest.MonkeyPatch, rnn_parity: Cli
+    own: Own, monkeypatch: pytest.MonkeyPatch, command_line: Cli
 ) -> None:
     ask = ["verify", own.model, "--backends", "numpy", "--out", "r"]
-    assert "of 1 step that show every weight" in rnn_parity(*ask)[1]
-    monkeypatch.setattr("harness.cases.MAX_ELEMENTS", 5000)
-    status, said, _ = rnn_parity(*ask)
+    assert "of 1 step that show every weight" in command_line(*ask)[1]
+    monkeypatch.setattr("rnn_parity_core.cases.MAX_ELEMENTS", 5000)
+    status, said, _ = command_line(*ask)
     assert status == 0
     assert "a batch that shows every weight would be too large" in said
     assert len(read_report_document(Path("r")).results) == 1
@@ -319,8 +319,8 @@ def test_what_is_too_large_to_probe_is_said_and_verified_without(
 
 def test_a_probe_is_computed_beside_any_batch(own: Own) -> None:
     ask: dict[str, Any] = {"backends": ["numpy"]}
-    given, beside = harness.verify(own.model, inputs=own.inputs, **ask).results
-    seeded, probe = harness.verify(own.model, **ask).results
+    given, beside = rnn_parity.verify(own.model, inputs=own.inputs, **ask).results
+    seeded, probe = rnn_parity.verify(own.model, **ask).results
     assert beside.case == probe.case
     assert (given.verdict, seeded.verdict, probe.verdict) == ("pass", "pass", "pass")
     for kind, change in probe.smallest_changes.items():
@@ -331,7 +331,7 @@ def test_a_probe_is_computed_beside_any_batch(own: Own) -> None:
 def with_backend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     numpy = known_backends()["numpy"]
     known = {"numpy": replace(numpy, **changes)}
-    monkeypatch.setattr("harness.model_runs.known_backends", lambda: known)
+    monkeypatch.setattr("rnn_parity.runs.verify.known_backends", lambda: known)
 
 
 def test_nothing_is_written_of_what_its_backend_computes_otherwise(
@@ -339,18 +339,20 @@ def test_nothing_is_written_of_what_its_backend_computes_otherwise(
 ) -> None:
     wrong = plant(known_backends()["numpy"], "one unit off by 1e-5")
     wrong = replace(wrong, name="numpy")
-    monkeypatch.setattr("harness.model_runs.known_backends", lambda: {"numpy": wrong})
+    monkeypatch.setattr(
+        "rnn_parity.runs.verify.known_backends", lambda: {"numpy": wrong}
+    )
     with pytest.raises(FileError, match="canonical does not compute "):
         converted(own)
     assert not Path("new.safetensors").exists()
 
 
 def test_without_its_backend_it_is_written_and_said_not_to_be_certified(
-    own: Own, monkeypatch: pytest.MonkeyPatch, rnn_parity: Cli
+    own: Own, monkeypatch: pytest.MonkeyPatch, command_line: Cli
 ) -> None:
     with_backend(monkeypatch, requires={"nonesuch_": "nonesuch"}, install="pip it")
     ask = ["--to", "canonical", "-o", "new.safetensors"]
-    status, said, steps = rnn_parity("convert", own.model, *ask)
+    status, said, steps = command_line("convert", own.model, *ask)
     assert status == 0
     assert "not certified: numpy: nonesuch not installed; install with: pip it" in said
     assert "reading it back" in steps

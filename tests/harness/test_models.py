@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from fixtures import seeded
-from harness.cases import parse_id
-from harness.errors import FileError
-from harness.models import memory
-from harness.models.layer import Recurrent
-from harness.models.memory import bounded
-from harness.models.read import saved_layers
-from harness.models.write import WRITERS
-from harness.results import read_report_document
-from harness.spec import Array
-from harness.store.arrays import unpack
-from harness.store.folder import RunFolder
+from rnn_parity.models import memory
+from rnn_parity.models.layer import Recurrent
+from rnn_parity.models.memory import bounded
+from rnn_parity.models.read import saved_layers
+from rnn_parity.models.write import WRITERS
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.cases import parse_id
+from rnn_parity_core.errors import FileError
+from rnn_parity_core.spec import Array
+from rnn_parity_fixtures import seeded
+from rnn_parity_reports.results import read_report_document
 from support import bits_equal
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -61,36 +61,36 @@ def with_nan(array: Array) -> Array:
 
 
 def test_a_layer_of_a_file_is_run_judged_and_named_by_its_weights(
-    rnn_parity: Cli,
+    command_line: Cli,
 ) -> None:
     save_file(state("gru", layers=2, prefix="enc."), "my model.safetensors")
     arguments = ["verify", "my model.safetensors", "--backends", "numpy", "--out", "r"]
-    status, said, _ = rnn_parity(*arguments)
+    status, said, _ = command_line(*arguments)
     assert status == 0
     assert "found enc: gru, 2 layers, bidirectional, 4 → 5 units, float32" in said
     result = read_report_document(Path("r")).results[0]
     assert result.case.rpartition("-")[2].startswith("w")
     again = "rnn-parity verify 'my model.safetensors' --backends numpy"
     assert result.reproduce == again
-    rnn_parity(*arguments)
+    command_line(*arguments)
     assert read_report_document(Path("r")).results[0].case == result.case
 
 
-def test_other_weights_make_another_case(rnn_parity: Cli) -> None:
+def test_other_weights_make_another_case(command_line: Cli) -> None:
     ids = set()
     for number in range(2):
         arrays = changed("weight_hh_l0", lambda a, n=number: a + np.float32(n))
         save_file(arrays, "m.safetensors")
-        rnn_parity("verify", "m.safetensors", "--backends", "numpy", "--out", "r")
+        command_line("verify", "m.safetensors", "--backends", "numpy", "--out", "r")
         ids.add(read_report_document(Path("r")).results[0].case)
     assert len(ids) == 2
 
 
 def test_a_problem_whose_weights_are_not_those_of_its_id_is_refused(
-    rnn_parity: Cli,
+    command_line: Cli,
 ) -> None:
     save_file(state(), "m.safetensors")
-    rnn_parity("verify", "m.safetensors", "--backends", "numpy", "--out", "r")
+    command_line("verify", "m.safetensors", "--backends", "numpy", "--out", "r")
     folder = RunFolder(Path("r"))
     case, _ = folder.record().cases
     (path,) = Path("r/problems").glob(f"*{case.given}*")
@@ -103,13 +103,13 @@ def test_a_problem_whose_weights_are_not_those_of_its_id_is_refused(
 
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 def test_a_state_dict_is_the_same_bit_for_bit_after_there_and_back(
-    kind: str, rnn_parity: Cli
+    kind: str, command_line: Cli
 ) -> None:
     save_file(state(kind, layers=2), "m.safetensors")
     to = ["--to", "canonical", "-o", "c.safetensors"]
-    assert rnn_parity("convert", "m.safetensors", *to)[0] == 0
+    assert command_line("convert", "m.safetensors", *to)[0] == 0
     to = ["--to", "torch", "-o", "t.safetensors"]
-    assert rnn_parity("convert", "c.safetensors", *to)[0] == 0
+    assert command_line("convert", "c.safetensors", *to)[0] == 0
     back, _ = unpack(Path("t.safetensors").read_bytes(), "t")
     assert back.keys() == state(kind, layers=2).keys()
     assert all(bits_equal(back[n], a) for n, a in state(kind, layers=2).items())
@@ -147,21 +147,21 @@ def test_a_state_dict_is_the_same_bit_for_bit_after_there_and_back(
     ],
 )
 def test_what_is_no_whole_layer_is_refused_in_one_line(
-    words: str, arrays: dict[str, Array], options: list[str], rnn_parity: Cli
+    words: str, arrays: dict[str, Array], options: list[str], command_line: Cli
 ) -> None:
     save_file(arrays, "m.safetensors")
-    status, _, said = rnn_parity("verify", "m.safetensors", "--out", "r", *options)
+    status, _, said = command_line("verify", "m.safetensors", "--out", "r", *options)
     assert status == 2
     assert words in said
     assert said.count("\n") == 1
     assert not Path("r").exists()
 
 
-def test_a_truncated_file_is_refused(rnn_parity: Cli) -> None:
+def test_a_truncated_file_is_refused(command_line: Cli) -> None:
     save_file(state(), "m.safetensors")
     data = Path("m.safetensors").read_bytes()
     Path("m.safetensors").write_bytes(data[:-9])
-    status, _, said = rnn_parity("verify", "m.safetensors")
+    status, _, said = command_line("verify", "m.safetensors")
     assert (status, "is not a whole safetensors file" in said) == (2, True)
 
 
@@ -170,13 +170,13 @@ def test_a_format_whose_package_is_missing_says_what_to_install(
     package: str,
     name: str,
     tmp_path: Path,
-    rnn_parity: Cli,
+    command_line: Cli,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / name).touch()
     (tmp_path / f"{package}.py").write_text("raise ModuleNotFoundError\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    status, _, said = rnn_parity("verify", name)
+    status, _, said = command_line("verify", name)
     assert status == 2
     assert f"{package} is not installed" in said
     assert "pip install 'rnn-parity[models]'" in said
@@ -184,9 +184,11 @@ def test_a_format_whose_package_is_missing_says_what_to_install(
 
 
 @pytest.mark.parametrize("to", ["keras", "onnx", "flax"])
-def test_a_file_has_the_suffix_of_its_form(to: str, rnn_parity: Cli) -> None:
+def test_a_file_has_the_suffix_of_its_form(to: str, command_line: Cli) -> None:
     save_file(state(), "m.safetensors")
-    status, _, said = rnn_parity("convert", "m.safetensors", "--to", to, "-o", "m.txt")
+    status, _, said = command_line(
+        "convert", "m.safetensors", "--to", to, "-o", "m.txt"
+    )
     assert (status, f"for --to {to}" in said) == (2, True)
 
 
@@ -216,10 +218,10 @@ def test_ordinary_models_take_an_eighth_of_what_a_reader_may_take_beside(
     assert saved_layers(file)
 
 
-def test_inputs_of_another_size_are_refused(rnn_parity: Cli) -> None:
+def test_inputs_of_another_size_are_refused(command_line: Cli) -> None:
     save_file(state(), "m.safetensors")
     save_file({"inputs": np.zeros((2, 3, 9), "float32")}, "x.safetensors")
-    status, _, said = rnn_parity(
+    status, _, said = command_line(
         "verify", "m.safetensors", "--inputs", "x.safetensors", "--out", "r"
     )
     assert status == 2

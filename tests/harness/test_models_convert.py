@@ -9,13 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 import frameworks
-from harness.equivalence import Parity
-from harness.models import hdf5, keras_write, torch_file
-from harness.models.archive import Archive
-from harness.models.read import read, saved_layers
-from harness.run.registry import known_backends
-from harness.spec import Array, Problem
-from harness.store.arrays import pack, unpack
+from rnn_parity.models import hdf5, keras_write, torch_file
+from rnn_parity.models.archive import Archive
+from rnn_parity.models.read import read, saved_layers
+from rnn_parity.runs.equivalence import Parity
+from rnn_parity.runs.registry import known_backends
+from rnn_parity_core.arrays import pack, unpack
+from rnn_parity_core.spec import Array, Problem
 from support import bits_equal
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -60,9 +60,9 @@ def assert_same(one: Path, other: Path) -> None:
     assert all(bits_equal(array, second[name]) for name, array in first.items())
 
 
-def convert(rnn_parity: Cli, source: str, to: str, out: str) -> None:
+def convert(command_line: Cli, source: str, to: str, out: str) -> None:
     chosen = ["--layer", layers_of(source)]
-    done = rnn_parity("convert", source, "--to", to, "-o", out, *chosen)
+    done = command_line("convert", source, "--to", to, "-o", out, *chosen)
     assert done[0] == 0, done
 
 
@@ -110,12 +110,12 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_a_stack_of_keras_is_pytorchs_and_back_bit_for_bit(
-    kind: str, saved: Path, rnn_parity: Cli
+    kind: str, saved: Path, command_line: Cli
 ) -> None:
     source = str(saved / f"{kind}.keras")
-    convert(rnn_parity, source, "torch", "t.safetensors")
-    convert(rnn_parity, "t.safetensors", "keras", "k.keras")
-    convert(rnn_parity, "k.keras", "torch", "again.safetensors")
+    convert(command_line, source, "torch", "t.safetensors")
+    convert(command_line, "t.safetensors", "keras", "k.keras")
+    convert(command_line, "k.keras", "torch", "again.safetensors")
     assert_same(Path("t.safetensors"), Path("again.safetensors"))
     assert_same(Path(source), Path("k.keras"))
     assert_runs(frameworks.TORCH_LAYER, "t.safetensors", source, "torch")
@@ -131,21 +131,21 @@ FORMS = {
     ("kind", "to"), [("gru", "keras"), ("gru", "onnx"), ("lstm", "onnx")]
 )
 def test_a_stack_of_pytorch_is_anothers_and_back_bit_for_bit(
-    kind: str, to: str, saved: Path, rnn_parity: Cli
+    kind: str, to: str, saved: Path, command_line: Cli
 ) -> None:
     source, (file, script, backend) = str(saved / f"{kind}.pt"), FORMS[to]
-    convert(rnn_parity, source, to, file)
-    convert(rnn_parity, file, "torch", "t.safetensors")
+    convert(command_line, source, to, file)
+    convert(command_line, file, "torch", "t.safetensors")
     assert_same(Path(source), Path("t.safetensors"))
     assert_runs(script, file, source, backend)
 
 
 def test_where_a_form_has_one_bias_the_sum_of_two_comes_back_bit_for_bit(
-    saved: Path, rnn_parity: Cli
+    saved: Path, command_line: Cli
 ) -> None:
     source = str(saved / "lstm.pt")
-    convert(rnn_parity, source, "keras", "k.keras")
-    convert(rnn_parity, "k.keras", "torch", "t.safetensors")
+    convert(command_line, source, "keras", "k.keras")
+    convert(command_line, "k.keras", "torch", "t.safetensors")
     before, after = arrays_of(Path(source)), arrays_of(Path("t.safetensors"))
     assert before.keys() == after.keys()
     for name, array in before.items():
@@ -155,17 +155,17 @@ def test_where_a_form_has_one_bias_the_sum_of_two_comes_back_bit_for_bit(
         other = name.replace("ih", "hh")
         assert not bits_equal(before[name], after[name])
         assert bits_equal(before[name] + before[other], after[name] + after[other])
-    assert "bias_ih + bias_hh is rounded" in rnn_parity(
+    assert "bias_ih + bias_hh is rounded" in command_line(
         "convert", source, "--to", "torch", "-o", "t.safetensors"
     )[1]  # fmt: skip
 
 
 def test_biases_that_are_written_other_than_they_were_are_refused(
-    saved: Path, rnn_parity: Cli, monkeypatch: pytest.MonkeyPatch
+    saved: Path, command_line: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras_write, "biases_to_keras", lambda both: both[::-1])
     out = ["convert", str(saved / "gru.pt"), "--to", "keras", "-o", "k.keras"]
-    status, _, said = rnn_parity(*out)
+    status, _, said = command_line(*out)
     assert status == 2
     assert "does not hold" in said
     assert "is read back as" in said
@@ -182,21 +182,21 @@ def test_biases_that_are_written_other_than_they_were_are_refused(
     ],
 )
 def test_every_form_of_an_lstm_runs_in_its_framework_and_comes_back_bit_for_bit(
-    to: str, file: str, script: str, backend: str, saved: Path, rnn_parity: Cli
+    to: str, file: str, script: str, backend: str, saved: Path, command_line: Cli
 ) -> None:
-    convert(rnn_parity, str(saved / "lstm.keras"), "canonical", "c.safetensors")
+    convert(command_line, str(saved / "lstm.keras"), "canonical", "c.safetensors")
     put_on_grid("c.safetensors")
-    convert(rnn_parity, "c.safetensors", to, file)
-    convert(rnn_parity, file, "canonical", "b.safetensors")
+    convert(command_line, "c.safetensors", to, file)
+    convert(command_line, file, "canonical", "b.safetensors")
     assert_same(Path("c.safetensors"), Path("b.safetensors"))
     assert_runs(script, file, "c.safetensors", backend)
 
 
 def test_a_weight_that_a_converted_file_has_wrong_is_seen(
-    saved: Path, rnn_parity: Cli
+    saved: Path, command_line: Cli
 ) -> None:
     source = str(saved / "lstm.keras")
-    convert(rnn_parity, source, "onnx", "o.onnx")
+    convert(command_line, source, "onnx", "o.onnx")
     model = onnx.load("o.onnx")
     (tensor,) = [t for t in model.graph.initializer if t.name == "R_1"]
     wrong = onnx.numpy_helper.to_array(tensor).copy()
@@ -208,35 +208,35 @@ def test_a_weight_that_a_converted_file_has_wrong_is_seen(
 
 
 def test_forget_biases_that_1_off_would_round_are_for_cells_that_add_nothing(
-    saved: Path, rnn_parity: Cli
+    saved: Path, command_line: Cli
 ) -> None:
     source = str(saved / "lstm.keras")
-    convert(rnn_parity, source, "tensorflow-v1", "v.safetensors")
+    convert(command_line, source, "tensorflow-v1", "v.safetensors")
     told = frameworks.V1_VARIABLES.replace("UNITS)", "UNITS, forget_bias=0.0)")
     assert_runs(told, "v.safetensors", source, "tensorflow:v1")
     with pytest.raises(AssertionError, match="1 added to the forget gate"):
         assert_runs(frameworks.V1_VARIABLES, "v.safetensors", source, "tensorflow:v1")
-    _, said, _ = rnn_parity("verify", "v.safetensors", "--backends", "numpy")
+    _, said, _ = command_line("verify", "v.safetensors", "--backends", "numpy")
     assert "the file says forget_bias=0: make the cells with it" in said
     arrays, metadata = unpack(Path("v.safetensors").read_bytes(), "v")
     assert metadata["forget_bias"] == "0"
     changed = pack(arrays, {**metadata, "forget_bias": "0.5"})
     Path("v.safetensors").write_bytes(changed)
-    status, _, said = rnn_parity("verify", "v.safetensors", "--backends", "numpy")
+    status, _, said = command_line("verify", "v.safetensors", "--backends", "numpy")
     assert status == 2
     assert "its forget_bias is '0.5', expected 1 or 0" in said
 
 
 def test_a_weight_that_no_halves_give_back_is_refused_by_name(
-    saved: Path, rnn_parity: Cli
+    saved: Path, command_line: Cli
 ) -> None:
-    convert(rnn_parity, str(saved / "lstm.keras"), "canonical", "c.safetensors")
+    convert(command_line, str(saved / "lstm.keras"), "canonical", "c.safetensors")
     arrays, metadata = unpack(Path("c.safetensors").read_bytes(), "c")
     bias = arrays["layer1.reverse.bias"].copy()
     bias[7] = np.float32(1e-45)  # the smallest that there is
     changed = {**arrays, "layer1.reverse.bias": bias}
     Path("c.safetensors").write_bytes(pack(changed, metadata))
-    status, _, said = rnn_parity(
+    status, _, said = command_line(
         "convert", "c.safetensors", "--to", "torch", "-o", "t.safetensors"
     )
     assert status == 2

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import frameworks
-from harness.errors import FileError, ParityError
-from harness.models.read import read, saved_layers
-from harness.models.torch_file import read_arrays
-from harness.store.arrays import unpack
+from rnn_parity.models.read import read, saved_layers
+from rnn_parity.models.torch_file import read_arrays
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.errors import FileError, ParityError
 from support import bits_equal
 
 Cli = Callable[..., tuple[int, str, str]]

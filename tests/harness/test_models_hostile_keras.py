@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from harness.models import keras_write
-from harness.spec import Array
 from hostile import LONE, hdf5, layer, zipped
+from rnn_parity.models import keras_write
+from rnn_parity_core.spec import Array
 
 Cli = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]

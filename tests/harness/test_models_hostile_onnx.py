@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.models import keras_write, onnx_write
 from hostile import layer, torch_zip
+from rnn_parity.models import keras_write, onnx_write
 
 Cli = Callable[..., tuple[int, str, str]]
 Refused = Callable[[bytes, str, str], str]

@@ -11,12 +11,12 @@ import h5py
 import numpy as np
 import pytest
 
-import harness
-from harness.errors import FileError, ParityError, UsageError
-from harness.models import hdf5, keras_write
-from harness.models.keras_config import described
-from harness.models.read import read, saved_layers
+import rnn_parity
 from hostile import LONE, layer, zipped
+from rnn_parity.models import hdf5, keras_write
+from rnn_parity.models.keras_config import described
+from rnn_parity.models.read import read, saved_layers
+from rnn_parity_core.errors import FileError, ParityError, UsageError
 
 FILES = Path(__file__).parent / "files"
 Config = dict[str, Any]
@@ -244,7 +244,7 @@ def test_layers_in_time_distributed_have_their_own_settings() -> None:
         read(FILES / "td_hard.keras")
     assert read(FILES / "td_back.keras").case.direction == "reverse"
     outputs = np.load(FILES / "td_back.out.npy")  # of Keras, last step first
-    report = harness.verify(
+    report = rnn_parity.verify(
         FILES / "td_back.keras",
         inputs=FILES / "td_back.x.npy",
         expected=np.ascontiguousarray(outputs[:, ::-1]),
@@ -270,7 +270,7 @@ def test_layers_beside_a_nested_model_are_found_in_an_h5() -> None:
     assert [of.name for of in saved_layers(path)] == ["rnn"]
     found = read(path)
     assert (found.case.features, found.case.units) == (5, 4)
-    assert harness.verify(path, backends=["numpy"]).exit_status == 0
+    assert rnn_parity.verify(path, backends=["numpy"]).exit_status == 0
 
 
 @pytest.mark.parametrize(
@@ -289,9 +289,9 @@ def test_weights_alone_are_not_taken_to_have_usual_activations(
     file: str, words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ParityError, match=words):
-        harness.verify(FILES / file, backends=["numpy"])
+        rnn_parity.verify(FILES / file, backends=["numpy"])
     with pytest.raises(ParityError, match=words):
-        harness.convert(FILES / file, "canonical", tmp_path / "m.safetensors")
+        rnn_parity.convert(FILES / file, "canonical", tmp_path / "m.safetensors")
     assert not [*tmp_path.iterdir()]
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from harness.errors import FileError, ParityError
-from harness.models.read import read, saved_layers
-from harness.spec import Array
+from rnn_parity.models.read import read, saved_layers
+from rnn_parity_core.errors import FileError, ParityError
+from rnn_parity_core.spec import Array
 
 
 def drawn(*shape: int) -> Array:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import harness
-from harness.results import Result
+import rnn_parity
+from rnn_parity_reports.results import Result
 
 pytest.importorskip("onnx", reason="onnx is not installed")
 
@@ -69,7 +69,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def verified(model: Path) -> dict[str, Result]:
-    report = harness.verify(
+    report = rnn_parity.verify(
         model,
         inputs=model.with_suffix(".inputs.npz"),
         expected=model.with_suffix(".expected.npz"),

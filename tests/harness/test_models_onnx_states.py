@@ -10,12 +10,12 @@ pytest.importorskip("onnx", reason="onnx is not installed")
 
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-import harness
-from harness.errors import FileError, ParityError, UsageError
-from harness.models.read import read, saved_layers
-from harness.models.settle import settle
-from harness.models.stack import stacked
-from harness.spec import Array
+import rnn_parity
+from rnn_parity.models.read import read, saved_layers
+from rnn_parity.models.settle import settle
+from rnn_parity.models.stack import stacked
+from rnn_parity_core.errors import FileError, ParityError, UsageError
+from rnn_parity_core.spec import Array
 
 FILES = Path(__file__).parent / "files"
 H = D = 5
@@ -86,15 +86,15 @@ def test_a_state_that_pytorch_learned_is_the_batchs_where_none_is_given() -> Non
     said = "initial_h and initial_c are the file's own, h0, c0, where you give none"
     assert said in found.notes
     expected = FILES / "h0.out.npy"
-    right = harness.verify(path, inputs=x, expected=expected, backends=["numpy"])
+    right = rnn_parity.verify(path, inputs=x, expected=expected, backends=["numpy"])
     assert [of.verdict for of in right.results] == ["pass"] * 3
     zeros = {f"initial_{s}": np.zeros((1, 3, 10), "float32") for s in "hc"}
-    wrong = harness.verify(
+    wrong = rnn_parity.verify(
         path, inputs={"inputs": x, **zeros}, expected=expected, backends=["numpy"]
     )
     verdicts = {of.backend: of.verdict for of in wrong.results}
     assert verdicts == {"numpy": "pass", "expected": "fail"}
-    ignored = harness.verify(
+    ignored = rnn_parity.verify(
         path, ignore=["h0", "c0"], inputs=x, expected=expected, backends=["numpy"]
     )
     verdicts = {of.backend: of.verdict for of in ignored.results}
@@ -104,9 +104,11 @@ def test_a_state_that_pytorch_learned_is_the_batchs_where_none_is_given() -> Non
 def test_states_of_a_file_are_not_dropped_by_convert(tmp_path: Path) -> None:
     out = tmp_path / "t.safetensors"
     with pytest.raises(FileError, match=r"leave them out by --ignore .*: h0, c0"):
-        harness.convert(FILES / "h0.onnx", "torch", out)
+        rnn_parity.convert(FILES / "h0.onnx", "torch", out)
     assert not out.exists()
-    report = harness.convert(FILES / "h0.onnx", "canonical", out, ignore=["h0", "c0"])
+    report = rnn_parity.convert(
+        FILES / "h0.onnx", "canonical", out, ignore=["h0", "c0"]
+    )
     assert [of.verdict for of in report.results] == ["pass", "pass"]
 
 
@@ -137,7 +139,7 @@ def test_a_state_of_constants_is_followed(
     assert {*found.initial} == {"initial_h"}
     assert (found.initial["initial_h"] == state).all()
     assert found.initial["initial_h"].shape == state.shape
-    assert harness.verify(path, backends=["numpy"]).exit_status == 0
+    assert rnn_parity.verify(path, backends=["numpy"]).exit_status == 0
 
 
 def test_the_directions_states_are_put_together(tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_the_axes_of_layout_1_are_followed(tmp_path: Path) -> None:
     path = model(tmp_path, {5: "s"}, [], constants={"s": rows}, **options)
     found = read(path)
     assert (found.initial["initial_h"] == rows.swapaxes(0, 1)).all()
-    problems = harness.verify(path, backends=["numpy"])
+    problems = rnn_parity.verify(path, backends=["numpy"])
     assert problems.exit_status == 0
     assert problems.results[0].case.startswith("gru-dynamic-B3-")
 
@@ -166,9 +168,9 @@ def test_states_for_other_rows_than_the_inputs_are_refused(tmp_path: Path) -> No
     path = model(tmp_path, {5: "s"}, [], constants={"s": ROWS})
     x = drawn(2, 4, D)
     with pytest.raises(UsageError, match="initial_h for 3 rows, and the inputs have 2"):
-        harness.verify(path, inputs=x, backends=["numpy"])
+        rnn_parity.verify(path, inputs=x, backends=["numpy"])
     given = {"inputs": x, "initial_h": drawn(1, 2, H)}
-    assert harness.verify(path, inputs=given, backends=["numpy"]).exit_status == 0
+    assert rnn_parity.verify(path, inputs=given, backends=["numpy"]).exit_status == 0
 
 
 def test_states_of_a_stack_are_each_layers_own(tmp_path: Path) -> None:

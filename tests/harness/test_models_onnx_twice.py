@@ -11,9 +11,9 @@ pytest.importorskip("onnx", reason="onnx is not installed")
 
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from harness.errors import FileError
-from harness.models.read import read
-from harness.spec import Array
+from rnn_parity.models.read import read
+from rnn_parity_core.errors import FileError
+from rnn_parity_core.spec import Array
 
 Refused = Callable[..., str]
 H = 2

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-import harness
-from harness.errors import FileError, UsageError
-from harness.models import canonical
-from harness.models.read import read
-from harness.results import read_report_document
-from harness.spec import Array
-from harness.store.arrays import pack, unpack
+import rnn_parity
 from hostile import LONE, layer
+from rnn_parity.models import canonical
+from rnn_parity.models.read import read
+from rnn_parity_core.arrays import pack, unpack
+from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core.spec import Array
+from rnn_parity_reports.results import read_report_document
 
 Cli = Callable[..., tuple[int, str, str]]
 FILES = Path(__file__).parent / "files"
@@ -161,11 +161,11 @@ def test_other_layers_of_a_model_are_not_refused(
 
 
 def test_what_is_read_and_what_is_not_part_of_it_is_said_before_the_run(
-    rnn_parity: Cli,
+    command_line: Cli,
 ) -> None:
     arrays = torch("enc.lstm.") | norm("enc.ln", "dec.a", "dec.b", "fc")
     save_file(arrays, "m.safetensors")
-    _, said, _ = rnn_parity("verify", "m.safetensors", "--backends", "numpy")
+    _, said, _ = command_line("verify", "m.safetensors", "--backends", "numpy")
     lines = [line.strip() for line in said.splitlines()]
     read_line = next(line for line in lines if line.startswith("read: "))
     assert all(name in read_line for name in torch("enc.lstm."))
@@ -180,35 +180,37 @@ def test_what_is_read_and_what_is_not_part_of_it_is_said_before_the_run(
 
 
 def test_names_that_are_ignored_are_said_and_said_again_to_do_it_again(
-    rnn_parity: Cli,
+    command_line: Cli,
 ) -> None:
     save_file(torch() | vectors("gamma", "beta"), "m.safetensors")
     command = ["verify", "m.safetensors", "--backends", "numpy", "--out", "r"]
     one = ["--ignore", "gamma"]
-    status, _, said = rnn_parity(*command, *one)
+    status, _, said = command_line(*command, *one)
     assert (status, "it has beta [5]: not read" in said) == (2, True)
-    status, said, _ = rnn_parity(*command, *one, "--ignore", "beta")
+    status, said, _ = command_line(*command, *one, "--ignore", "beta")
     assert (status, "assumed, as you say: gamma, beta is no part" in said) == (0, True)
     again = read_report_document(Path("r")).results[0].reproduce
     assert again.endswith("--ignore gamma --ignore beta")
-    status, _, said = rnn_parity(*command, "--ignore", "gama")
+    status, _, said = command_line(*command, "--ignore", "gama")
     assert (status, "did you mean gamma?" in said) == (2, True)
     to = ["--to", "torch", "-o", "t.safetensors"]
-    assert rnn_parity("convert", "m.safetensors", *to, *one)[0] == 2
-    assert rnn_parity("convert", "m.safetensors", *to, *one, "--ignore", "beta")[0] == 0
+    assert command_line("convert", "m.safetensors", *to, *one)[0] == 2
+    assert (
+        command_line("convert", "m.safetensors", *to, *one, "--ignore", "beta")[0] == 0
+    )
 
 
 def test_the_functions_take_names_to_ignore(tmp_path: Path) -> None:
     path = saved(torch() | vectors("gamma"), tmp_path)
     with pytest.raises(FileError, match="gamma"):
-        harness.verify(path, backends=["numpy"])
-    assert harness.verify(path, backends=["numpy"], ignore="gamma").exit_status == 0
+        rnn_parity.verify(path, backends=["numpy"])
+    assert rnn_parity.verify(path, backends=["numpy"], ignore="gamma").exit_status == 0
     with pytest.raises(UsageError, match="unknown name to ignore"):
-        harness.verify(path, backends=["numpy"], ignore=["weight_hh_l0"])
+        rnn_parity.verify(path, backends=["numpy"], ignore=["weight_hh_l0"])
     new = tmp_path / "t.safetensors"
     with pytest.raises(FileError, match="gamma"):
-        harness.convert(path, "torch", new)
-    harness.convert(path, "torch", new, ignore=["gamma"])
+        rnn_parity.convert(path, "torch", new)
+    rnn_parity.convert(path, "torch", new, ignore=["gamma"])
     assert unpack(new.read_bytes(), "t")[0].keys() == torch().keys()
 
 
@@ -253,7 +255,7 @@ def test_weights_before_dropout_are_read_and_not_their_copies() -> None:
     found = read(FILES / "fastai1.pth")
     assert any("weight_hh_l0_raw: read as the weight" in note for note in found.notes)
     assert any("weight_hh_l0: not read, a copy" in note for note in found.notes)
-    report = harness.verify(
+    report = rnn_parity.verify(
         FILES / "fastai1.pth",
         inputs=FILES / "fastai1.x.npy",
         expected=FILES / "fastai1.out.npy",

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
-from harness.errors import FileError
-from harness.models import canonical, flax_state, hdf5, keras_file, onnx_file
-from harness.models.layer import Saved
-from harness.models.stack import by_name
-from harness.models.write import WRITERS
-from harness.store.arrays import unpack
 from hostile import LONE, layer
+from rnn_parity.models import canonical, flax_state, hdf5, keras_file, onnx_file
+from rnn_parity.models.layer import Saved
+from rnn_parity.models.stack import by_name
+from rnn_parity.models.write import WRITERS
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.errors import FileError
 
 ONE = np.ones((3, 3), "float32")
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import harness
-from harness.errors import FileError, UsageError
-from harness.new_backend import write_package
+from rnn_parity.adapters.new_backend import write_package
+from rnn_parity_core.errors import FileError, UsageError
+from support import OURS
 
-ROOT = Path(harness.__file__).parents[1]
 PACKAGE = "acme_rnn_parity"
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -44,7 +43,7 @@ def conform(site: Path, tmp_path: Path) -> Command:
     """Give a function that proves the installed backend by the command line."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        paths = os.pathsep.join([str(site), str(ROOT)])
+        paths = os.pathsep.join([str(site), OURS])
         return subprocess.run(
             [sys.executable, "-m", *arguments],
             capture_output=True,
@@ -57,7 +56,7 @@ def conform(site: Path, tmp_path: Path) -> Command:
     return run
 
 
-COMMAND = ("harness.cli", "conform", "acme")
+COMMAND = ("rnn_parity", "conform", "acme")
 CLASS = ("pytest", "-q", "-p", "no:cacheprovider", "site/tests")
 FEW = [f"lstm-dynamic-B3-T7-D4-H5-{dtype}-s1" for dtype in ("f32", "bf16")]
 BOTH = pytest.mark.parametrize(

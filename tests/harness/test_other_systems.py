@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support import OURS
+
 ROOT = Path(__file__).parents[2]
 
 # These know each system, and bring what is for it: imported before anything is hidden.
@@ -64,8 +66,12 @@ def _imported(*packages: str) -> tuple[list[str], dict[str, str]]:
 
 @pytest.mark.skipif(os.name == "nt", reason="nothing is there to be hidden")
 def test_every_module_imports_without_what_unix_alone_has() -> None:
-    seen, broken = _imported("harness", "reports", "fixtures")
-    assert {"harness.run.engine", "harness.cli", "harness.sweep.work"} < set(seen)
+    seen, broken = _imported(
+        "rnn_parity", "rnn_parity_core", "rnn_parity_reports", "rnn_parity_fixtures"
+    )
+    assert {"rnn_parity.runs.engine", "rnn_parity.cli", "rnn_parity.sweep.work"} < set(
+        seen
+    )
     assert broken == {}
 
 
@@ -86,7 +92,7 @@ def test_a_module_that_needs_unix_is_found(
     package.mkdir()
     for name, text in (("__init__", ""), ("needs_unix", line), ("plain", "")):
         (package / f"{name}.py").write_text(text, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{OURS}")
     seen, broken = _imported("planted")
     assert sorted(seen) == ["planted.needs_unix", "planted.plain"]
     assert list(broken) == ["planted.needs_unix"]

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.write import WRITERS
 from hostile import LONE, layer
+from rnn_parity.models.write import WRITERS
 
 Cli = Callable[..., tuple[int, str, str]]
 Snapshot = Callable[[Path], dict[str, bytes | None]]
 
-US = shlex.join([sys.executable, "-m", "harness.cli"])
+US = shlex.join([sys.executable, "-m", "rnn_parity"])
 MODEL = "model.safetensors"
 LOST = "rnn-parity: cannot write to standard output: "
 SMALL = 64  # bytes that a disk has room for
@@ -111,7 +111,7 @@ def test_a_good_file_outlasts_a_disk_that_fills_up(
     before = {*copy.parent.iterdir()}
     words = ["--out"] * ("verify" not in command) + [good.name]
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", *command, *words],
+        [sys.executable, "-m", "rnn_parity", *command, *words],
         cwd=copy.parent,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         preexec_fn=_small_files,
@@ -127,12 +127,12 @@ def test_a_good_file_outlasts_a_disk_that_fills_up(
 
 
 def test_a_named_file_is_written_where_a_link_leads_and_for_whom_it_may_be(
-    copy: Path, rnn_parity: Cli
+    copy: Path, command_line: Cli
 ) -> None:
     (copy.parent / "link.csv").symlink_to("deep/own.csv")
     mask = os.umask(0o027)
     try:
-        said = rnn_parity("report", "saved", "--format", "csv", "--out", "link.csv")
+        said = command_line("report", "saved", "--format", "csv", "--out", "link.csv")
     finally:
         os.umask(mask)
     assert said == (0, "", "")
@@ -143,7 +143,7 @@ def test_a_named_file_is_written_where_a_link_leads_and_for_whom_it_may_be(
 
 
 def test_a_pipe_or_device_that_is_named_is_written_to(
-    copy: Path, rnn_parity: Cli
+    copy: Path, command_line: Cli
 ) -> None:
     whole = (copy / "results.csv").read_bytes()
     pipe, read = copy.parent / "pipe", list[bytes]()
@@ -151,7 +151,7 @@ def test_a_pipe_or_device_that_is_named_is_written_to(
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
     command = ("report", "saved", "--format", "csv", "--out")
-    assert rnn_parity(*command, "pipe") == (0, "", "")
+    assert command_line(*command, "pipe") == (0, "", "")
     reader.join(20)
     assert (read, pipe.is_fifo()) == ([whole], True)
     for end in ("| cat", "> file; cat file"):
@@ -180,10 +180,10 @@ def test_a_pipe_or_device_that_is_named_is_written_to(
     ],
 )
 def test_a_selection_that_is_given_and_empty_is_not_all_there_is(
-    words: str, command: list[str], copy: Path, rnn_parity: Cli, snapshot: Snapshot
+    words: str, command: list[str], copy: Path, command_line: Cli, snapshot: Snapshot
 ) -> None:
     before = snapshot(copy.parent)
-    status, out, err = rnn_parity(*command)
+    status, out, err = command_line(*command)
     assert (status, out) == (2, "")
     assert err.startswith("rnn-parity: ")
     assert words in err

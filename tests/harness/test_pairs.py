@@ -5,10 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from harness.judge.certify import certify
-from harness.judge.pairs import odd_one_out, pairs
-from harness.results import Figures, Pair
-from harness.spec import Array, Problem
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.pairs import odd_one_out, pairs
+from rnn_parity_core.spec import Array, Problem
+from rnn_parity_reports.results import Figures, Pair
 from support import allowing, honest, weight, with_arrays
 
 ULP = {"tanh": 2.0}

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import reference
-from harness.judge.peers import PEERS, peers
-from harness.spec import Array, Problem
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.peers import PEERS, peers
+from rnn_parity_core.spec import Array, Problem
+from rnn_parity_fixtures import catalogue
 from support import honest
 
 CASE = "lstm-variable_input-B3-T7-D4-H5-{}-s1"

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from msgspec.structs import replace as altered
 
-from fixtures import catalogue
-from fixtures.catalogue import case_from_id, select
-from harness import probing
-from harness.backend import Accuracy
-from harness.equivalence import Parity
-from harness.errors import UsageError
-from harness.judge.certify import certify_steps, reference
-from harness.judge.weak import weaknesses
-from harness.results import read_report_document
-from harness.spec import CELLS, Array, Case, Problem
+from rnn_parity.judge.certify import certify_steps, reference
+from rnn_parity.judge.weak import weaknesses
+from rnn_parity.runs.equivalence import Parity
+from rnn_parity_core import probing
+from rnn_parity_core.backend import Accuracy
+from rnn_parity_core.errors import UsageError
+from rnn_parity_core.spec import CELLS, Array, Case, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.catalogue import case_from_id, select
+from rnn_parity_reports.results import read_report_document
 from support import honest
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -163,12 +163,12 @@ def test_what_it_saturates_on_purpose_is_not_called_weak() -> None:
 
 
 def test_a_run_probes_and_says_how_small_a_change_it_would_see(
-    rnn_parity: Cli, tmp_path: Path
+    command_line: Cli, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     names = f"{LSTM},probe:{LSTM}"
     asked = ("run", "--cases", names, "--backends", "numpy", "--out", str(out))
-    status, said, _ = rnn_parity(*asked)
+    status, said, _ = command_line(*asked)
     assert status == 0
     assert " all of a weight, off by " in said
     plain, shown = (r.smallest_changes for r in read_report_document(out).results)
@@ -177,9 +177,9 @@ def test_a_run_probes_and_says_how_small_a_change_it_would_see(
         assert change < (plain[kind] or 1)
 
 
-def test_probes_are_listed_as_any_suite_is(rnn_parity: Cli) -> None:
-    assert "probe:SUITE" in rnn_parity("cases")[1]
-    status, said, _ = rnn_parity("cases", f"probe:{LSTM}")
+def test_probes_are_listed_as_any_suite_is(command_line: Cli) -> None:
+    assert "probe:SUITE" in command_line("cases")[1]
+    status, said, _ = command_line("cases", f"probe:{LSTM}")
     assert status == 0
     assert "lstm-dynamic-B2200-T1-D4-H5-L2-bidirectional-probe-f32-s1" in said
 

@@ -12,15 +12,15 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from harness.backend import BackendInfo, Scalar
-from harness.errors import UsageError
-from harness.processes.guard import MARK, read_memory
-from harness.processes.starting import start
-from harness.results import Report, Result, read_report_document
-from harness.session import compute, judge_and_write
-from harness.store.journal import alone
+from rnn_parity.processes.guard import MARK, read_memory
+from rnn_parity.processes.starting import start
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity.store.journal import alone
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import BackendInfo, Scalar
+from rnn_parity_core.errors import UsageError
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Report, Result, read_report_document
 
 CASES = catalogue.select(["notebook"], [], ["float32"])
 AT = 1  # the case that goes wrong: those before and after it are right
@@ -33,9 +33,9 @@ OURS = "RNN_PARITY_TEST"  # environment variable that workers of these tests inh
 FAULTY = f"""
 import ctypes, os, signal, stat, subprocess, sys, threading, time
 import numpy as np
-import harness.run.worker as worker
-from backends.on_numpy.adapter import NumpyBackend
-from harness.backend import Absent
+import rnn_parity_backends.worker as worker
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.backend import Absent
 
 def pipes():
     return [n for n in range(3, 64) if is_pipe(n)]
@@ -326,12 +326,12 @@ def test_the_memory_of_another_machine_is_not_promised(tmp_path: Path) -> None:
     [("run",), ("graph", CASES[0].id, "--format", "json")],
 )
 def test_a_limit_of_memory_is_kept_by_every_command_that_has_one(
-    command: tuple[str, ...], rnn_parity: Callable[..., tuple[int, str, str]]
+    command: tuple[str, ...], command_line: Callable[..., tuple[int, str, str]]
 ) -> None:
     given = (*command, "--backends", "numpy", "--memory")
-    status, out, _ = rnn_parity(*given, "1M")
+    status, out, _ = command_line(*given, "1M")
     assert (status, "used more than 1 MiB; killed" in out) == (3, True)
-    status, _, err = rnn_parity(*given, "1")
+    status, _, err = command_line(*given, "1")
     assert (status, "memory of '1' is none" in err) == (2, True)
 
 

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from by_hand_reports import failing, passing
-from harness.screen.progress import RunProgress
-from harness.store.record import Entry
+from rnn_parity.store.record import Entry
+from rnn_parity.terminal.progress import RunProgress
 
 Shown = Callable[[Callable[[RunProgress], None]], str]
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from harness.judge.saved import judge
-from harness.results import Report, Result, read_report_document
-from harness.store.folder import RunFolder
-from harness.store.record import RunRecord
+from rnn_parity.runs.judge_run import judge
+from rnn_parity.runs.run import judge_and_write
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import RunRecord
+from rnn_parity_reports.results import Report, Result, read_report_document
 from support import installed
 
 BACKENDS = "numpy,wrong,killed,declares,stale"
@@ -58,7 +59,7 @@ def test_with_workers_the_run_is_that_of_the_command_line_apart_from_times(
         ["verdict  3 pass, 4 fail, 1 gap, 2 error of 10", "report   mine/a/report.json"]
     )
     words = ["--backends", BACKENDS, "--cases", f"{BASIC},{DYNAMIC}"]
-    command = [sys.executable, "-m", "harness.cli", "run", *words, "--out", "mine/b"]
+    command = [sys.executable, "-m", "rnn_parity", "run", *words, "--out", "mine/b"]
     done = subprocess.run(command, cwd=pytester.path, capture_output=True, check=False)
     assert done.returncode == 1, done.stderr
     assert saved(here / "a") == saved(here / "b")
@@ -104,7 +105,11 @@ def test_an_interrupted_run_does_not_pass_for_a_whole_one(
     pytester.makeconftest(INTERRUPTS)
     result = run_pytest("--parity-backends=numpy", CASES)
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    report = read_report_document(pytester.path / "parity-report")
+    said = "outcomes so far are kept, go on with: rnn-parity run --resume parity-report"
+    result.stdout.fnmatch_lines([f"rnn-parity: interrupted; {said}"])
+    run = pytester.path / "parity-report"
+    assert not (run / "report.json").exists()  # nobody waits for one
+    report = judge_and_write(RunFolder(run))
     passed, cut = report.results
     assert passed.verdict == "pass"
     assert cut.verdict == "error"
@@ -140,7 +145,7 @@ def test_a_killed_run_keeps_what_is_done_and_goes_on_as_a_run_of_the_command_lin
     assert [e.status for e in entries] == ["done"] * 3
     words = ["--backends", "numpy,wrong", "--cases", f"{BASIC},{DYNAMIC}"]
     for options in (["--resume", "a"], [*words, "--out", "b"]):
-        command = [sys.executable, "-m", "harness.cli", "run", *options]
+        command = [sys.executable, "-m", "rnn_parity", "run", *options]
         done = subprocess.run(command, cwd=begun.path.parent, check=False)
         assert done.returncode == 1
     assert saved(begun.path) == saved(pytester.path / "b")
@@ -240,7 +245,7 @@ def test_frameworks_in_two_processes_give_the_run_of_the_command_line(
     run_pytest(f"--parity-backends={names}", "--parity-out=a", "-n2").assert_outcomes(
         passed=16
     )
-    command = [sys.executable, "-m", "harness.cli", "run", "--backends", names]
+    command = [sys.executable, "-m", "rnn_parity", "run", "--backends", names]
     subprocess.run([*command, "--out=b"], cwd=pytester.path, check=True)
     assert saved(pytester.path / "a") == saved(pytester.path / "b")
 

@@ -3,7 +3,7 @@
 import pytest
 from xdist.remote import Producer
 
-from harness.in_pytest.schedule import ByBackend
+from rnn_parity.pytest_plugin.schedule import ByBackend
 
 
 class Node:

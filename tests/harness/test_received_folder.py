@@ -15,7 +15,7 @@ STANDARD = (
     *("copy", "glob", "ctypes", "multiprocessing", "concurrent", "asyncio", "csv"),
     *("difflib", "statistics", "string", "struct", "contextlib", "heapq", "gzip"),
 )
-OTHERS = ("numpy", "torch", "execnet", "psutil", "distributed", "harness", "backends")
+OTHERS = ("numpy", "torch", "execnet", "psutil", "distributed", "rnn_parity")
 SUITE = "random:70:3"  # so many that processes of their own judge them
 CASE = "lstm-dynamic-B2-T3-D2-H3-f32-s1"
 
@@ -49,7 +49,7 @@ def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_file(state, folder / "m.safetensors")
     # As an installed command, which has its own folder on its path, and not this one.
     programs = {
-        "rnn-parity": "from harness.cli import main",
+        "rnn-parity": "from rnn_parity.cli import main",
         "pytest": "from pytest import console_main as main",
     }
     for name, imports in programs.items():

@@ -7,16 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from backends.on_numpy import INFO
-from harness.backend import Scalar
-from harness.errors import ParityError, UsageError
-from harness.run.registry import (
+from rnn_parity.runs.registry import (
     absence,
     known_backends,
     missing,
     select_backends,
     with_settings,
 )
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import Scalar
+from rnn_parity_core.errors import ParityError, UsageError
 
 NAMES = [
     "numpy",
@@ -29,7 +29,7 @@ NAMES = [
 
 ACME = """
 from msgspec.structs import replace
-from backends.on_numpy import INFO as NUMPY
+from rnn_parity_backends.on_numpy import INFO as NUMPY
 
 INFO = replace(NUMPY, name="acme")
 TWIN = replace(NUMPY, name="torch")

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from backends.on_numpy.adapter import NumpyBackend
-from fixtures import catalogue
-from fixtures.faults import FAULTS, Planted
-from harness.cases import check_case
-from harness.contract import contract_violations
-from harness.judge.agreement import agreement
-from harness.relations.checks import RELATIONS, cases_asked
-from harness.relations.run import other_bits
-from harness.spec import CELLS, VARIANTS, Case, Outcome, Problem
+from rnn_parity.checks.metamorphic import other_bits
+from rnn_parity.checks.relations import RELATIONS, cases_asked
+from rnn_parity.judge.agreement import agreement
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.cases import check_case
+from rnn_parity_core.spec import CELLS, VARIANTS, Case, Outcome, Problem
+from rnn_parity_core.validate import contract_violations
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import FAULTS, Planted
 from support import bits_equal, honest
 
 # Relation → faults that it shows, each with a case of which it says so.

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from fixtures.faults import plant
-from harness.backend import Gap
-from harness.errors import UsageError
-from harness.relations import run as relations_run
-from harness.relations.checks import RELATIONS
-from harness.relations.run import Trial, exit_status, plan, relate, table
-from harness.spec import CELLS, Case
+from rnn_parity.checks import metamorphic as relations_run
+from rnn_parity.checks.metamorphic import Trial, exit_status, plan, relate, table
+from rnn_parity.checks.relations import RELATIONS
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import Gap
+from rnn_parity_core.errors import UsageError
+from rnn_parity_core.spec import CELLS, Case
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import plant
 from support import installed
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -164,7 +164,7 @@ def test_an_interruption_ends_every_backend(monkeypatch: pytest.MonkeyPatch) -> 
     assert 1 <= len(seen) < 60
 
 
-def test_nothing_to_check_and_unknown_names_are_one_line(rnn_parity: Cli) -> None:
+def test_nothing_to_check_and_unknown_names_are_one_line(command_line: Cli) -> None:
     for words, arguments in (
         ("no relation applies to any of these cases on numpy", [GRADIENT.id, "numpy"]),
         ("unknown backend 'nunpy'; did you mean numpy", [FORWARD.id, "nunpy"]),
@@ -172,7 +172,7 @@ def test_nothing_to_check_and_unknown_names_are_one_line(rnn_parity: Cli) -> Non
         ("--cases names nothing", [" , ", "numpy"]),
     ):
         cases, backends = arguments
-        status, out, err = rnn_parity(
+        status, out, err = command_line(
             "relations", "--cases", cases, "--backends", backends
         )
         assert (status, out, err.count("\n")) == (2, "", 1)
@@ -181,9 +181,9 @@ def test_nothing_to_check_and_unknown_names_are_one_line(rnn_parity: Cli) -> Non
         relate([], [FORWARD], each=1, jobs=1)
 
 
-def test_the_command_prints_the_table(rnn_parity: Cli) -> None:
+def test_the_command_prints_the_table(command_line: Cli) -> None:
     chosen = ("--cases", f"{FORWARD.id},{TWO_WAY.id}", "--backends", "numpy")
-    status, out, err = rnn_parity("relations", *chosen)
+    status, out, err = command_line("relations", *chosen)
     assert (status, err) == (0, "")
     assert re.search(r"^relation +numpy *$", out, re.MULTILINE)
     assert re.search(r"^repeated call +✓ 2 bits *$", out, re.MULTILINE)
@@ -193,19 +193,21 @@ def test_the_command_prints_the_table(rnn_parity: Cli) -> None:
 
 
 @pytest.mark.usefixtures("only_numpy")
-def test_without_names_the_installed_backends_run(rnn_parity: Cli) -> None:
-    status, out, _ = rnn_parity("relations", "--cases", FORWARD.id)
+def test_without_names_the_installed_backends_run(command_line: Cli) -> None:
+    status, out, _ = command_line("relations", "--cases", FORWARD.id)
     assert status == 0
     assert re.search(r"^relation +numpy *$", out, re.MULTILINE)
 
 
 def test_what_is_violated_is_named_with_the_command_that_shows_it(
-    rnn_parity: Cli, monkeypatch: pytest.MonkeyPatch
+    command_line: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = replace(plant(INFO, "inputs' rows rotated"), name="numpy")
-    monkeypatch.setattr("harness.run.registry.known_backends", lambda: {"numpy": wrong})
+    monkeypatch.setattr(
+        "rnn_parity.runs.registry.known_backends", lambda: {"numpy": wrong}
+    )
     chosen = ("--cases", FORWARD.id, "--backends", "numpy", "--each", "1")
-    status, out, _ = rnn_parity("relations", *chosen)
+    status, out, _ = command_line("relations", *chosen)
     assert status == 1
     assert re.search(r"^batch split +✗ 1/1 \S+ *$", out, re.MULTILINE)
     assert re.search(

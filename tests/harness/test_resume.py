@@ -14,12 +14,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-import harness
-from backends.on_numpy import INFO
 from cut_runs import CASES, SUITE, cut, files, report
-from fixtures.faults import plant
-from harness.errors import FileError, UsageError
-from harness.session import (
+from rnn_parity.processes.packages import folder_of
+from rnn_parity.runs.run import (
     begin,
     compute,
     judge_and_write,
@@ -27,11 +24,14 @@ from harness.session import (
     pending,
     resume,
 )
-from harness.spec import Problem
-from harness.store.arrays import pack
-from harness.store.folder import RunFolder
-from harness.store.journal import LOCK, alone
-from harness.store.record import Line
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.journal import LOCK, alone
+from rnn_parity.store.record import Line
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.arrays import pack
+from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures.faults import plant
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -124,7 +124,9 @@ def test_another_environment_is_refused(tmp_path: Path) -> None:
         resume(folder.path, [changed], jobs=1)
 
 
-def test_a_folder_names_no_program_that_is_run(rnn_parity: Cli, tmp_path: Path) -> None:
+def test_a_folder_names_no_program_that_is_run(
+    command_line: Cli, tmp_path: Path
+) -> None:
     out = cut(tmp_path / "run", [replace(INFO, options={})], 2)
     record, made = out.record(), tmp_path / "made"
     for changes in (
@@ -134,14 +136,14 @@ def test_a_folder_names_no_program_that_is_run(rnn_parity: Cli, tmp_path: Path) 
     ):
         evil = [replace(INFO, **changes)]
         out.write_record(replace(record, infos=evil))
-        status, _, err = rnn_parity("run", "--resume", "run")
+        status, _, err = command_line("run", "--resume", "run")
         assert (status, err.count("\n")) == (2, 1)
         assert "numpy is not what began this run" in err
     assert not made.exists()
 
 
 def test_options_that_the_folder_says_are_refused(
-    rnn_parity: Cli, tmp_path: Path
+    command_line: Cli, tmp_path: Path
 ) -> None:
     cut(tmp_path / "run", [INFO], 2)
     for option, value in (
@@ -149,16 +151,16 @@ def test_options_that_the_folder_says_are_refused(
         *(("--out", "x"), ("--timeout", "9"), ("--memory", "1G")),
         ("--variants", "basic"),
     ):
-        status, _, err = rnn_parity("run", "--resume", "run", option, value)
+        status, _, err = command_line("run", "--resume", "run", option, value)
         assert status == 2
         assert f"{option} is said by the folder of the run that goes on" in err
-    assert rnn_parity("run", "--resume", "run", "--jobs", "1")[0] == 0
-    status, _, err = rnn_parity("run", "--resume", "nowhere")
+    assert command_line("run", "--resume", "run", "--jobs", "1")[0] == 0
+    status, _, err = command_line("run", "--resume", "nowhere")
     assert (status, "holds no run of rnn-parity" in err) == (2, True)
 
 
 def test_two_runs_in_one_folder_are_refused_but_the_dead_hold_nothing(
-    rnn_parity: Cli, tmp_path: Path
+    command_line: Cli, tmp_path: Path
 ) -> None:
     only = ("run", "--backends", "numpy", "--out", "run")
     with alone(tmp_path / "run"):
@@ -166,19 +168,19 @@ def test_two_runs_in_one_folder_are_refused_but_the_dead_hold_nothing(
             if command is not only:
                 begun = new_record(CASES, [INFO], timeout=9, memory=0)
                 RunFolder(tmp_path / "run").write_record(begun)
-            status, _, err = rnn_parity(*command)
+            status, _, err = command_line(*command)
             assert (status, err.count("\n")) == (2, 1)
             assert "another run is at work in run; wait for its end" in err
     shutil.rmtree(tmp_path / "run")
     holds = (
-        "import os, sys, pathlib; from harness.store.journal import alone\n"
+        "import os, sys, pathlib; from rnn_parity.store.journal import alone\n"
         f"with alone(pathlib.Path({str(tmp_path / 'run')!r})): os.kill(os.getpid(), 9)"
     )
-    root = str(Path(harness.__file__).parents[1])
+    root = str(folder_of("rnn_parity").parent)
     done = subprocess.run([sys.executable, "-c", holds], check=False, cwd=root)
     assert done.returncode == -signal.SIGKILL
     assert (tmp_path / "run" / LOCK).exists()
-    assert rnn_parity(*only)[0] == 0
+    assert command_line(*only)[0] == 0
     assert not (tmp_path / "run" / LOCK).exists()
 
 
@@ -204,7 +206,7 @@ def test_a_lock_is_the_systems_and_no_file_that_outlives_it(tmp_path: Path) -> N
 
 
 def test_a_verified_layer_goes_on_with_what_is_expected_of_it(
-    rnn_parity: Cli, tmp_path: Path, problem: Problem
+    command_line: Cli, tmp_path: Path, problem: Problem
 ) -> None:
     weights = problem.weights(0, "forward")
     stored = {
@@ -219,29 +221,29 @@ def test_a_verified_layer_goes_on_with_what_is_expected_of_it(
     np.save(tmp_path / "y.npy", outputs)
     files = ("--inputs", "x.npy", "--expected", "y.npy", "--cell", "rnn_tanh")
     only = ("--backends", "numpy", "--memory", "2G", "--out", "run")
-    status, _, err = rnn_parity("verify", "m.safetensors", *files, *only)
+    status, _, err = command_line("verify", "m.safetensors", *files, *only)
     assert status == 1, err
     whole, folder = report(tmp_path / "run"), RunFolder(tmp_path / "run")
     record = folder.record()
     expected = [e for e in record.entries if e.backend == "expected"]
     folder.write_record(replace(record, entries=expected))
-    assert rnn_parity("run", "--resume", "run")[0] == 1
+    assert command_line("run", "--resume", "run")[0] == 1
     assert report(folder.path) == whole
     folder.write_record(replace(record, entries=expected))
     next((folder.path / "problems").iterdir()).unlink()
-    status, _, err = rnn_parity("run", "--resume", "run")
+    status, _, err = command_line("run", "--resume", "run")
     assert (status, err.count("\n")) == (2, 1)
     assert "cannot read run/problems/" in err
 
 
 def test_an_interpreter_of_what_is_done_is_given_again_and_not_asked(
-    tmp_path: Path, rnn_parity: Cli
+    tmp_path: Path, command_line: Cli
 ) -> None:
     out, of_twin = tmp_path / "run", ("--python", f"numpy#twin={sys.executable}")
-    assert rnn_parity("run", *SUITE[2:], *of_twin, "--out", str(out))[0] == 0
+    assert command_line("run", *SUITE[2:], *of_twin, "--out", str(out))[0] == 0
     for backend in ("numpy", "numpy%23twin"):
         (out / f"outcomes/{backend}/{CASES[0].id}.safetensors").unlink()
-        status, said, trouble = rnn_parity("run", "--resume", str(out), *of_twin)
+        status, said, trouble = command_line("run", "--resume", str(out), *of_twin)
         assert status == 0, said + trouble
-    status, _, trouble = rnn_parity("run", "--resume", str(out), "--python", "nump=x")
+    status, _, trouble = command_line("run", "--resume", str(out), "--python", "nump=x")
     assert (status, "unknown backend of --python 'nump'" in trouble) == (2, True)

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from backends.on_jax import INFO_CUDA as JAX_CUDA
-from backends.on_torch import INFO, INFO_CUDA
-from fixtures import catalogue
-from harness.backend import TF32_UNIT, Accuracy, BackendInfo
-from harness.judge.adjoint import RoundedAdjoint, Rows
-from harness.judge.bounded import Bounded, logistic_of, tanh_of
-from harness.judge.conventions.precision import _of_dtype, nearest_tf32
-from harness.judge.rounded import Rounded
-from harness.judge.scatter import Scatter
-from harness.spec import Array
+from rnn_parity.judge.adjoint import RoundedAdjoint, Rows
+from rnn_parity.judge.bounded import Bounded, logistic_of, tanh_of
+from rnn_parity.judge.conventions.precision import _of_dtype, nearest_tf32
+from rnn_parity.judge.rounded import Rounded
+from rnn_parity.judge.scatter import Scatter
+from rnn_parity_backends.on_jax import INFO_CUDA as JAX_CUDA
+from rnn_parity_backends.on_torch import INFO, INFO_CUDA
+from rnn_parity_core.backend import TF32_UNIT, Accuracy, BackendInfo
+from rnn_parity_core.spec import Array
+from rnn_parity_fixtures import catalogue
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
 CASE = catalogue.case_from_id("lstm-dynamic-B3-T7-D4-H5-f32-s1")

@@ -13,12 +13,12 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
-from fixtures import catalogue
-from harness import session
-from harness.errors import FileError, ParityError
-from harness.judge.saved import Judges, judge
-from harness.run.registry import select_backends
-from harness.store.folder import RunFolder
+from rnn_parity.runs import run as session
+from rnn_parity.runs.judge_run import Judges, judge
+from rnn_parity.runs.registry import select_backends
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_core.errors import FileError, ParityError
+from rnn_parity_fixtures import catalogue
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +48,9 @@ def test_what_a_process_cannot_read_is_named(large_run: RunFolder) -> None:
 
 JUDGES = """
 import pathlib, sys
-from harness.store.folder import RunFolder
-from harness.judge.saved import judge
-from harness.watch import Watch
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.runs.judge_run import judge
+from rnn_parity.runs.observer import Watch
 
 class Says(Watch):
     def judged(self, results, total):

@@ -7,15 +7,15 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from backends.on_numpy import INFO
 from by_hand_reports import failing
-from harness.backend import Gap, Means
-from harness.results import Report, read_report_document
-from harness.screen.catalogue import show_backends
-from harness.screen.progress import RunProgress
-from harness.screen.report import show_report
-from harness.store.folder import RunFolder
-from harness.store.record import Entry
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Entry
+from rnn_parity.terminal.catalogue import show_backends
+from rnn_parity.terminal.progress import RunProgress
+from rnn_parity.terminal.report import show_report
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.backend import Gap, Means
+from rnn_parity_reports.results import Report, read_report_document
 
 TITLE = "\x1b]0;owned\x07\x1b[2J\r"  # takes a terminal's title, clears its screen
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import certify, reference
-from harness.judge.sensitivity import slopes, smallest_changes
-from harness.spec import Problem
+from rnn_parity.judge.certify import certify, reference
+from rnn_parity.judge.sensitivity import slopes, smallest_changes
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
 
 ULP = {"tanh": 2.0, "sigmoid": 4.0}

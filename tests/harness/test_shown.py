@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from backends.on_numpy.adapter import NumpyBackend
-from fixtures import catalogue
-from harness.exits import Exit, exit_of
-from harness.judge.certify import certify
-from harness.judge.shown import MOST, next_steps, not_shown, settled, unshown
-from harness.results import Estimate
-from harness.spec import Array, Problem
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.shown import MOST, next_steps, not_shown, settled, unshown
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.exit_status import Exit, exit_of
+from rnn_parity_core.spec import Array, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Estimate
 from support import with_arrays
 
 DEEP = "lstm-dynamic-B2-T48-D4-H5-L4-G8-f32-s1"

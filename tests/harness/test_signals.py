@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.processes.ending import heed, unbroken
+from rnn_parity.processes.ending import heed, unbroken
 
 HEEDS = """
 import os, signal, time
-from harness.processes.ending import Ended, heed
+from rnn_parity.processes.ending import Ended, heed
 heed()
 try:
     os.kill(os.getpid(), signal.SIGTERM)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from fixtures import catalogue
-from harness.cases import parse_id
-from harness.contract import contract_violations, nonfinite
-from harness.spec import Case, Problem
+from rnn_parity_core.cases import parse_id
+from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core.validate import contract_violations, nonfinite
+from rnn_parity_fixtures import catalogue
 
 CASE = Case(
     cell="rnn_tanh",

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import certify
-from harness.judge.steps import worst_of_each_step
-from harness.results import Steps
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.steps import worst_of_each_step
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Steps
 from support import allowing, honest
 
 ULP = {"tanh": 1.0}

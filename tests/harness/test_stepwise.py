@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from fixtures import catalogue
-from harness.backend import Accuracy
-from harness.judge import stepwise as module
-from harness.judge.bounded import Bounded
-from harness.judge.certify import certify_steps, reference
-from harness.judge.rounded import Rounded
-from harness.judge.stepwise import Stepwise, stepwise
-from harness.judge.trajectory import trajectory
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge import stepwise as module
+from rnn_parity.judge.bounded import Bounded
+from rnn_parity.judge.certify import certify_steps, reference
+from rnn_parity.judge.rounded import Rounded
+from rnn_parity.judge.stepwise import Stepwise, stepwise
+from rnn_parity.judge.trajectory import trajectory
+from rnn_parity_core.backend import Accuracy
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
 from support import honest
 
 ACCURACY = Accuracy("float32", {"tanh": 2.0, "sigmoid": 4.0})

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.large_runs import compared, write_run
-from fixtures import catalogue
-from harness.errors import FileError
-from harness.spec import Array
-from harness.store.arrays import DTYPE_NAMES, pack
-from harness.store.stored import Stored, in_pairs, open_stored, same_bytes
+from rnn_parity.store.stored import Stored, in_pairs, open_stored, same_bytes
+from rnn_parity_core.arrays import DTYPE_NAMES, pack
+from rnn_parity_core.errors import FileError
+from rnn_parity_core.spec import Array
+from rnn_parity_fixtures import catalogue
 
 MOST = 2**30
 MIB = 2**20

@@ -11,20 +11,20 @@ import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
-from fixtures import catalogue
-from harness.cases import check_case
-from harness.errors import FileError, UsageError
-from harness.results import Result, Verdict
-from harness.spec import Case
-from harness.store.journal import alone
-from harness.sweep import summary as summaries
-from harness.sweep.cluster import tag
-from harness.sweep.pages import smallest_csv, to_markdown
-from harness.sweep.record import Identity, Kind, Limits, Row, Slice, Sweep
-from harness.sweep.shrink import Shrunk, smaller
-from harness.sweep.store import MAX_PART_BYTES, PART_COLUMNS, Store
-from harness.sweep.summary import FAILURES, size, summed_up
-from harness.words import kind_of
+from rnn_parity.store.journal import alone
+from rnn_parity.sweep import summary as summaries
+from rnn_parity.sweep.cluster import tag
+from rnn_parity.sweep.pages import smallest_csv, to_markdown
+from rnn_parity.sweep.record import Identity, Kind, Limits, Row, Slice, Sweep
+from rnn_parity.sweep.shrink import Shrunk, smaller
+from rnn_parity.sweep.store import MAX_PART_BYTES, PART_COLUMNS, Store
+from rnn_parity.sweep.summary import FAILURES, size, summed_up
+from rnn_parity_core.cases import check_case
+from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core.spec import Case
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.describe import kind_of
+from rnn_parity_reports.results import Result, Verdict
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -156,7 +156,7 @@ def sweep(**fields: Any) -> Sweep:
 
 
 def catalogue_environment() -> Any:
-    from harness.session import describe_environment
+    from rnn_parity.runs.run import describe_environment
 
     return describe_environment()
 
@@ -308,9 +308,9 @@ def test_a_folder_of_something_else_is_refused(
 
 
 def test_what_cannot_be_asked_is_one_line(
-    rnn_parity: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command_line: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.sweep.cluster.CONNECT", 1.0)
+    monkeypatch.setattr("rnn_parity.sweep.cluster.CONNECT", 1.0)
     full = tmp_path / "full"
     full.mkdir()
     (full / "letter").touch()
@@ -330,17 +330,17 @@ def test_what_cannot_be_asked_is_one_line(
         ": SUITE is said by the folder": ("random:9:1", "--resume", str(full)),
         "a timeout of 0 s is none": ("random:9:1", "--timeout", "0"),
     }.items():
-        status, out, said = rnn_parity("sweep", *arguments)
+        status, out, said = command_line("sweep", *arguments)
         assert (status, out) == (2, ""), (arguments, said)
         assert words in said
         assert said.count("\n") == 1
     assert not (tmp_path / "parity-sweep/sweep.json").exists()
 
 
-def test_a_sweep_is_alone_in_its_folder(rnn_parity: Cli, tmp_path: Path) -> None:
+def test_a_sweep_is_alone_in_its_folder(command_line: Cli, tmp_path: Path) -> None:
     out = tmp_path / "sweep"
     with alone(out):
-        status, _, said = rnn_parity(
+        status, _, said = command_line(
             "sweep", "random:9:1", "--backends", "numpy", "--out", str(out)
         )
     assert status == 2
@@ -348,10 +348,10 @@ def test_a_sweep_is_alone_in_its_folder(rnn_parity: Cli, tmp_path: Path) -> None
 
 
 def test_a_suite_that_is_another_one_now_is_refused(
-    rnn_parity: Cli, tmp_path: Path
+    command_line: Cli, tmp_path: Path
 ) -> None:
     Store(tmp_path / "sweep").begin(sweep(cases=41))
-    status, _, said = rnn_parity("sweep", "--resume", str(tmp_path / "sweep"))
+    status, _, said = command_line("sweep", "--resume", str(tmp_path / "sweep"))
     assert status == 2
     assert "the suite is not what began this run: cases was 41, is 40" in said
 

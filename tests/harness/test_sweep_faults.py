@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fixtures import catalogue
-from harness.sweep.cluster import workers_at
+from rnn_parity.sweep.cluster import workers_at
+from rnn_parity_fixtures import catalogue
 from sweeping import ROOT, Dask, command, dask, frame, install, swept, wait_for
 
 SUITE = "random:120:4"

@@ -10,16 +10,16 @@ import pytest
 from distributed import KilledWorker
 from msgspec.structs import replace
 
-from fixtures.random_cases import RandomCases
-from harness.errors import ParityError, UsageError
-from harness.results import Result
-from harness.sweep import flow as flows
-from harness.sweep import shrink as shrinking
-from harness.sweep.flow import Ask, Flow, FlowWatch
-from harness.sweep.record import Answer, Asked, Identity, Kind, Limits, Row
-from harness.sweep.shrink import shrink
-from harness.sweep.summary import Found
-from harness.words import kind_of
+from rnn_parity.sweep import flow as flows
+from rnn_parity.sweep import shrink as shrinking
+from rnn_parity.sweep.flow import Ask, Flow, FlowWatch
+from rnn_parity.sweep.record import Answer, Asked, Identity, Kind, Limits, Row
+from rnn_parity.sweep.shrink import shrink
+from rnn_parity.sweep.summary import Found
+from rnn_parity_core.errors import ParityError, UsageError
+from rnn_parity_fixtures.random_cases import RandomCases
+from rnn_parity_reports.describe import kind_of
+from rnn_parity_reports.results import Result
 
 CASES = RandomCases(40, 4)
 LIMITS = Limits(60.0, 0)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from backends.on_numpy.adapter import NumpyBackend
-from fixtures import catalogue
-from harness.backend import Accuracy
-from harness.judge.blame import element, worst_drift
-from harness.judge.certify import Certificate, certify, reference
-from harness.judge.systematic import Samples, drifts, most_samples
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge.blame import element, worst_drift
+from rnn_parity.judge.certify import Certificate, certify, reference
+from rnn_parity.judge.systematic import Samples, drifts, most_samples
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.backend import Accuracy
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
 
 ULP = {"tanh": 2.0, "sigmoid": 4.0}

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.adjoint import Float64Adjoint
-from harness.judge.arithmetic import Float64
-from harness.judge.gradients import reference_gradients
-from harness.judge.tape import Tape
-from harness.judge.trajectory import trajectory
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge.adjoint import Float64Adjoint
+from rnn_parity.judge.arithmetic import Float64
+from rnn_parity.judge.gradients import reference_gradients
+from rnn_parity.judge.tape import Tape
+from rnn_parity.judge.trajectory import trajectory
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
 from support import with_arrays
 
 STEP = 1e-6

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-import harness
-from fixtures import catalogue, trained
-from harness import model_runs
-from harness.results import Result
-from harness.spec import Array
-from harness.store.folder import RunFolder
+import rnn_parity
+from rnn_parity.runs import verify as model_runs
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_core.spec import Array
+from rnn_parity_fixtures import catalogue, trained
+from rnn_parity_reports.results import Result
 from support import downloaded, honest, installed
 
 NAME = "silero-vad-16k"
@@ -28,7 +28,7 @@ def inputs(batch: str) -> Array:
 
 
 def judged(model: Path, x: Array, expected: Any, *backends: str) -> Result:
-    report = harness.verify(
+    report = rnn_parity.verify(
         model, layer="lstm_cell", inputs=x, expected=expected, backends=backends
     )
     return next(r for r in report.results if r.backend == "expected")
@@ -53,7 +53,7 @@ def test_what_onnx_runtime_made_of_it_passes_whether_it_is_named_or_not(
 ) -> None:
     installed("onnxruntime")
     x, engine = 3 * inputs("met"), ["onnxruntime"]
-    report = harness.verify(
+    report = rnn_parity.verify(
         *(model,), layer="lstm_cell", inputs=x, backends=engine, out=tmp_path / "r"
     )
     outcome = RunFolder(tmp_path / "r").outcome("onnxruntime", report.cases[0].id)

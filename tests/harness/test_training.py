@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import certify
-from harness.judge.training import Updates, hold_training, reference_training
-from harness.spec import ADAM_EPSILON, LEARNING_RATE, UPDATES, Array, Problem
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.training import Updates, hold_training, reference_training
+from rnn_parity_core.spec import ADAM_EPSILON, LEARNING_RATE, UPDATES, Array, Problem
+from rnn_parity_fixtures import catalogue
 from support import allowing, honest
 
 ULP = {"tanh": 2.0, "sigmoid": 3.0}

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from fixtures import catalogue
-from harness.judge.arithmetic import Float64
-from harness.judge.certify import reference
-from harness.judge.trajectory import processing_order, row_lengths, trajectory
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge.arithmetic import Float64
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.trajectory import processing_order, row_lengths, trajectory
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
 
 every_cell = pytest.mark.parametrize("cell", CELLS)
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.on_jax import INFO as JAX
-from backends.on_numpy import INFO as NUMPY
-from backends.on_tensorflow import INFO as TENSORFLOW
-from backends.on_torch import INFO as TORCH
-from harness.backend import BackendInfo
-from harness.judge import scatter, sums, systematic
-from harness.judge.certify import certify
-from harness.judge.rounded import Rounded
-from harness.spec import Array, Case, Problem
+from rnn_parity.judge import scatter, sums, systematic
+from rnn_parity.judge.certify import certify
+from rnn_parity.judge.rounded import Rounded
+from rnn_parity_backends.on_jax import INFO as JAX
+from rnn_parity_backends.on_numpy import INFO as NUMPY
+from rnn_parity_backends.on_tensorflow import INFO as TENSORFLOW
+from rnn_parity_backends.on_torch import INFO as TORCH
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.spec import Array, Case, Problem
 
 Sizes = tuple[int, int, int, int]
 

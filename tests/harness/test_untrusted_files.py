@@ -12,20 +12,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.contract import contract_violations
-from harness.errors import FileError, ParityError, UsageError
-from harness.judge.saved import judge
-from harness.models.read import read
-from harness.models.write import WRITERS
-from harness.results import read_report_document
-from harness.run import interpreter, registry
-from harness.run.answers import WorkerError, checked, decoded
-from harness.spec import Case
-from harness.store.array_files import read_named
-from harness.store.arrays import unpack
-from harness.store.folder import RunFolder
 from hostile import LONE, layer
+from rnn_parity.models.array_files import read_named
+from rnn_parity.models.read import read
+from rnn_parity.models.write import WRITERS
+from rnn_parity.runs import registry
+from rnn_parity.runs.judge_run import judge
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers import interpreter
+from rnn_parity.workers.protocol import WorkerError, checked, decoded
+from rnn_parity_core.arrays import unpack
+from rnn_parity_core.errors import FileError, ParityError, UsageError
+from rnn_parity_core.spec import Case
+from rnn_parity_core.validate import contract_violations
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import read_report_document
 
 Cli = Callable[..., tuple[int, str, str]]
 PROBLEM = "problems/notebook-basic-f32.safetensors"
@@ -291,12 +292,12 @@ def test_a_package_whose_info_is_of_wrong_types_is_named() -> None:
 
 
 def test_a_file_whose_name_is_no_unicode_is_refused_where_its_name_is_kept(
-    rnn_parity: Cli, tmp_path: Path
+    command_line: Cli, tmp_path: Path
 ) -> None:
     data = WRITERS["torch"].write(layer(LONE))
     name = os.fsdecode(b"m\xff.safetensors")
     (tmp_path / name).write_bytes(data)
-    status, _, said = rnn_parity("verify", name, "--backends", "numpy")
+    status, _, said = command_line("verify", name, "--backends", "numpy")
     assert status == 2
     assert "is no Unicode, and cannot be kept in JSON" in said
     assert said.startswith("rnn-parity: ")

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from fixtures.faults import plant
-from harness.errors import FileError, UsageError
-from harness.session import compute, judge_and_write
-from harness.spec import Problem
-from harness.store.arrays import pack
-from harness.store.folder import RunFolder
-from harness.upgrade import between_backends, between_runs
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity.runs.upgrade import between_backends, between_runs
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.arrays import pack
+from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core.spec import Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import plant
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -50,10 +50,10 @@ def changed_outcome(runs: Path, to: Path, change: Callable[..., None]) -> Path:
 
 
 def test_a_planted_regression_is_the_first_thing_that_is_shown(
-    runs: Path, rnn_parity: Cli
+    runs: Path, command_line: Cli
 ) -> None:
     old, new = str(runs / "old"), str(runs / "new")
-    status, out, err = rnn_parity("compare", old, new)
+    status, out, err = command_line("compare", old, new)
     assert (status, err) == (1, "")
     assert out.splitlines()[0].startswith("✗ regressed numpy ")
     assert "pass 0." in out.splitlines()[0]
@@ -61,11 +61,11 @@ def test_a_planted_regression_is_the_first_thing_that_is_shown(
     assert "bias dropped" in out
     assert out.splitlines()[-1].startswith("verdict    2 regressed; 0 of 2 unchanged")
     for form, first in (("markdown", "# What moved: 2 reg"), ("html", "<!doctype")):
-        assert rnn_parity("compare", old, new, "--format", form)[1].startswith(first)
+        assert command_line("compare", old, new, "--format", form)[1].startswith(first)
 
 
-def test_backwards_it_is_an_improvement(runs: Path, rnn_parity: Cli) -> None:
-    status, out, _ = rnn_parity("compare", str(runs / "new"), str(runs / "old"))
+def test_backwards_it_is_an_improvement(runs: Path, command_line: Cli) -> None:
+    status, out, _ = command_line("compare", str(runs / "new"), str(runs / "old"))
     assert status == 0
     assert out.startswith("✓ improved numpy ")
 
@@ -128,10 +128,10 @@ def test_numbers_of_another_problem_are_not_compared(
 
 
 def test_two_backends_of_one_run_are_compared_as_two_runs_are(
-    runs: Path, rnn_parity: Cli
+    runs: Path, command_line: Cli
 ) -> None:
     both = str(runs / "both")
-    status, out, _ = rnn_parity("compare", both, "--between", "numpy,numpy#new")
+    status, out, _ = command_line("compare", both, "--between", "numpy,numpy#new")
     assert status == 1
     assert out.startswith("✗ regressed numpy#new ")
     assert "numpy#new: 0 equal to the last bit, 2 moved" in out
@@ -141,10 +141,12 @@ def test_two_backends_of_one_run_are_compared_as_two_runs_are(
     assert [c.new.verdict for c in of_one.changes] == ["fail", "fail"]
 
 
-def test_json_is_written_to_a_file(runs: Path, rnn_parity: Cli, tmp_path: Path) -> None:
+def test_json_is_written_to_a_file(
+    runs: Path, command_line: Cli, tmp_path: Path
+) -> None:
     names = [str(runs / name / "report.json") for name in ("old", "new")]
     command = ("compare", *names, "--format", "json", "--out", "deep/moved.json")
-    assert rnn_parity(*command) == (1, "", "")
+    assert command_line(*command) == (1, "", "")
     found = json.loads((tmp_path / "deep/moved.json").read_bytes())
     assert found["schema"] == "rnn-parity.moved/1"
     assert found["numbers"] == []  # reports alone hold no outcomes
@@ -164,10 +166,10 @@ def test_json_is_written_to_a_file(runs: Path, rnn_parity: Cli, tmp_path: Path) 
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_a_line(
-    arguments: list[str], words: str, runs: Path, rnn_parity: Cli
+    arguments: list[str], words: str, runs: Path, command_line: Cli
 ) -> None:
     given = [a.replace("{new}", str(runs / "new")) for a in arguments]
-    status, out, err = rnn_parity("compare", str(runs / "old"), *given)
+    status, out, err = command_line("compare", str(runs / "old"), *given)
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     with pytest.raises(UsageError, match=words):
         raise UsageError(err)

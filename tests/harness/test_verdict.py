@@ -7,16 +7,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.backend import BackendInfo, Gap
-from harness.errors import FileError
-from harness.judge.certify import reference
-from harness.judge.saved import judge
-from harness.judge.verdict import judge_entry
-from harness.results import Result, Summary
-from harness.spec import Array, Problem
-from harness.store.arrays import pack
-from harness.store.folder import RunFolder
-from harness.store.record import Entry
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.verdict import judge_entry
+from rnn_parity.runs.judge_run import judge
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Entry
+from rnn_parity_core.arrays import pack
+from rnn_parity_core.backend import BackendInfo, Gap
+from rnn_parity_core.errors import FileError
+from rnn_parity_core.spec import Array, Problem
+from rnn_parity_reports.results import Result, Summary
 from support import honest
 
 NEVER = Gap("never", "it has no such loop")

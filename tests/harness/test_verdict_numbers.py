@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from backends.on_numpy.adapter import NumpyBackend
-from fixtures import catalogue
-from harness.judge.certify import reference
-from harness.judge.verdict import judge_entry
-from harness.results import Result
-from harness.spec import Outcome, Problem
-from harness.store.arrays import pack
-from harness.store.folder import RunFolder
-from harness.store.record import Entry
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.verdict import judge_entry
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Entry
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core.arrays import pack
+from rnn_parity_core.spec import Outcome, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.results import Result
 from support import honest, weight, with_arrays
 
 Judged = Callable[[Problem, Outcome], Result]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fixtures import catalogue
-from harness.judge.certify import reference
-from harness.judge.weak import weaknesses
-from harness.spec import CELLS, Array, Problem
+from rnn_parity.judge.certify import reference
+from rnn_parity.judge.weak import weaknesses
+from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_fixtures import catalogue
 from support import weight, with_arrays
 
 ZERO_BIAS = "all biases are zero: a dropped or doubled bias would not show"

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from harness.errors import FileError
-from harness.processes.logs import MAX_BYTES, TAIL, shorten
-from harness.run.answers import WorkerError
-from harness.run.process import Worker
-from harness.store.files import appending
+from rnn_parity.processes.logs import MAX_BYTES, TAIL, shorten
+from rnn_parity.workers.process import Worker
+from rnn_parity.workers.protocol import WorkerError
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.errors import FileError
+from rnn_parity_core.files import appending
+from rnn_parity_fixtures import catalogue
 
 LOUD = """
 import os
-from backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
 
 class Loud(NumpyBackend):
     def run(self, problem):

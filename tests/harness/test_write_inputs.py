@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-import harness
-from harness import model_runs
-from harness.errors import FileError, UsageError
-from harness.results import Report, read_report_document
-from harness.spec import Array
+import rnn_parity
+from rnn_parity.runs import verify as model_runs
+from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core.spec import Array
+from rnn_parity_reports.results import Report, read_report_document
 from support import honest
 
 torch = pytest.importorskip("torch")
@@ -55,9 +55,9 @@ def verdicts(report: Report) -> list[str]:
 
 @pytest.mark.parametrize("name", ["x.npz", "x.safetensors"])
 def test_what_production_makes_of_both_batches_is_judged(
-    name: str, lstm: Any, rnn_parity: Cli
+    name: str, lstm: Any, command_line: Cli
 ) -> None:
-    status, said, _ = rnn_parity("verify", "m.pt", "--write-inputs", name)
+    status, said, _ = command_line("verify", "m.pt", "--write-inputs", name)
     assert status == 0
     assert f"wrote {name}: inputs [4, 16, 4], initial_h [1, 4, 5]" in said
     assert "probe.inputs [2100, 1, 4]" in said
@@ -68,7 +68,7 @@ def test_what_production_makes_of_both_batches_is_judged(
     arrays = load_file(name) if name.endswith("s") else dict(np.load(name))
     np.savez("y.npz", **production(lstm, arrays))
     ask = ("--inputs", name, "--expected", "y.npz", "--backends", "numpy")
-    assert rnn_parity("verify", "m.pt", *ask)[0] == 0
+    assert command_line("verify", "m.pt", *ask)[0] == 0
     report = read_report_document(Path("parity-report"))
     assert verdicts(report) == ["pass", "pass"]
     assert [result.case for result in report.results[::2]] == [
@@ -78,9 +78,9 @@ def test_what_production_makes_of_both_batches_is_judged(
 
 
 def test_a_probe_shows_what_the_batch_does_not(lstm: Any) -> None:
-    arrays = harness.write_inputs("m.pt", "x.npz")
+    arrays = rnn_parity.write_inputs("m.pt", "x.npz")
     wrong = production(lstm, arrays, wrong=1e-4)
-    report = harness.verify(
+    report = rnn_parity.verify(
         "m.pt", inputs=arrays, expected=wrong, backends=["numpy"], out="r"
     )
     assert verdicts(report) == ["pass", "fail"]
@@ -88,11 +88,11 @@ def test_a_probe_shows_what_the_batch_does_not(lstm: Any) -> None:
 
 
 def test_either_batch_may_be_left_out(lstm: Any) -> None:
-    arrays = harness.write_inputs("m.pt", "x.npz")
+    arrays = rnn_parity.write_inputs("m.pt", "x.npz")
     every = production(lstm, arrays)
     for part in ({"outputs"}, {"probe.final_h"}, {"probe.outputs", "final_c"}):
         some = {name: every[name] for name in part}
-        report = harness.verify(
+        report = rnn_parity.verify(
             "m.pt", inputs="x.npz", expected=some, backends=["numpy"]
         )
         assert verdicts(report) == ["pass"] * len(part)
@@ -103,33 +103,33 @@ def test_either_batch_may_be_left_out(lstm: Any) -> None:
 def test_a_batch_of_ones_own_is_written_with_the_probe() -> None:
     own = np.ones((2, 3, 4), np.float32)
     ragged = {"inputs": own, "lengths": np.array([3, 1])}
-    arrays = harness.write_inputs("m.pt", "x.npz", inputs=ragged)
+    arrays = rnn_parity.write_inputs("m.pt", "x.npz", inputs=ragged)
     assert [*arrays["lengths"]] == [3, 1]
     assert np.array_equal(arrays["inputs"], own)
-    seeded = harness.write_inputs("m.pt", "z.npz")
+    seeded = rnn_parity.write_inputs("m.pt", "z.npz")
     assert np.array_equal(arrays["probe.inputs"], seeded["probe.inputs"])
-    again = harness.verify("m.pt", inputs="x.npz", backends=["numpy"])
+    again = rnn_parity.verify("m.pt", inputs="x.npz", backends=["numpy"])
     assert [case.probe for case in again.cases] == [False, True]
 
 
 @pytest.mark.usefixtures("lstm")
 def test_a_probe_of_somebody_else_is_a_batch_as_any_other() -> None:
-    arrays = harness.write_inputs("m.pt", "x.npz")
+    arrays = rnn_parity.write_inputs("m.pt", "x.npz")
     other = {**arrays, "probe.inputs": arrays["probe.inputs"][:, ::-1] / 2}
-    report = harness.verify("m.pt", inputs=other, backends=["numpy"])
+    report = rnn_parity.verify("m.pt", inputs=other, backends=["numpy"])
     assert [case.probe for case in report.cases] == [False, False]
     assert report.exit_status == 0
     same = {f"probe.{name}": arrays[name] for name in ("inputs", "initial_h")}
     twice = {"inputs": arrays["inputs"], "initial_h": arrays["initial_h"], **same}
-    assert len(harness.verify("m.pt", inputs=twice, backends=["numpy"]).cases) == 1
+    assert len(rnn_parity.verify("m.pt", inputs=twice, backends=["numpy"]).cases) == 1
 
 
 @pytest.mark.usefixtures("lstm")
 def test_what_is_too_large_to_probe_is_written_without(
-    monkeypatch: pytest.MonkeyPatch, rnn_parity: Cli
+    monkeypatch: pytest.MonkeyPatch, command_line: Cli
 ) -> None:
-    monkeypatch.setattr("harness.cases.MAX_ELEMENTS", 5000)
-    status, said, _ = rnn_parity("verify", "m.pt", "--write-inputs", "x.npz")
+    monkeypatch.setattr("rnn_parity_core.cases.MAX_ELEMENTS", 5000)
+    status, said, _ = command_line("verify", "m.pt", "--write-inputs", "x.npz")
     assert status == 0
     assert "a batch that shows every weight would be too large" in said
     assert "next  run your framework on it, from these initial states" in said
@@ -147,13 +147,13 @@ def test_what_is_too_large_to_probe_is_written_without(
     ],
 )
 def test_what_cannot_be_written_is_said_in_a_line(
-    ask: tuple[str, ...], words: str, lstm: Any, rnn_parity: Cli
+    ask: tuple[str, ...], words: str, lstm: Any, command_line: Cli
 ) -> None:
     weights = {n: a.detach().numpy() for n, a in lstm.state_dict().items()}
     save_file(weights, "m.safetensors")
     np.savez("own.npz", inputs=np.ones((1, 2, 4), np.float32))
     before = Path("m.safetensors").read_bytes(), Path("own.npz").read_bytes()
-    status, said, trouble = rnn_parity(
+    status, said, trouble = command_line(
         "verify", "m.safetensors", "--write-inputs", *ask
     )
     assert (status, said) == (2, "")
@@ -161,29 +161,29 @@ def test_what_cannot_be_written_is_said_in_a_line(
     assert trouble.count("\n") == 1
     assert (Path("m.safetensors").read_bytes(), Path("own.npz").read_bytes()) == before
     with pytest.raises(FileError, match="cannot write"):
-        harness.write_inputs("m.safetensors", "own.npz/x.npz")
+        rnn_parity.write_inputs("m.safetensors", "own.npz/x.npz")
 
 
 def test_bfloat16_is_for_safetensors_alone(lstm: Any) -> None:
     torch.save(lstm.to(torch.bfloat16).state_dict(), "half.pt")
     with pytest.raises(UsageError, match=r"\.npz has no bfloat16; write \.safetensors"):
-        harness.write_inputs("half.pt", "x.npz")
-    arrays = harness.write_inputs("half.pt", "x.safetensors")
+        rnn_parity.write_inputs("half.pt", "x.npz")
+    arrays = rnn_parity.write_inputs("half.pt", "x.safetensors")
     assert arrays["probe.inputs"].dtype == np.dtype("bfloat16")
 
 
 @pytest.mark.usefixtures("lstm")
 def test_a_probe_that_was_not_given_has_nothing_expected_of_it() -> None:
-    arrays = harness.write_inputs("m.pt", "x.npz")
+    arrays = rnn_parity.write_inputs("m.pt", "x.npz")
     batch = {name: a for name, a in arrays.items() if not name.startswith("probe.")}
     problem = model_runs.plan("m.pt", inputs=batch).problems[1]
     expected = {"probe.outputs": honest(problem)["outputs"]}
     words = "has probe.outputs, and the inputs have no probe.inputs; give the file that"
     with pytest.raises(UsageError, match=words):
-        harness.verify("m.pt", inputs=batch, expected=expected)
+        rnn_parity.verify("m.pt", inputs=batch, expected=expected)
     with pytest.raises(
         UsageError, match="the probe in what was given: outputs has dtyp"
     ):
-        harness.verify(
+        rnn_parity.verify(
             "m.pt", inputs=arrays, expected={"probe.outputs": np.ones((1, 1, 5))}
         )

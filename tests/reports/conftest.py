@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from by_hand_reports import CASE, failing, passing
-from harness.results import Figures, Pair, Report, Result
-from reports.html import to_html
+from rnn_parity_reports.html import to_html
+from rnn_parity_reports.results import Figures, Pair, Report, Result
 from support import report_of
 
 # How quick a page is, one test measures; the others may run on a busy machine.

@@ -9,16 +9,23 @@ from playwright.sync_api import expect
 from rich.console import Console
 
 from by_hand_reports import CASE, failing, passing
-from harness.results import Estimate, Report, Result
-from harness.screen.report import show_report
-from harness.words import alike, and_others, by_estimate, counts, in_brief, in_full
-from reports.html import headline, to_html
-from reports.junit import to_junit
-from reports.markdown import to_markdown
-from reports.moved import moved
-from reports.moved_views import state
-from reports.rows import COLUMNS, rows
-from reports.view import ReportView
+from rnn_parity.terminal.report import show_report
+from rnn_parity_reports.describe import (
+    alike,
+    and_others,
+    by_estimate,
+    counts,
+    in_brief,
+    in_full,
+)
+from rnn_parity_reports.html import headline, to_html
+from rnn_parity_reports.junit import to_junit
+from rnn_parity_reports.markdown import to_markdown
+from rnn_parity_reports.moved import moved
+from rnn_parity_reports.moved_views import state
+from rnn_parity_reports.results import Estimate, Report, Result
+from rnn_parity_reports.rows import COLUMNS, rows
+from rnn_parity_reports.view import ReportView
 from support import report_of
 
 NEXT = ["give `layer0.outputs`, too", "take fewer than 7 steps"]

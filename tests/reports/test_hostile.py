@@ -13,9 +13,21 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 from rich.console import Console
 
-from harness.cases import parse_id
-from harness.errors import clean
-from harness.results import (
+from rnn_parity.sweep.pages import to_markdown as swept_to_markdown
+from rnn_parity.sweep.record import Identity, Kind, Limits, Sweep
+from rnn_parity.sweep.shrink import Shrunk
+from rnn_parity.sweep.summary import Found, Summary, Tally
+from rnn_parity.terminal.moved import show_moved
+from rnn_parity.terminal.report import show_report
+from rnn_parity_core.cases import parse_id
+from rnn_parity_core.errors import clean
+from rnn_parity_reports import read_report
+from rnn_parity_reports.junit import to_junit
+from rnn_parity_reports.markdown import to_markdown
+from rnn_parity_reports.moved import Moved, Numbers, moved
+from rnn_parity_reports.moved_views import to_html
+from rnn_parity_reports.moved_views import to_markdown as moved_to_markdown
+from rnn_parity_reports.results import (
     BackendRecord,
     Environment,
     FirstBad,
@@ -23,20 +35,8 @@ from harness.results import (
     Result,
     encode,
 )
-from harness.screen.moved import show_moved
-from harness.screen.report import show_report
-from harness.sweep.pages import to_markdown as swept_to_markdown
-from harness.sweep.record import Identity, Kind, Limits, Sweep
-from harness.sweep.shrink import Shrunk
-from harness.sweep.summary import Found, Summary, Tally
-from reports import read_report
-from reports.junit import to_junit
-from reports.markdown import to_markdown
-from reports.moved import Moved, Numbers, moved
-from reports.moved_views import to_html
-from reports.moved_views import to_markdown as moved_to_markdown
-from reports.view import ReportView
-from reports.write import to_csv
+from rnn_parity_reports.view import ReportView
+from rnn_parity_reports.write import to_csv
 from support import report_of
 
 HOSTILE = [
@@ -250,7 +250,7 @@ def test_in_a_frame_and_in_parquet_they_are_as_they_were(
 ) -> None:
     import pandas as pd
 
-    from reports.table import to_parquet
+    from rnn_parity_reports.table import to_parquet
 
     report = hostile(words)
     (tmp_path / "report.json").write_bytes(encode(report))

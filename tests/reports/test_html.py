@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from by_hand_reports import CASE, failing, passing
-from harness.results import Report, Result
-from reports import html
-from reports.charts import PAGE, bundle, specifications
-from reports.html import to_html
+from rnn_parity_reports import html
+from rnn_parity_reports.charts import PAGE, bundle, specifications
+from rnn_parity_reports.html import to_html
+from rnn_parity_reports.results import Report, Result
 from support import report_of
 
 Carried = Callable[[str, str], Any]

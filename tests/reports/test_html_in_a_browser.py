@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from by_hand_reports import CASE, failing, passing
-from harness.probing import probing
-from harness.results import Report, Steps, summarize
-from reports.html import to_html
+from rnn_parity_core.probing import probing
+from rnn_parity_reports.html import to_html
+from rnn_parity_reports.results import Report, Steps, summarize
 from support import report_of
 
 Open = Callable[[Report], Page]

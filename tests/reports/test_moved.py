@@ -7,10 +7,11 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from harness.results import BackendRecord, Report, Result
-from harness.screen.moved import show_moved
-from reports.moved import GROWTH, NEAR, Moved, Numbers, moved
-from reports.moved_views import alike, to_html, to_markdown
+from rnn_parity.terminal.moved import show_moved
+from rnn_parity_core.backend import BackendRecord
+from rnn_parity_reports.moved import GROWTH, NEAR, Moved, Numbers, moved
+from rnn_parity_reports.moved_views import alike, to_html, to_markdown
+from rnn_parity_reports.results import Report, Result
 from support import report_of
 
 

@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.errors import UsageError
-from harness.graph import Drawn, Edge, Graph, Node, Part
-from reports import layers
-from reports.page import to_page
+from rnn_parity_core.errors import UsageError
+from rnn_parity_core.graph import Drawn, Edge, Graph, Node, Part
+from rnn_parity_reports import layers
+from rnn_parity_reports.page import to_page
 
 EVIL = "<script>alert(1)</script>\"'>\n]]>\x1b[2J&lt;\u202e{{ 7 * 7 }}"
 
@@ -146,6 +146,6 @@ def test_without_igraph_a_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "igraph", None)
-    monkeypatch.delitem(sys.modules, "reports.layers")
+    monkeypatch.delitem(sys.modules, "rnn_parity_reports.layers")
     with pytest.raises(UsageError, match=r"pip install 'rnn-parity\[report\]'"):
-        importlib.import_module("reports.layers")
+        importlib.import_module("rnn_parity_reports.layers")

@@ -13,23 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from backends.on_numpy import INFO
-from fixtures import catalogue
-from fixtures.faults import plant
-from harness.errors import FileError, UsageError
-from harness.results import (
+from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import plant
+from rnn_parity_reports import read_report
+from rnn_parity_reports.results import (
     BackendRecord,
     Report,
     Result,
     encode,
     read_report_document,
 )
-from harness.session import compute, judge_and_write
-from harness.store.folder import RunFolder
-from reports import read_report
-from reports.rows import COLUMNS
-from reports.schema import SCHEMA_FILE, json_schema
-from reports.write import to_csv
+from rnn_parity_reports.rows import COLUMNS
+from rnn_parity_reports.schema import SCHEMA_FILE, json_schema
+from rnn_parity_reports.write import to_csv
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_without_pandas_the_command_that_installs_it_is_named(
     faulty: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    monkeypatch.delitem(sys.modules, "reports.table", raising=False)
+    monkeypatch.delitem(sys.modules, "rnn_parity_reports.table", raising=False)
     with pytest.raises(UsageError, match=r"pip install 'rnn-parity\[report\]'"):
         read_report(faulty.path)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.errors import UsageError
-from harness.results import Figures, FirstBad, Published, Result, encode
-from reports import read_report
-from reports.table import dtypes, to_parquet
-from reports.write import to_csv
+from rnn_parity_core.errors import UsageError
+from rnn_parity_reports import read_report
+from rnn_parity_reports.results import Figures, FirstBad, Published, Result, encode
+from rnn_parity_reports.table import dtypes, to_parquet
+from rnn_parity_reports.write import to_csv
 from support import report_of
 
 REPORT = report_of(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from harness.errors import FileError
-from harness.results import Result
-from harness.store.folder import RunFolder
-from reports import view_report
-from reports.view import ReportView
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_core.errors import FileError
+from rnn_parity_reports import view_report
+from rnn_parity_reports.results import Result
+from rnn_parity_reports.view import ReportView
 from support import report_of
 
 BROKEN = report_of(

@@ -1,0 +1,66 @@
+"""JAX: operations, an unrolled cell and `lax.scan`, compiled (`jax`) or not.
+
+JAX has no recurrent layer and no cell; a cell is a function of `jax.numpy`, the loops
+and the compiler are JAX's, the optimisers Optax's.
+"""
+
+from msgspec.structs import replace
+
+from rnn_parity_backends.with_jax import XLA_CPU_ULP
+from rnn_parity_core.backend import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Means
+
+INFO = BackendInfo(
+    name="jax",
+    adapter="rnn_parity_backends.on_jax.adapter:JaxBackend",
+    requires={"jax": "jax", "jaxlib": "jaxlib", "optax": "optax"},
+    install="pip install 'rnn-parity[jax]'",
+    means=(
+        Means("jit: jnp operations, step by step", ("basic",), by_hand=True),
+        Means("jit: cell unrolled over a list", ("static",)),
+        Means("jit: jnp.unstack, cell, jnp.stack", ("static_single",)),
+        Means("jit: lax.scan", ("dynamic",)),
+        Means("jit: lax.scan, masked by lengths", ("variable_input",)),
+        Means("jit: lax.while_loop, jnp.argmax", ("variable_output",)),
+    ),
+    elementwise_ulp=XLA_CPU_ULP,
+    # Products of halves are summed in float32: tests/backends/test_accumulators.py.
+    accumulators=FLOAT32_SUMS,
+    options={"device": "cpu", "jit": True, "tf32": False, "threads": 0},
+    settings=("tf32", "threads"),
+)
+
+INFO_EAGER = replace(
+    INFO,
+    name="jax:eager",
+    means=(
+        Means("jnp operations, op by op", ("basic",), by_hand=True),
+        Means("cell called over a list", ("static",)),
+        Means("jnp.unstack, cell, jnp.stack", ("static_single",)),
+        Means("lax.scan outside jit", ("dynamic",)),
+        Means("lax.scan outside jit, masked by lengths", ("variable_input",)),
+        Means("lax.while_loop outside jit, jnp.argmax", ("variable_output",)),
+    ),
+    options={**INFO.options, "jit": False},
+)
+
+INFO_CUDA = replace(
+    INFO,
+    name="jax@cuda",
+    install="pip install 'rnn-parity[jax]' 'jax[cuda12]'",
+    # Read and derived, not seen: there was no GPU to try. The table of functions in the
+    # CUDA C++ Programming Guide has 2 ulp for tanh in float64, 1 for exp in float64 and
+    # 2 in float32. In float32 XLA has a tanh of its own, the approximation that it has
+    # for the CPU. The logistic function is 1 / (1 + exp(-x)); in units of 2^-53, its
+    # relative error in float64 is at most 2 + 1 + 1, and in float32, in units of 2^-24,
+    # 4 + 1 + 4, as XLA asks for the division that errs by 2 ulp (div.full); a unit is
+    # no more than an ulp. In half precisions each of the three operations is rounded.
+    elementwise_ulp={
+        "tanh": {"float64": 2.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 4.0, "float32": 9.0, "bfloat16": 3.0, "float16": 3.0},
+    },
+    accumulators={},
+    factor_units={"tf32": TF32_UNIT},
+    options={"device": "cuda", "jit": True, "tf32": False, "deterministic": True},
+    settings=("tf32", "deterministic"),
+    on_request="needs an NVIDIA GPU",
+)

@@ -1,0 +1,38 @@
+"""NumPy: no layers of its own, so every variant is the equations in its idiom."""
+
+from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
+
+INFO = BackendInfo(
+    name="numpy",
+    adapter="rnn_parity_backends.on_numpy.adapter:NumpyBackend",
+    requires={"numpy": "numpy"},
+    install="pip install rnn-parity",
+    means=(
+        Means("x @ W + h @ U + b, step by step", ("basic",), by_hand=True),
+        Means("a cell function over a list", ("static",), by_hand=True),
+        Means("np.unstack, cell function, np.stack", ("static_single",), by_hand=True),
+        Means("a loop over time into one array", ("dynamic",), by_hand=True),
+        Means("the same loop, masked at each step", ("variable_input",), by_hand=True),
+        Means(
+            "a loop, np.argmax, until all rows stop", ("variable_output",), by_hand=True
+        ),
+    ),
+    gaps=(
+        Gap(
+            "never",
+            "NumPy has no automatic differentiation",
+            tasks=("gradient", "sgd", "adam"),
+        ),
+    ),
+    # NumPy 2.4 with AVX-512, float64 and float32: tanh 1.2 and 1.37, 1 / (1 + exp(-x))
+    # 2.5 and 3.68; half precisions: all numbers tried, 0.5 and 2.04.
+    elementwise_ulp={
+        "tanh": {"float64": 2.0, "float32": 2.0, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float64": 3.0, "float32": 4.0, "bfloat16": 3.0, "float16": 3.0},
+    },
+    # Of all float32 up to 1, with AVX-512 and AVX2 2.75, without either 2.0.
+    elementwise_near={"sigmoid": {"float32": ((1.0, 3.25),)}},
+    # Products of halves are summed in float32: tests/backends/test_accumulators.py.
+    accumulators=FLOAT32_SUMS,
+    recomputes=False,
+)

@@ -1,0 +1,84 @@
+"""OpenVINO: the operators RNN, LSTM and GRU of models made here, on the CPU."""
+
+from rnn_parity_core.backend import BackendInfo, Gap, Means
+
+# Cells → OpenVINO's operators, less the word for a cell or a sequence.
+_OPERATORS = {
+    ("rnn_tanh",): ("RNN", ""),
+    ("rnn_relu",): ("RNN", "(relu)"),
+    ("lstm",): ("LSTM", ""),
+    ("gru",): ("GRU", "(linear_before_reset)"),
+    ("gru_reset_before",): ("GRU", ""),
+}
+
+
+def _means() -> tuple[Means, ...]:
+    found = []
+    for cells, (operator, told) in _OPERATORS.items():
+        cell, sequence = f"{operator}Cell{told}", f"{operator}Sequence{told}"
+        calls = {
+            "static": f"{cell} over a list",
+            "static_single": f"Split, {cell}, Concat",
+            "dynamic": f"{sequence}; time-major: Transpose before and after",
+            "variable_input": f"{sequence}, sequence_lengths",
+            "variable_output": f"Loop, {cell}, TopK, Select",
+        }
+        found += [Means(api, (v,), cells) for v, api in calls.items()]
+    return tuple(found)
+
+
+_DOCS = "https://docs.openvino.ai/2026/documentation/openvino-ir-format"
+
+INFO = BackendInfo(
+    name="openvino",
+    adapter="rnn_parity_backends.on_openvino.adapter:OpenVinoBackend",
+    requires={"openvino": "openvino"},
+    install="pip install 'rnn-parity[openvino]'",
+    means=(
+        Means("MatMul, Add, Multiply, Tanh, Sigmoid, Relu", ("basic",), by_hand=True),
+        *_means(),
+    ),
+    # OpenVINO 2026.4, CPU with AVX-512, 30 million numbers: tanh 1.21, sigmoid 4.06
+    # beyond what is stated absolutely, for from -86.99 on it is 0, which is 1.67e-38
+    # off. Half precisions are float32 between casts: all numbers tried, 0.5.
+    elementwise_ulp={
+        "tanh": {"float32": 1.5, "bfloat16": 1.0, "float16": 1.0},
+        "sigmoid": {"float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
+    },
+    # Up to 1, 6 million numbers: 2.18.
+    elementwise_near={"sigmoid": {"float32": ((1.0, 2.75),)}},
+    elementwise_absolute={"sigmoid": {"float32": 5e-39, "bfloat16": 5e-39}},
+    # No accumulators: states stay float32 between steps of half precisions too, which
+    # only the bound for sums of halves allows.
+    options={"precision": "f32", "threads": 0},
+    settings=("precision", "threads"),
+    on_request="a third engine for the operators of models",
+    gaps=(
+        Gap(
+            "never",
+            "OpenVINO runs models, and trains none",
+            tasks=("gradient", "sgd", "adam"),
+        ),
+        Gap(
+            "never",
+            "OpenVINO's LSTMCell and LSTMSequence have no peepholes and no projection",
+            cells=("lstm_peephole", "lstm_projection"),
+            variants=(
+                *("static", "static_single", "dynamic"),
+                *("variable_input", "variable_output"),
+            ),
+            link=f"{_DOCS}/operation-sets/operation-specs/sequence/lstm-sequence-1.html",
+        ),
+        Gap(
+            "never",
+            "OpenVINO's CPU plugin computes float64 in float32 and says float64",
+            dtypes=("float64",),
+        ),
+        Gap(
+            "never",
+            "a row of length 0 ends in zeros, not in its initial states",
+            variants=("variable_input",),
+            zero_length=True,
+        ),
+    ),
+)

@@ -1,0 +1,77 @@
+"""tinygrad: tensor operations, and its one recurrent cell, `nn.LSTMCell`."""
+
+from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
+
+_LINK = "https://docs.tinygrad.org/nn/"
+
+INFO = BackendInfo(
+    name="tinygrad",
+    adapter="rnn_parity_backends.on_tinygrad.adapter:TinygradBackend",
+    requires={"tinygrad": "tinygrad"},
+    install="pip install 'rnn-parity[tinygrad]'",
+    means=(
+        Means("@, tanh, sigmoid, relu of Tensor", ("basic",), by_hand=True),
+        Means("nn.LSTMCell over a list", ("static",), ("lstm",)),
+        Means("Tensor.split, nn.LSTMCell, Tensor.stack", ("static_single",), ("lstm",)),
+        Means(
+            "nn.LSTMCell in a Python loop, Tensor.argmax",
+            ("variable_output",),
+            ("lstm",),
+        ),
+    ),
+    # tinygrad 0.14, interpreted and compiled by clang: the logistic function is off by
+    # 0.8 of the spacing after 1 anywhere, tanh, which is 2 sigmoid(2 x) - 1, by 1.6; of
+    # that 1.5 and 1.2 ulp go beyond what is stated as absolute. Half precisions, all
+    # numbers tried, are rounded operation by operation, float16 not where it is
+    # interpreted by a Python before 3.12.
+    elementwise_ulp={
+        "tanh": {"float64": 1.5, "float32": 1.5, "bfloat16": 1.5, "float16": 1.5},
+        "sigmoid": {"float64": 2.0, "float32": 2.0, "bfloat16": 2.0, "float16": 2.0},
+    },
+    elementwise_absolute={
+        "tanh": {
+            "float64": 2.3e-16,
+            "float32": 1.2e-7,
+            "bfloat16": 8e-3,
+            "float16": 2.5e-4,
+        },
+        "sigmoid": {
+            "float64": 2.8e-17,
+            "float32": 1.5e-8,
+            "bfloat16": 1e-3,
+            "float16": 1.25e-4,
+        },
+    },
+    accumulators=FLOAT32_SUMS,
+    options={"clang": False},
+    settings=("clang",),
+    on_request="interprets its kernels, or compiles them by clang: seconds a case",
+    gaps=(
+        Gap(
+            "never",
+            "tinygrad.nn has LSTMCell alone",
+            cells=(
+                "rnn_tanh",
+                "rnn_relu",
+                "lstm_peephole",
+                "lstm_projection",
+                "gru",
+                "gru_reset_before",
+            ),
+            variants=("static", "static_single", "variable_output"),
+            link=_LINK,
+        ),
+        Gap(
+            "never",
+            "tinygrad.nn has a cell alone: no loop over it, and nothing that knows of "
+            "rows' lengths",
+            variants=("dynamic", "variable_input"),
+            link=_LINK,
+        ),
+        Gap(
+            "notyet",
+            "the adapter makes no updates",
+            tasks=("sgd", "adam"),
+        ),
+    ),
+)

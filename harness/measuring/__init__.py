@@ -1,1 +1,0 @@
-"""How far elementwise functions are off, beside what backends state."""

@@ -1,1 +1,0 @@
-"""What a backend must agree with itself about."""

@@ -1,0 +1,1 @@
+"""Checks of the tool's own sharpness: mutation tests, and metamorphic relations."""

@@ -1,0 +1,50 @@
+"""Commands for authors of adapters: new-backend, conform."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnn_parity.cli.options import Cases, interruptible, split
+
+
+def new_backend(
+    name: Annotated[str, typer.Argument(help="The backend's name: acme.")],
+    out: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+) -> None:
+    """Write the package of a new backend: installable, with its tests, and working."""
+    from rnn_parity.adapters.new_backend import write_package
+    from rnn_parity.runs.registry import known_backends
+    from rnn_parity.terminal.adapters import show_package
+    from rnn_parity.terminal.common import console
+
+    written = write_package(name, out, set(known_backends()))
+    show_package(console(), written, name)
+
+
+def conform(
+    name: Annotated[str, typer.Argument(help="The backend, installed.")],
+    cases: Cases = "standard",
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path(
+        "parity-conformance"
+    ),
+) -> None:
+    """Prove a backend: every case, relation and accuracy; what ran, what did not.
+
+    Exit status: 0 proven, 1 a difference, a violated relation or accuracy, 2 wrong
+    usage or nothing compared, 3 the backend crashed or hung.
+    """
+    from rnn_parity.adapters.conformance import prove
+    from rnn_parity.runs.registry import select_backends
+    from rnn_parity.terminal.adapters import show_proof
+    from rnn_parity.terminal.common import console
+    from rnn_parity.terminal.progress import RunProgress
+    from rnn_parity_fixtures import catalogue
+
+    selected = catalogue.select(split(cases, "--cases", "standard"), [], [])
+    (info,) = select_backends([name])
+    progress = RunProgress(console(stderr=True), {info.name: len(selected)})
+    with interruptible(out), progress:
+        proof = prove(info, selected, out, progress)
+    show_proof(console(), info, proof, str(out / "report.html"))
+    raise typer.Exit(proof.exit_status)

@@ -1,0 +1,114 @@
+"""The command that goes through suites of any size: sweep."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnn_parity.cli.options import (
+    Memory,
+    Strict,
+    Timeout,
+    ended_at_once,
+    only_with_resume,
+    split,
+    split_backends,
+)
+
+if TYPE_CHECKING:
+    from rnn_parity.sweep.session import Whole
+
+_WITH_RESUME = ("resume", "scheduler", "workers", "strict")
+"""Options that do not define a sweep."""
+
+
+def sweep(
+    context: typer.Context,
+    suite: Annotated[
+        str, typer.Argument(help="Suites or case IDs, as in random:1000000:7.")
+    ] = "",
+    backends: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            help="Backends; if none is named, all that are installed and need no "
+            "request, or all that workers at --scheduler offer.",
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A Dask scheduler whose workers compute, as in tcp://10.0.0.1:8786.",
+        ),
+    ] = "",
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Dask workers here for each backend; 0: as many as there are "
+            "processors for it.",
+        ),
+    ] = 0,
+    out: Annotated[Path, typer.Option(help="New folder for the results.")] = Path(
+        "parity-sweep"
+    ),
+    timeout: Timeout = 300.0,
+    memory: Memory = "",
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Go on with a sweep that was cut short; its folder says what it is.",
+        ),
+    ] = None,
+    *,
+    strict: Strict = False,
+) -> None:
+    """Go through a suite of any size on Dask workers, here or on any cluster.
+
+    A worker says by Dask resources which backends it offers:
+    dask worker ADDRESS --nthreads 1 --resources "torch=1". Results are kept as Parquet
+    as they come, failures by their IDs, with the smallest case of each kind. Exit
+    status: that of a run.
+    """
+    from rnn_parity.processes.guard import read_memory
+    from rnn_parity.runs.engine import check_timeout
+    from rnn_parity.terminal.common import console
+    from rnn_parity_core.errors import UsageError
+
+    if scheduler and workers:
+        raise UsageError("--workers are started here, and --scheduler has its own")
+    if resume:
+        only_with_resume(context, _WITH_RESUME)
+    elif not suite:
+        raise UsageError(
+            "name a suite, as in: rnn-parity sweep random:1000000:7; or go on with a "
+            "sweep that was cut short: --resume DIR"
+        )
+    check_timeout(timeout)
+    most = read_memory(memory)
+
+    from rnn_parity.sweep.record import Limits
+    from rnn_parity.sweep.session import Where, begin
+    from rnn_parity.sweep.session import resume as go_on
+    from rnn_parity.terminal.sweeps import SweepProgress, show_sweep
+
+    where, progress = Where(scheduler, workers), SweepProgress(console(stderr=True))
+    folder = resume or out
+    with ended_at_once(folder, "sweep"), progress:
+        if resume:
+            whole: Whole = go_on(resume, where=where, watch=progress)
+        else:
+            whole = begin(
+                *(
+                    split(suite, "SUITE", "random:1000:7"),
+                    split_backends(backends),
+                    out,
+                ),
+                where=where,
+                limits=Limits(timeout, most),
+                watch=progress,
+            )
+    show_sweep(console(), whole, str(folder))
+    raise typer.Exit(whole.summary.exit_status(strict=strict))

@@ -1,0 +1,131 @@
+"""What a backend may have computed instead, and the arithmetic to test that with."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_parity.judge.arithmetic import Float64
+from rnn_parity.judge.bounded import Bounded
+from rnn_parity.judge.rounded import Rounded
+from rnn_parity.judge.terms import AS_PUBLISHED, Terms
+from rnn_parity_core.backend import Accuracy
+from rnn_parity_core.spec import Array, Outcome, Problem
+
+Arrays = Mapping[str, Array]
+Alter = Callable[[Problem, str], Arrays]
+"""A problem and a scope (see `in_weights`) → arrays in place of its own."""
+Bounds = Callable[[Accuracy], Rounded]
+"""What a backend may err by → the arithmetic."""
+
+
+class Guessing(Rounded):
+    """Error bounds for functions that no right cell has, too."""
+
+    def curve(
+        self,
+        x: Bounded,
+        function: Callable[[Array], Array],
+        *,
+        steepest: float = 1.0,
+        roundings: int = 3,
+        around: float = 0.0,
+    ) -> Bounded:
+        """Bound any function of each element.
+
+        Args:
+            x: Its argument.
+            function: The function.
+            steepest: Its largest slope.
+            roundings: Roundings on the way to it.
+            around: Of results that are at most this much larger than the last one.
+
+        """
+        value = function(x.value)
+        carried = steepest * x.error
+        size = np.abs(value) + carried + around
+        return Bounded(value, carried + roundings * (self._both * size + self._tiny))
+
+
+class Plain(Float64):
+    """Float64 alone: quick, and far off for most hypotheses already."""
+
+    def curve(
+        self, x: Array, function: Callable[[Array], Array], **_known: float
+    ) -> Array:
+        """Give any function of each element."""
+        return function(x)
+
+
+class Prediction(NamedTuple):
+    """What a backend returns under a hypothesis."""
+
+    outputs: Bounded
+    """`[B, T, R * directions]`"""
+    finals: Mapping[str, Bounded]
+    """State → `[L * directions, B, R or H]`"""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One thing that a backend may do otherwise: other arrays, equations or outcome."""
+
+    name: str
+    arrays: Arrays = field(default_factory=lambda: MappingProxyType({}))
+    """The arrays that it computes with in place of the problem's."""
+    terms: Terms = AS_PUBLISHED
+    outcome: Outcome | None = None
+    """What it returned as it was before that was spoilt; None: it was not."""
+    bounds: Bounds = Guessing
+    predict: Callable[[], Prediction] | None = None
+    """What it returns, if that takes more than other arrays and terms."""
+    by_bounds: bool = False
+    """Whether wider bounds, no other values, are what it says."""
+
+    def changed(self, problem: Problem) -> Arrays:
+        """Give the arrays that differ from the problem's."""
+        return {
+            name: array
+            for name, array in self.arrays.items()
+            if _differ(problem.arrays.get(name), array)
+        }
+
+
+Hypotheses = Iterator[Hypothesis]
+
+
+def _differ(old: Array | None, new: Array) -> bool:
+    return bool(new.any()) if old is None else not np.array_equal(old, new)
+
+
+def in_weights(
+    problem: Problem, name: str, alter: Callable[[Array], Array], scope: str = ""
+) -> Arrays:
+    """Alter one weight in every layer and direction, or in those of a scope.
+
+    Args:
+        problem: The problem.
+        name: Short name of the weight.
+        alter: The weight → what is taken for it.
+        scope: `upper`, `first`, `forward` or `reverse`: these layers or passes alone.
+
+    """
+    found = {}
+    for layer, way in problem.case.passes:
+        full = f"layer{layer}.{way}.{name}"
+        if full in problem.arrays and within(layer, way, scope):
+            found[full] = alter(problem[full])
+    return found
+
+
+def within(layer: int, way: str, scope: str) -> bool:
+    """Whether one layer and direction is of a scope (see `in_weights`)."""
+    of_layers = {"upper": layer > 0, "first": layer == 0}
+    return not scope or of_layers.get(scope, way == scope)
+
+
+def other_memory_order(array: Array) -> Array:
+    """Read the memory of the transposed array as if it were not transposed."""
+    return np.ascontiguousarray(array.T).reshape(array.shape)

@@ -1,0 +1,125 @@
+"""The operations that cells consist of, whatever their values are.
+
+`arithmetic` has them in float64, `rounded` with error bounds, `tape` for going back.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnn_parity_core.spec import Array
+
+Value = TypeVar("Value")
+
+
+class Operations(Protocol[Value]):
+    """What a cell may use; every function of values rounds in the case's dtype."""
+
+    def exactly(self, value: Array, name: str = "") -> Value:
+        """Take an array as given, without error, under a name if it has one."""
+        ...
+
+    def seen(self, value: Array, instead_of: Value | None) -> Value:
+        """Take what a backend returned, in place of what was computed here."""
+        ...
+
+    def handed_on(self, value: Array, again: Value) -> Value:
+        """Take what a layer returned for what the next reads, computed once more."""
+        ...
+
+    def weight(self, value: Array, name: str) -> Any:
+        """Take a weight as given, by its full name; it can be sliced."""
+        ...
+
+    def of_same_sums(self) -> Any:
+        """Give the arithmetic of what is computed again from sums that are the same."""
+        ...
+
+    def past(self, value: Value) -> Value:
+        """Take a value of earlier steps, which later ones go on from."""
+        ...
+
+    def rebuilt(self, o: Value, h: Array, f: Value, i: Value, g: Value) -> Value | None:
+        """Give c, of `h = o tanh(c)` and `c = f c + i g`, as far as h tells.
+
+        None: it is not needed.
+        """
+        ...
+
+    def nearer(self, a: Value, b: Value) -> Value:
+        """Take the first, unless the second is known much more exactly, by element."""
+        ...
+
+    def affine(
+        self,
+        products: list[tuple[Value, Any]],
+        bias: Any,
+        offset: Array | None = None,
+    ) -> Value:
+        """Sum of `x @ w` over the pairs and the bias, in no promised order.
+
+        A backend may keep `bias - offset` and add the offset when it runs.
+        """
+        ...
+
+    def add(self, a: Value, b: Value) -> Value:
+        """Sum."""
+        ...
+
+    def mul(self, a: Value, b: Value) -> Value:
+        """Product, element by element."""
+        ...
+
+    def recurrence(self, f: Value, a: Value) -> Callable[[int, Value], Value]:
+        """Give what makes `f c + a` of a step, counted along axis 1, and of c."""
+        ...
+
+    def scale(self, a: Value, weight: Any) -> Value:
+        """Product with an exact weight, element by element."""
+        ...
+
+    def mix(self, z: Value, a: Value, b: Value) -> Value:
+        """`z a + (1 - z) b`, in whatever form it is computed; z within [0, 1]."""
+        ...
+
+    def tanh(self, x: Value) -> Value:
+        """Hyperbolic tangent."""
+        ...
+
+    def sigmoid(self, x: Value) -> Value:
+        """Logistic function."""
+        ...
+
+    def relu(self, x: Value) -> Value:
+        """Larger one of x and 0."""
+        ...
+
+    def where(self, mask: NDArray[np.bool_], a: Value, b: Value) -> Value:
+        """Take `a` where the mask holds, else `b`."""
+        ...
+
+    def take(self, value: Value, index: Any) -> Value:
+        """Index a value."""
+        ...
+
+    def stack(self, values: list[Value]) -> Value:
+        """Stack along axis 1, that of time."""
+        ...
+
+    def concatenate(self, values: list[Value], axis: int = -1) -> Value:
+        """Join along an axis."""
+        ...
+
+
+def one_by_one(
+    ops: Operations[Value], f: Value, a: Value
+) -> Callable[[int, Value], Value]:
+    """Give what makes `f c + a` of a step and c, by operations of each step's own."""
+
+    def made(step: int, c: Value) -> Value:
+        at = slice(None), step
+        return ops.add(ops.mul(ops.take(f, at), c), ops.take(a, at))
+
+    return made

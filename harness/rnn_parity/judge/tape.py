@@ -1,0 +1,256 @@
+"""The operations of a cell a third time: values that know where they are from.
+
+Reverse accumulation over the equations that the judge has anyway (Griewank and Walther,
+Evaluating Derivatives, 2nd ed. (2008), chapter 3), so that no gradient is derived by
+hand. Over `Float64Adjoint` it gives gradients, over `RoundedAdjoint` these and how far
+off a correct backend's may be: the bounds of the way there flow back with them.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnn_parity.judge.adjoint import Outer, Placed, Rows, Through
+from rnn_parity.judge.operations import one_by_one
+from rnn_parity_core.spec import Array
+
+Pull = Callable[[Any], Any]
+"""The gradient of a value → the contribution to that of one it was made of."""
+
+
+def _through(weight: "Node", gradient: Any) -> Through:
+    return Through(gradient, weight.value)
+
+
+class Node:
+    """A value, what it was made of, and what has flowed back to it."""
+
+    def __init__(
+        self, tape: "Tape", value: Any, parents: list[tuple["Node", Pull]]
+    ) -> None:
+        self._tape = tape
+        self.value = value
+        self.parents = parents
+        self.parts: list[Any] = []
+        self.slices: dict[str, Node] = {}
+        self.is_constant = False
+
+    def __getitem__(self, index: Any) -> "Node":
+        """Cut a part out of a weight; its gradient goes back to its place."""
+        key = str(index)
+        if key not in self.slices:
+            self.slices[key] = self._tape.weight_part(self, index)
+        return self.slices[key]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value."""
+        return np.shape(getattr(self.value, "value", self.value))
+
+
+class Tape:
+    """Records operations; `backward` then gives gradients of what was read by name.
+
+    Args:
+        ops: The arithmetic, `Float64Adjoint` or `RoundedAdjoint`.
+
+    """
+
+    def __init__(self, ops: Any) -> None:
+        self._ops = ops
+        self._nodes: list[Node] = []
+        self._weights: set[int] = set()
+        self._read: dict[str, Node] = {}
+
+    def _node(self, value: Any, *parents: tuple[Node, Pull]) -> Node:
+        node = Node(self, value, list(parents))
+        self._nodes.append(node)
+        return node
+
+    def exactly(self, value: Array, name: str = "") -> Node:
+        """Take an array as given; under a name its gradient can be asked for."""
+        node = self._node(self._ops.exactly(value))
+        if name:
+            self._read[name] = node
+        return node
+
+    def constant(self, value: Any) -> Node:
+        """Take a value that nothing flows back to."""
+        node = self._node(value)
+        node.is_constant = True
+        return node
+
+    def seen(self, value: Array, instead_of: Node | None) -> Node:
+        """Take what a backend returned; its gradient flows on to what made it."""
+        flow = [(instead_of, lambda g: g)] if instead_of else []
+        return self._node(self._ops.seen(value, None), *flow)
+
+    def handed_on(self, value: Array, again: Node) -> Node:
+        """Take what a layer returned."""
+        return self.seen(value, again)
+
+    def of_same_sums(self) -> "Tape":
+        """Give this: gradients are of what was computed first."""
+        return self
+
+    def past(self, value: Node) -> Node:
+        """Take a value of earlier steps."""
+        return value
+
+    def rebuilt(self, o: Node, h: Array, f: Node, i: Node, g: Node) -> None:
+        """Give nothing: what c was made of is what matters here."""
+
+    def nearer(self, a: Node, b: Node) -> Node:
+        """Take the first."""
+        del b
+        return a
+
+    def recurrence(self, f: Node, a: Node) -> Callable[[int, Node], Node]:
+        """Give what makes `f c + a` of a step and c."""
+        return one_by_one(self, f, a)
+
+    def weight(self, value: Array, name: str) -> Node:
+        """Take a weight, by name."""
+        node = self._node(self._ops.weight(value, name))
+        self._weights.add(id(node))
+        self._read[name] = node
+        return node
+
+    def weight_part(self, weight: Node, index: Any) -> Node:
+        """Cut a part out of a weight."""
+        part = self._node(weight.value[index], (weight, lambda g: Placed(g, index)))
+        self._weights.add(id(part))
+        return part
+
+    def backward(self, seeds: list[tuple[Node, Any]]) -> dict[str, Any]:
+        """Give the gradients of `sum(seed * value)` by everything read by name.
+
+        The tape is then empty: nodes lead to one another, and what they hold would live
+        until a garbage collection, of large weights several times their size.
+        """
+        for node, seed in seeds:
+            node.parts.append(self._ops.exactly(seed))
+        read, self._read = self._read, {}
+        names = {id(node): name for name, node in read.items()}
+        gradients: dict[str, Any] = {}
+        while self._nodes:
+            node = self._nodes.pop()
+            parts, parents = node.parts, node.parents
+            node.parts, node.parents, node.slices = [], [], {}
+            if node.is_constant:
+                continue
+            is_weight = id(node) in self._weights
+            collect = self._ops.of_weight if is_weight else self._ops.fan_in
+            gradient = collect(node.shape, parts)
+            if id(node) in names:
+                gradients[names[id(node)]] = gradient
+            for parent, pull in parents if parts else []:
+                if not parent.is_constant:
+                    parent.parts.append(pull(gradient))
+        return {name: gradients[name] for name in read}
+
+    def affine(
+        self,
+        products: list[tuple[Node, Node]],
+        bias: Node | Array,
+        offset: Array | None = None,
+    ) -> Node:
+        """Sum of `x @ w` over the pairs, plus the bias."""
+        given = bias.value if isinstance(bias, Node) else bias
+        pairs = [(x.value, w.value) for x, w in products]
+        parents: list[tuple[Node, Pull]] = []
+        if isinstance(bias, Node):
+            parents.append((bias, Rows))
+        for x, w in products:
+            parents += [(x, partial(_through, w)), (w, partial(Outer, x.value))]
+        return self._node(self._ops.affine(pairs, given, offset), *parents)
+
+    def add(self, a: Node, b: Node) -> Node:
+        """Sum."""
+        value = self._ops.add(a.value, b.value)
+        return self._node(value, (a, lambda g: g), (b, lambda g: g))
+
+    def mul(self, a: Node, b: Node) -> Node:
+        """Product, element by element."""
+        mul = self._ops.mul
+        return self._node(
+            mul(a.value, b.value),
+            (a, lambda g: mul(g, b.value)),
+            (b, lambda g: mul(g, a.value)),
+        )
+
+    def scale(self, a: Node, weight: Node) -> Node:
+        """Product with a weight, element by element."""
+        scale, mul = self._ops.scale, self._ops.mul
+        return self._node(
+            scale(a.value, weight.value),
+            (a, lambda g: scale(g, weight.value)),
+            (weight, lambda g: Rows(mul(g, a.value))),
+        )
+
+    def mix(self, z: Node, a: Node, b: Node) -> Node:
+        """`z a + (1 - z) b`."""
+        mul, ops = self._ops.mul, self._ops
+        return self._node(
+            ops.mix(z.value, a.value, b.value),
+            (z, lambda g: mul(g, ops.difference(a.value, b.value))),
+            (a, lambda g: mul(g, z.value)),
+            (b, lambda g: mul(g, ops.complement(z.value))),
+        )
+
+    def tanh(self, x: Node) -> Node:
+        """Hyperbolic tangent."""
+        ops, y = self._ops, self._ops.tanh(x.value)
+        return self._node(y, (x, lambda g: ops.mul(g, ops.tanh_slope(y))))
+
+    def sigmoid(self, x: Node) -> Node:
+        """Logistic function."""
+        ops, y = self._ops, self._ops.sigmoid(x.value)
+        return self._node(y, (x, lambda g: ops.mul(g, ops.sigmoid_slope(y))))
+
+    def relu(self, x: Node) -> Node:
+        """Larger one of x and 0."""
+        ops, y = self._ops, self._ops.relu(x.value)
+        return self._node(y, (x, lambda g: ops.mul(g, ops.relu_slope(x.value))))
+
+    def where(self, mask: NDArray[np.bool_], a: Node, b: Node) -> Node:
+        """Take `a` where the mask holds, else `b`."""
+        ops, zero = self._ops, self._ops.exactly(np.zeros(()))
+        return self._node(
+            ops.where(mask, a.value, b.value),
+            (a, lambda g: ops.where(mask, g, zero)),
+            (b, lambda g: ops.where(mask, zero, g)),
+        )
+
+    def take(self, value: Node, index: Any) -> Node:
+        """Index a value; no element is taken twice."""
+        taken = self._ops.take(value.value, index)
+        return self._node(taken, (value, lambda g: Placed(g, index)))
+
+    def stack(self, values: list[Node]) -> Node:
+        """Stack along axis 1, that of time."""
+        ops = self._ops
+        parents = [
+            (v, lambda g, t=t: ops.take(g, (slice(None), t)))
+            for t, v in enumerate(values)
+        ]
+        return self._node(ops.stack([v.value for v in values]), *parents)
+
+    def concatenate(self, values: list[Node], axis: int = -1) -> Node:
+        """Join along an axis."""
+        ops = self._ops
+        before = (slice(None),) * (axis % len(values[0].shape))
+        ends = np.cumsum([v.shape[axis] for v in values])
+        parents = [
+            (
+                v,
+                lambda g, part=slice(end - v.shape[axis], end): ops.take(
+                    g, (*before, part)
+                ),
+            )
+            for v, end in zip(values, ends, strict=True)
+        ]
+        return self._node(ops.concatenate([v.value for v in values], axis), *parents)

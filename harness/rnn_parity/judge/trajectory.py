@@ -1,0 +1,277 @@
+"""All layers, directions and steps of a problem, in any of the arithmetics.
+
+With `observed` outputs the state `h` before each step of the last layer is not what the
+step before gave, but what the backend returned: each step then stands for itself, and
+all are taken at once.
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnn_parity.judge.cells import (
+    EQUATIONS,
+    Late,
+    State,
+    Weights,
+    carried,
+    prepared,
+    returned,
+    step,
+)
+from rnn_parity.judge.operations import Operations, Value
+from rnn_parity.judge.terms import AS_PUBLISHED, Terms
+from rnn_parity_core.spec import CELLS, Array, Problem
+
+
+class Steps(NamedTuple, Generic[Value]):
+    """All steps of one observed pass, in the order of processing, `[B, T, …]`."""
+
+    x: Value
+    before: State[Value]
+    """The states before each step."""
+    h: Value
+    """What each step gives; past a row's end as well."""
+    weights: Weights
+    order: NDArray[np.int64]
+    """The time index of each step, `[B, T]`."""
+
+
+class Trajectory(NamedTuple, Generic[Value]):
+    """What a problem's network computes."""
+
+    outputs: Value
+    """`[B, T, R * directions]`"""
+    finals: dict[str, list[Value]]
+    """State → one value `[B, R]` or `[B, H]` for each layer and direction."""
+    steps: tuple[Steps[Value], ...] = ()
+    """Of each direction of the last layer, if all its steps were observed at once."""
+    below: tuple[Value, ...] = ()
+    """Outputs of each layer below the last."""
+
+
+def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to go
+    ops: Operations[Value],
+    problem: Problem,
+    observed: Array | None = None,
+    terms: Terms = AS_PUBLISHED,
+    *,
+    one_by_one: bool = False,
+    at_once: int | None = None,
+    below: Array | None = None,
+) -> Trajectory[Value]:
+    """Go through a problem.
+
+    Args:
+        ops: The arithmetic.
+        problem: The problem.
+        observed: Outputs of a backend, `[B, T, R * directions]`, float64.
+        terms: Terms of the equations.
+        one_by_one: Whether observed steps follow one another too, for what flows back.
+        at_once: How many observed steps are taken at once, so that what is computed of
+            them stays in a processor's cache; None: all of them.
+        below: What a backend's layers gave the next one in their only step, where there
+            is no other, `[L * directions, B, R]`.
+
+    """
+    case = problem.case
+    size = case.recurrent_size
+    finals: dict[str, list[Value]] = {state: [] for state in CELLS[case.cell].states}
+    steps: list[Steps[Value]] = []
+    lower: list[Value] = []
+    x = ops.exactly(problem["inputs"], "inputs")
+    for layer in range(case.layers):
+        outputs = []
+        for number, way in enumerate(case.directions):
+            this = _Pass(ops, problem, (layer, way), terms)
+            if observed is None or layer < case.layers - 1:
+                made, final = this.followed(x)
+                if below is not None:
+                    shown = below[len(finals["h"])][:, np.newaxis]
+                    # What goes on may have been computed once more, from equal sums.
+                    same = _Pass(ops.of_same_sums(), problem, (layer, way), terms)
+                    again, _ = same.followed(x)
+                    made = ops.handed_on(shown, again)
+            else:
+                seen = observed[..., number * size : (number + 1) * size]
+                if one_by_one:
+                    made, final = this.followed(x, seen)
+                else:
+                    made, final, taken = this.observed(x, seen, at_once)
+                    steps += taken
+            outputs.append(made)
+            for state, value in final.items():
+                finals[state].append(value)
+        x = ops.past(ops.concatenate(outputs))
+        lower.append(x)
+    return Trajectory(x, finals, tuple(steps), tuple(lower[:-1]))
+
+
+def row_lengths(problem: Problem) -> NDArray[np.int64]:
+    """Count the valid steps of each row, `[B]`."""
+    case = problem.case
+    full = np.full(case.batch, case.steps, dtype=np.int64)
+    return problem.arrays.get("lengths", full).astype(np.int64)
+
+
+def processing_order(lengths: Array, steps: int, direction: str) -> NDArray[np.int64]:
+    """Give the time index that a pass comes to as its s-th, `[B, T]`.
+
+    The reverse pass starts at a row's last valid step; what lies past it stays.
+    The order is its own inverse.
+    """
+    forward = np.tile(np.arange(steps), (len(lengths), 1))
+    if direction == "forward":
+        return forward
+    last = lengths[:, np.newaxis] - 1
+    return np.where(forward <= last, last - forward, forward)
+
+
+_Carry = tuple[Any, Any]
+"""c after the steps so far, and what the next starts from; None without a c."""
+
+
+class _Pass(Generic[Value]):
+    """One direction of one layer: outputs `[B, T, R]` by time, and final states."""
+
+    def __init__(
+        self,
+        ops: Operations[Value],
+        problem: Problem,
+        which: tuple[int, str],
+        terms: Terms,
+    ) -> None:
+        self._ops, self._terms, self._case = ops, terms, problem.case
+        case = problem.case
+        self._lengths = row_lengths(problem)
+        self._order = processing_order(self._lengths, case.steps, which[1])
+        # By time to by order of processing, and back.
+        self._index: Any = (np.arange(case.batch)[:, np.newaxis], self._order)
+        if which[1] == "forward":
+            self._index = ...  # copies nothing
+        self._valid = np.arange(case.steps) < self._lengths[:, np.newaxis]
+        prefix = f"layer{which[0]}.{which[1]}."
+        self._weights = {
+            name: array if name == "units" else ops.weight(array, prefix + name)
+            for name, array in prepared(case.cell, problem.weights(*which)).items()
+        }
+        self._initial = problem.initial(*which)
+        number = case.passes.index(which)
+        self._start = {
+            name: ops.exactly(array, f"initial_{name}.{number}")
+            for name, array in self._initial.items()
+        }
+
+    def followed(
+        self, x: Value, seen: Array | None = None
+    ) -> tuple[Value, State[Value]]:
+        """Take one step after the other, from where the last one or a backend was.
+
+        Args:
+            x: What the layer reads, `[B, T, I]`.
+            seen: What a backend returned, `[B, T, R]`.
+
+        """
+        ops, case, state = self._ops, self._case, self._start
+        before = None if seen is None else self._before(seen[self._index])
+        steps = ops.take(x, self._index)
+        zeros = self._zeros(case.batch)
+        outputs = []
+        for s in range(case.steps):
+            start = state
+            if before is not None:
+                start = {**state, "h": ops.seen(before[:, s], state["h"])}
+            now = ops.take(steps, (slice(None), s))
+            taken = step(ops, case.cell, now, start, self._weights, self._terms)
+            valid = self._valid[:, s, np.newaxis]
+            state = {name: ops.where(valid, taken[name], state[name]) for name in state}
+            outputs.append(ops.where(valid, taken["h"], zeros))
+        return ops.take(ops.stack(outputs), self._index), state
+
+    def observed(
+        self, x: Value, seen: Array, at_once: int | None
+    ) -> tuple[Value, State[Value], list[Steps[Value]]]:
+        """Take many steps at once, each from where a backend was before it."""
+        ops, case = self._ops, self._case
+        ordered, shown = ops.take(x, self._index), seen[self._index]
+        states = ops.seen(self._before(shown), None)
+        pieces, carry = [], (self._start.get("c"), self._start.get("c"))
+        many = at_once or case.steps
+        for first in range(0, case.steps, many):
+            at = slice(None), slice(first, first + many)
+            now = ops.take(ordered, at), ops.take(states, at), shown[at]
+            piece, carry = self._piece(now, self._valid[at], carry)
+            pieces.append(piece)
+        h = ops.concatenate([piece.h for piece in pieces], axis=1)
+        last = np.arange(case.batch), np.maximum(self._lengths - 1, 0)
+        began = (self._lengths > 0)[:, np.newaxis]
+        final = {"h": ops.where(began, ops.take(h, last), self._start["h"])}
+        if carry[0] is not None:
+            final["c"] = carry[0]
+        outputs = self._if(self._valid, h, self._zeros(case.batch, case.steps))
+        return ops.take(outputs, self._index), final, pieces if not at_once else []
+
+    def _piece(
+        self, now: tuple[Value, Value, Array], valid: Array, carry: _Carry
+    ) -> tuple[Steps[Value], _Carry]:
+        """Take some steps at once, from x, the h before them and the h returned."""
+        ops, cell, terms = self._ops, self._case.cell, self._terms
+        x, h, shown = now
+        early = EQUATIONS[cell].early(ops, x, h, self._weights, terms)
+        before, after = {"h": h}, None
+        if "c" in self._start:
+            before["c"], after, carry = self._carried(early, shown, valid, carry)
+        late = Late(before, after, self._weights)
+        made = returned(ops, cell, early, late, terms)
+        return Steps(x, before, made, self._weights, self._order), carry
+
+    def _carried(
+        self, early: State[Value], h: Array, valid: Array, carry: _Carry
+    ) -> tuple[Value, Value, _Carry]:
+        """Go through c step by step: before and after each, and at the end.
+
+        Where what a backend returned tells c more exactly than the steps before it do,
+        that is what the next step starts from. Peepholes and projections hide it.
+        """
+        ops, rebuilt = self._ops, None
+        if self._case.cell == "lstm" and self._terms is AS_PUBLISHED:
+            rebuilt = ops.rebuilt(early["o"], h, early["f"], early["i"], early["g"])
+        taken_from = self._recurrence(early)
+        (c, start), before, after = carry, [], []
+        for s in range(h.shape[1]):
+            taken = taken_from(s, start)
+            before.append(start)
+            after.append(taken)
+            c = self._if(valid[:, s], taken, c)
+            start = ops.past(c)
+            if rebuilt is not None:
+                start = ops.nearer(ops.take(rebuilt, (slice(None), s)), start)
+        return ops.stack(before), ops.stack(after), (c, start)
+
+    def _recurrence(self, early: State[Value]) -> Callable[[int, Value], Value]:
+        """Give what takes c a step further."""
+        ops, cell, weights = self._ops, self._case.cell, self._weights
+        if self._terms is AS_PUBLISHED and "peephole" not in weights:
+            return ops.recurrence(early["f"], ops.mul(early["i"], early["g"]))
+
+        def taken(step: int, c: Value) -> Value:
+            now = {name: ops.take(early[name], (slice(None), step)) for name in "ifg"}
+            return carried(ops, cell, now, c, weights, self._terms)
+
+        return taken
+
+    def _if(self, valid: Array, taken: Value, otherwise: Value) -> Value:
+        """Take what steps give where they are valid, which mostly all are."""
+        if valid.all():
+            return taken
+        return self._ops.where(valid[..., np.newaxis], taken, otherwise)
+
+    def _before(self, shown: Array) -> Array:
+        """Give what a backend had before each step, `[B, T, R]`."""
+        start = self._initial["h"].astype(np.float64)[:, np.newaxis]
+        return np.concatenate([start, shown[:, :-1]], axis=1)
+
+    def _zeros(self, *axes: int) -> Value:
+        return self._ops.exactly(np.zeros((*axes, self._case.recurrent_size)))

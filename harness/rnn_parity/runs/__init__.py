@@ -1,0 +1,1 @@
+"""Runs: choose cases and backends, compute, judge, write; for every face."""

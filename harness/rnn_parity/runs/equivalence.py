@@ -1,0 +1,301 @@
+"""Holds a recurrent layer of one's own to a case, in one's own tests.
+
+A layer is a function of a `Problem` that returns what the case asks for:
+
+    from rnn_parity.runs.equivalence import Parity
+
+    def my_layer(problem):
+        weights = problem.weights(0, "forward")  # kernel, recurrent_kernel, bias
+        h0 = problem.initial(0, "forward")["h"]
+        outputs, h = my_rnn(problem["inputs"], h0, **weights)
+        return {"outputs": outputs, "final_h": h[None]}
+
+    with Parity() as parity:
+        parity.assert_equivalent(
+            my_layer, case="rnn_tanh-dynamic-B3-T7-D4-H5-f32-s1", reference="torch"
+        )
+
+In pytest the fixture `parity` is one that all tests of a session share.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from rnn_parity.processes.guard import read_memory
+from rnn_parity.runs.engine import Runner, check_timeout
+from rnn_parity.runs.judge_run import judge
+from rnn_parity.runs.registry import select_backends
+from rnn_parity.runs.run import describe_environment
+from rnn_parity.runs.user_arrays import as_array, given_problem, keep_outcome
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Entry, RunRecord
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.cases import check_case
+from rnn_parity_core.errors import ParityError, UsageError, clean, unknown_name
+from rnn_parity_core.spec import CELLS, Array, Case, Problem
+from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.describe import in_brief, in_full, table, verdict_of
+from rnn_parity_reports.results import GOOD, Report, Result
+
+MAX_ULP = 1e6
+
+Layer = Callable[[Problem], Mapping[str, Any]]
+"""What is tested: it returns the arrays of `Case.output_shapes`, of the case's dtype,
+as NumPy arrays or as anything that NumPy makes arrays of."""
+
+
+class _Ready(NamedTuple):
+    """What is known before the layer runs."""
+
+    problem: Problem
+    infos: list[BackendInfo]
+    """The layer's, as if it were a backend, and the reference's if there is one."""
+
+
+class Parity:
+    """Holds layers to cases; keeps references' workers, so use as a context manager.
+
+    Args:
+        timeout: Seconds that a reference may take for one case.
+        memory: What its worker may hold: `4G`; any number of bytes without.
+
+    Raises:
+        UsageError: The timeout, or the memory, is none.
+
+    """
+
+    def __init__(self, *, timeout: float = 300.0, memory: str = "") -> None:
+        check_timeout(timeout)
+        self._memory = read_memory(memory)
+        self._timeout = timeout
+        self._temporary = TemporaryDirectory(prefix="rnn-parity-")
+        self._folder = RunFolder(Path(self._temporary.name))
+        self._folder.prepare()
+        self._environment = describe_environment()
+        self._runners: dict[str, Runner] = {}
+
+    def __enter__(self) -> "Parity":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for runner in self._runners.values():
+            runner.close()
+        self._temporary.cleanup()
+
+    def assert_equivalent(
+        self,
+        layer: Layer,
+        *,
+        case: str | Case,
+        reference: str | None = None,
+        weights: Mapping[str, Any] | None = None,
+        ulp: Mapping[str, float] | None = None,
+    ) -> Result:
+        """Run a layer on a case, and see that every step is right but for rounding.
+
+        Args:
+            layer: Called once, in this process, with the case's problem.
+            case: A `Case`, or the ID of one.
+            reference: A backend that must be right about the same problem too, and that
+                the layer is compared with.
+            weights: Every weight of `Case.weight_shapes` by its full name, in the
+                canonical layout (`layer0.forward.kernel`), whose digest then ends the
+                case's ID; seeded ones without it.
+            ulp: Function of the cell → by how many ulp that of the layer may err; where
+                it says nothing, what the reference states of itself.
+
+        Returns:
+            The layer's result, `pass` or `consistent`; `weak` says what it could not
+            have shown.
+
+        Raises:
+            AssertionError: The layer, or the reference, is not right, or nothing is
+                shown of one of them: then it says what would show more.
+            UsageError: A name or a weight is wrong, the reference cannot run here or
+                declares that it does not do the case, or no accuracy is stated.
+
+        """
+        __tracebackhide__ = True
+        try:
+            ready = _ready(layer, case, reference, weights, ulp or {})
+        except ParityError as error:
+            raise UsageError(str(error)) from None
+        start = time.perf_counter()
+        returned = layer(ready.problem)
+        seconds = time.perf_counter() - start
+        failure, result = self._compared(ready, returned, seconds)
+        if failure:
+            raise AssertionError(failure)
+        return result
+
+    def _compared(
+        self, ready: _Ready, returned: Any, seconds: float
+    ) -> tuple[str, Result]:
+        """Give what is wrong, if anything is, and the layer's result."""
+        case, info, *references = ready.problem.case, *ready.infos
+        self._folder.write_problem(ready.problem)
+        try:
+            outcome = _arrays(returned, case)
+            entry = keep_outcome(self._folder, info.name, case, outcome, part=False)
+        except ParityError as error:
+            entry = Entry(case.id, info.name, "error", str(error))
+        entries = [replace(entry, seconds=seconds)]
+        entries += [self._computed(info, ready.problem) for info in references]
+        environment = self._environment
+        record = RunRecord(
+            *("rnn-parity.run/1", environment, [case], ready.infos, {}, entries),
+            strict=True,
+        )
+        self._folder.write_record(record)
+        report = judge(self._folder)
+        # The test itself is what reproduces it.
+        result = replace(report.results[0], reproduce="")
+        return _failure(info, case, result, report), result
+
+    def _computed(self, info: BackendInfo, problem: Problem) -> Entry:
+        if info.name not in self._runners:
+            self._runners[info.name] = Runner(
+                info, self._folder, self._timeout, self._memory
+            )
+        entry = self._runners[info.name].entry(problem)
+        if entry.status == "absent":
+            raise UsageError(f"reference {info.name} cannot run here: {entry.detail}")
+        if entry.status == "unsupported":
+            raise UsageError(_declined(info, problem.case, entry.detail))
+        return entry
+
+
+def _ready(
+    layer: Layer,
+    case: str | Case,
+    reference: str | None,
+    weights: Mapping[str, Any] | None,
+    ulp: Mapping[str, float],
+) -> _Ready:
+    problem = _problem(case, weights)
+    infos = select_backends([reference]) if reference is not None else []
+    for info in infos:
+        if gap := info.gap(problem.case):
+            raise UsageError(_declined(info, problem.case, gap.reason))
+    name = getattr(layer, "__name__", type(layer).__name__)
+    # No backend's name has parentheses.
+    own = _layer_info(f"{name[:100]}()", problem.case, infos, ulp)
+    return _Ready(problem, [own, *infos])
+
+
+def _declined(info: BackendInfo, case: Case, reason: str) -> str:
+    return (
+        f"reference {info.name} does not do {case.id}: {reason}; choose another case "
+        "or reference"
+    )
+
+
+def _problem(case: str | Case, weights: Mapping[str, Any] | None) -> Problem:
+    """Build a case's problem, with the weights that were given."""
+    if isinstance(case, str):
+        case = catalogue.case_from_id(case)
+    check_case(case)
+    problem = catalogue.build(case)
+    if weights is None:
+        return problem
+    own = case.weight_shapes()
+    arrays = {name: a for name, a in problem.arrays.items() if name not in own}
+    for name, value in weights.items():
+        if name in arrays:
+            raise UsageError(f"weights for {case.id}: {name} is no weight")
+        arrays[name] = as_array(name, value)
+    return given_problem(case, arrays, f"weights for {case.id}")
+
+
+def _layer_info(
+    name: str, case: Case, references: list[BackendInfo], ulp: Mapping[str, float]
+) -> BackendInfo:
+    """State of a layer what its verdict rests on, as a backend does of itself."""
+    functions = CELLS[case.cell].functions
+    for function, value in ulp.items():
+        if function not in functions:
+            raise unknown_name(f"function of {case.cell}", function, functions)
+        if not 0 <= value <= MAX_ULP:
+            raise UsageError(f"ulp of {function} is {value}, expected 0 to {MAX_ULP:g}")
+    plain = BackendInfo(
+        name, adapter="", requires={}, install="", means=(), elementwise_ulp={}
+    )
+    base = replace(references[0], name=name, gaps=()) if references else plain
+    said = {function: {case.dtype: float(value)} for function, value in ulp.items()}
+    info = replace(
+        base,
+        elementwise_ulp={**base.elementwise_ulp, **said},
+        recomputes=True,  # of a layer of somebody's own nobody knows
+        # What the base says besides is of its own function.
+        elementwise_absolute={
+            f: of for f, of in base.elementwise_absolute.items() if f not in said
+        },
+        elementwise_near={
+            f: of for f, of in base.elementwise_near.items() if f not in said
+        },
+    )
+    if missing := [
+        f for f in functions if case.dtype not in info.elementwise_ulp.get(f, {})
+    ]:
+        raise UsageError(
+            f"nothing says by how many ulp {' and '.join(missing)} of {name} may err; "
+            f"give ulp={{{missing[0]!r}: 2.0}}, or a reference whose statement holds "
+            "for it too"
+        )
+    return info
+
+
+def _arrays(returned: Any, case: Case) -> dict[str, Array]:
+    """Make arrays of what a layer returned.
+
+    Raises:
+        UsageError: It is no mapping, or holds what is no array.
+
+    """
+    if not isinstance(returned, Mapping):
+        asked = ", ".join(f"{n!r}: {list(s)}" for n, s in case.output_shapes().items())
+        raise UsageError(
+            f"returned {type(returned).__name__}, expected a mapping of names to "
+            f"arrays of these shapes: {{{asked}}}"
+        )
+    return {str(name): as_array(str(name), value) for name, value in returned.items()}
+
+
+def _failure(info: BackendInfo, case: Case, result: Result, report: Report) -> str:
+    """Say why the assertion fails; nothing if it holds."""
+    others = report.results[1:]
+    if result.verdict not in GOOD:
+        lines = [in_brief(result), *in_full(result), *table(result)]
+    elif broken := [other for other in others if other.verdict not in GOOD]:
+        lines = [f"{info.name} passes, the reference does not: {in_brief(broken[0])}"]
+        lines += in_full(broken[0])
+    else:
+        return ""
+    lines.append(_held_to(info, case))
+    lines += [_beside(other, report) for other in others]
+    return "\n".join(lines)
+
+
+def _beside(other: Result, report: Report) -> str:
+    """Say what came of a reference, and how far the layer is from it."""
+    said = f"{other.backend}: {verdict_of(other)} on the same problem"
+    for pair in report.pairs:
+        if pair.outputs.max_abs is not None:
+            said += f"; outputs differ by {pair.outputs.max_abs:.3g} at most"
+        if pair.headroom is not None:
+            said += f", single steps by {pair.headroom:.3g}x what may be"
+    return clean(said)
+
+
+def _held_to(info: BackendInfo, case: Case) -> str:
+    accuracy, said = info.accuracy(case), []
+    for function, ulp in accuracy.ulp.items():
+        near = accuracy.near.get(function, ())
+        said += [f"{function} {ulp:g} ulp"]
+        said += [f"{fewer:g} where |x| <= {limit:g}" for limit, fewer in near]
+    return f"held to: {', '.join(said) or 'no elementwise function'}"

@@ -1,0 +1,81 @@
+"""The graphs of a case on several backends, a worker for each."""
+
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from rnn_parity.runs.registry import absence
+from rnn_parity.workers.process import Worker
+from rnn_parity.workers.protocol import WorkerError
+from rnn_parity_core.backend import Absent, BackendInfo, Unsupported
+from rnn_parity_core.exit_status import Exit, exit_of
+from rnn_parity_core.graph import Drawn
+from rnn_parity_core.spec import Problem
+
+_INTERRUPTS = 0.2  # seconds between two: a worker may just be about to start
+
+
+def graphs(
+    problem: Problem,
+    infos: list[BackendInfo],
+    *,
+    jobs: int,
+    timeout: float,
+    memory: int = 0,
+) -> list[Drawn]:
+    """Ask backends for the graph of what they run; `jobs` of them at a time."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rnn-parity-") as path,
+        ThreadPoolExecutor(max_workers=jobs) as pool,
+    ):
+        workers = [
+            Worker(Path(path) / f"{number}.log", memory=memory)
+            for number in range(len(infos))
+        ]
+        asked = [
+            pool.submit(_drawn, info, problem, worker, timeout)
+            for info, worker in zip(infos, workers, strict=True)
+        ]
+        try:
+            return [answer.result() for answer in asked]
+        except BaseException:  # Ctrl-C: threads would wait for what is traced
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not all(answer.done() for answer in asked):
+                for worker in workers:
+                    worker.kill()
+                time.sleep(_INTERRUPTS)
+            raise
+
+
+def _drawn(
+    info: BackendInfo, problem: Problem, worker: Worker, timeout: float
+) -> Drawn:
+    if reason := absence(info):
+        return Drawn(info.name, "absent", reason)
+    try:
+        worker.load(info)
+        graph = worker.graph(info.name, problem, timeout)
+    except Absent as absent:
+        return Drawn(info.name, "absent", str(absent))
+    except Unsupported as declined:
+        return Drawn(info.name, "unsupported", str(declined))
+    except WorkerError as error:
+        return Drawn(info.name, "error", str(error))
+    finally:
+        worker.close()
+    return Drawn(info.name, "drawn", graph=graph)
+
+
+def exit_status(found: list[Drawn]) -> Exit:
+    """0 all that have a graph gave it, 2 nothing is drawn, 3 a crash or a hang."""
+    said = {drawn.status for drawn in found}
+    return exit_of(wrong=False, crashed="error" in said, done="drawn" in said)
+
+
+def as_json(case: str, found: list[Drawn]) -> str:
+    """Give what backends answered as JSON text."""
+    document = {"schema": "rnn-parity.graphs/1", "case": case, "backends": found}
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

@@ -1,0 +1,111 @@
+"""What somebody gives: arrays in place of seeded ones, outcomes that no worker made."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Entry
+from rnn_parity_core.arrays import digest, pack
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.cases import check_case
+from rnn_parity_core.errors import UsageError
+from rnn_parity_core.spec import Array, Case, Outcome, Problem
+from rnn_parity_core.validate import contract_violations, nonfinite, out_of_range
+
+
+def as_array(name: str, value: Any) -> Array:
+    """Make an array of what somebody gives.
+
+    Raises:
+        UsageError: NumPy makes none of it.
+
+    """
+    if hasattr(value, "detach"):  # a tensor of PyTorch, which may require gradients
+        value = value.detach().cpu()
+    try:
+        return np.asarray(value)
+    except Exception as error:  # noqa: BLE001 - frameworks raise anything
+        said = " ".join(str(error).split())
+        raise UsageError(
+            f"{name} is a {type(value).__name__}, of which NumPy makes no array: {said}"
+        ) from None
+
+
+def given_problem(case: Case, arrays: Mapping[str, Array], origin: str) -> Problem:
+    """Make a problem of arrays, copied, which a digest in its case's ID stands for.
+
+    Args:
+        case: What they are for; its seed does not count.
+        arrays: Everything of `Case.input_shapes`.
+        origin: Where they come from, for messages.
+
+    Raises:
+        UsageError: They are not what the case asks for, or not finite.
+
+    """
+    check_case(case)
+    wrong = contract_violations(arrays, case.input_shapes(), case.dtype)
+    if wrong := wrong or nonfinite(arrays) or out_of_range(case, arrays):
+        raise UsageError(f"{origin}: {'; '.join(wrong)}")
+    own = {name: np.array(array) for name, array in arrays.items()}
+    for array in own.values():
+        array.flags.writeable = False
+    own_case = replace(case, seed=None, trained="", given=digest(own))
+    return Problem(own_case, own)
+
+
+def keep_outcome(
+    folder: RunFolder, backend: str, case: Case, outcome: Outcome, *, part: bool
+) -> Entry:
+    """Keep what somebody else computed in a run, to be judged as a backend's.
+
+    Args:
+        folder: The run's.
+        backend: Name that it is judged under.
+        case: What it is the outcome of.
+        outcome: Its arrays, right or wrong.
+        part: Whether what is not there is not asked for.
+
+    """
+    data = pack(outcome, {"case": case.id})
+    folder.write_outcome(backend, case.id, data)
+    every = {**case.output_shapes(), **case.layer_shapes()}
+    there = [name for name in every if name in outcome] if part else []
+    return Entry(case.id, backend, "done", arrays=there)
+
+
+def least_accurate(name: str, infos: Iterable[BackendInfo]) -> BackendInfo:
+    """State of a computation that nobody described what the coarsest backends state.
+
+    That is what each states of all arguments: not that fewer ulp suffice near 0; and
+    of factors of products, where the settings of one of them round these.
+    """
+    ulp: dict[str, dict[str, float]] = {}
+    absolute: dict[str, dict[str, float]] = {}
+    rounding: dict[str, float] = {}
+    for info in infos:
+        for setting, unit in info.factor_units.items():
+            if info.options.get(setting):
+                rounding[setting] = max(rounding.get(setting, 0.0), unit)
+        for found, stated in (
+            (ulp, info.elementwise_ulp),
+            (absolute, info.elementwise_absolute),
+        ):
+            for function, of_dtypes in stated.items():
+                most = found.setdefault(function, {})
+                for dtype, error in of_dtypes.items():
+                    most[dtype] = max(most.get(dtype, 0.0), error)
+    return BackendInfo(
+        name,
+        adapter="",
+        requires={},
+        install="",
+        means=(),
+        elementwise_ulp=ulp,
+        elementwise_absolute=absolute,
+        factor_units=rounding,
+        options=dict.fromkeys(rounding, True),
+    )

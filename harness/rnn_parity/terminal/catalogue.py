@@ -1,0 +1,104 @@
+"""What there is: backends, what each does for which cell and variant, suites."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rnn_parity.terminal.common import CELL_WIDTH, count, header
+from rnn_parity_core.backend import BackendInfo, Gap, Scalar
+from rnn_parity_core.errors import clean
+from rnn_parity_core.spec import CELLS, VARIANTS, Case
+
+_MOST_CASES = 8
+
+
+def show_backends(
+    console: Console, infos: Iterable[tuple[BackendInfo, str, bool]]
+) -> None:
+    """Print every backend: what is installed, or how to; and what it calls."""
+    for info, state, present in infos:
+        style = "green" if present else "yellow"
+        console.print(
+            Text.assemble((clean(info.name), "bold"), "  ", (clean(state), style)),
+            soft_wrap=True,
+        )
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+        for means in info.means:
+            what = [", ".join(means.variants), *means.cells]
+            table.add_row(Text(clean(" ".join(what)), "dim"), Text(clean(means.api)))
+        for gap in info.gaps:
+            reason = Text(clean(f"{gap.kind}: {gap.reason}"))
+            table.add_row(Text(clean(f"gap: {_scope(gap)}"), "yellow"), reason)
+        settings = ", ".join(f"+{k}={_setting(info.options[k])}" for k in info.settings)
+        if settings:
+            table.add_row(Text("settings", "dim"), Text(clean(settings)))
+        console.print(table)
+
+
+def _setting(value: Scalar) -> str:
+    """Write a setting's value as it can be given."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _scope(gap: Gap) -> str:
+    """Say which cases a gap covers."""
+    parts = [*gap.cells, *gap.variants, *gap.directions, *gap.dtypes, *gap.tasks]
+    parts += ["zerolength"] * gap.zero_length + ["P >= H"] * gap.full_projection
+    parts += ["with biases"] * gap.with_biases
+    parts += ["of some weights or inputs"] * gap.depends_on_data
+    return " ".join(parts) or "everything"
+
+
+def show_matrix(console: Console, infos: list[BackendInfo]) -> None:
+    """Print for each cell and variant what each backend calls, and why it does not."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("cell")
+    table.add_column("variant")
+    reasons: dict[str, list[str]] = {}
+    for info in infos:
+        table.add_column(header(info.name), min_width=CELL_WIDTH)
+    for cell in CELLS:
+        for number, variant in enumerate(VARIANTS):
+            row = [_means(info, cell, variant, reasons) for info in infos]
+            table.add_row(Text("" if number else cell, "bold"), Text(variant), *row)
+    console.print(table)
+    for reason, backends in reasons.items():
+        kind, _, why = reason.partition(" ")
+        words = clean(f"{', '.join(dict.fromkeys(backends))}: {why}")
+        console.print(Text.assemble((f"{kind} ", "yellow"), words), soft_wrap=True)
+
+
+def _means(
+    info: BackendInfo, cell: str, variant: str, reasons: dict[str, list[str]]
+) -> Text:
+    """Say how a backend computes a cell in a variant, and keep why it does not."""
+    for gap in info.gaps:
+        in_cell = not gap.cells or cell in gap.cells
+        if in_cell and (not gap.variants or variant in gap.variants):
+            kept = f"{gap.kind} {gap.reason} ({_scope(gap)})"
+            reasons.setdefault(kept, []).append(info.name)
+            if not gap.is_partial:
+                return Text(gap.kind, "yellow")
+    means = info.means_for(cell, variant)
+    if means is None:
+        return Text("undeclared", "red")
+    return Text("by hand", "dim") if means.by_hand else Text("native", "green")
+
+
+def show_cases(console: Console, suites: dict[str, list[Case]], *, whole: bool) -> None:
+    """Print the cases of each suite with their sizes; of a long one the first few."""
+    for name, cases in suites.items():
+        console.print(Text.assemble((name, "bold"), f"  {count(cases, 'case')}"))
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+        for case in cases if whole else cases[:_MOST_CASES]:
+            sizes = f"B {case.batch}, T {case.steps}, D {case.features}, H {case.units}"
+            table.add_row(case.id, Text(f"{sizes}, {case.dtype}", "dim"))
+        console.print(table)
+        if not whole and len(cases) > _MOST_CASES:
+            console.print(f"  … all of them: rnn-parity cases {name}", highlight=False)
+    if not whole:
+        console.print(Text.assemble(("random:N:SEED", "bold"), "  N cases of any kind"))
+        said = "  a suite's networks, on a batch that shows every weight"
+        console.print(Text.assemble(("probe:SUITE", "bold"), said))

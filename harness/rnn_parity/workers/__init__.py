@@ -1,0 +1,1 @@
+"""Worker processes: one for each backend, here, under another Python or by ssh."""

@@ -1,0 +1,72 @@
+"""Cases down, backends across: what every short view shows first."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from rnn_parity_reports.describe import SEVERITY, mark_of, number_of
+from rnn_parity_reports.results import COMPUTED, Report, Result, Verdict
+
+MOST_CASES = 40
+"""Cases that have a row each in a short view; with more, cells are summed up."""
+
+
+class Cell(NamedTuple):
+    """What is said of one row on one backend; both empty where there is nothing."""
+
+    verdict: Verdict | Literal[""]
+    text: str
+
+
+class Row(NamedTuple):
+    """One case, or all cases of one of the networks' cells."""
+
+    name: str
+    cells: list[Cell]
+    """One for each backend, in the order of `backends`."""
+
+
+def backends(report: Report) -> list[str]:
+    """Give the backends' names in the order they came."""
+    return list(dict.fromkeys(result.backend for result in report.results))
+
+
+def by_case(report: Report) -> list[Row]:
+    """Give a row for each case; what fails on some backend comes first."""
+    return _rows(report, lambda result: result.case)
+
+
+def by_cell(report: Report) -> list[Row]:
+    """Give a row for each cell, summed up; what fails somewhere comes first."""
+    return _rows(report, lambda result: result.case.partition("-")[0])
+
+
+def _rows(report: Report, key: Callable[[Result], str]) -> list[Row]:
+    found: dict[str, dict[str, list[Result]]] = {}
+    for result in report.results:
+        of = found.setdefault(key(result), {})
+        of.setdefault(result.backend, []).append(result)
+    names = backends(report)
+    rows = [
+        Row(name, [_cell(of.get(backend, [])) for backend in names])
+        for name, of in found.items()
+    ]
+    return sorted(rows, key=_badness)
+
+
+def _badness(row: Row) -> int:
+    return min(SEVERITY.index(c.verdict) for c in row.cells if c.verdict)
+
+
+def _cell(results: list[Result]) -> Cell:
+    """Say what is worst in one cell, and how many there are if there are several."""
+    if not results:
+        return Cell("", "")
+    worst = min((r.verdict for r in results), key=SEVERITY.index)
+    alike = [result for result in results if result.verdict == worst]
+    said = mark_of(alike[0])
+    if len(results) > 1:
+        said += f" {len(alike)} of {len(results)}"
+    numbers = [number_of(r) for r in results if r.verdict in COMPUTED]
+    if known := [number for number in numbers if number is not None]:
+        said += f"{',' * (len(results) > 1)} {max(known):.3g}"
+    return Cell(worst, said)
