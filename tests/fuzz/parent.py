@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuzz.readers import READERS
+from support import OURS
 
 WALL_SECONDS = 60.0
 """That one input may take where it waits and computes nothing."""
