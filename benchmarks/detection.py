@@ -41,7 +41,7 @@ _TITLES = (
     "only by sums over steps",
     "of those over 2 ulp",
     "of those over twice the rounding",
-    "healthy: median headroom",
+    "healthy: median bound_ratio",
     "largest",
     "largest of probes",
 )
@@ -159,10 +159,10 @@ def _draws(
         )
         moved, places = _moved(problem, altered, accuracy)
         yield _Draw(
-            healthy.headroom,
-            right.headroom,
-            caught=not faulty.headroom <= 1,
-            probed=not wrong.headroom <= 1,
+            healthy.bound_ratio,
+            right.bound_ratio,
+            caught=not faulty.bound_ratio <= 1,
+            probed=not wrong.bound_ratio <= 1,
             by_steps=not faulty.steps_pass,
             over_places=places > _LAST_PLACES,
             over_rounding=moved > _TIMES_SEEN * np.abs(healthy.residual).max(),
@@ -198,7 +198,7 @@ def _moved(
 
 
 def _summary(draws: list[_Draw]) -> list[str]:
-    headrooms = [draw.healthy for draw in draws]
+    bound_ratios = [draw.healthy for draw in draws]
     return [
         _share([draw.caught or draw.probed for draw in draws]),
         _share([draw.caught for draw in draws]),
@@ -206,8 +206,8 @@ def _summary(draws: list[_Draw]) -> list[str]:
         _share([draw.caught and not draw.by_steps for draw in draws]),
         _share([draw.caught for draw in draws if draw.over_places]),
         _share([draw.caught for draw in draws if draw.over_rounding]),
-        f"{np.median(headrooms):.2f}",
-        f"{max(headrooms):.2f}",
+        f"{np.median(bound_ratios):.2f}",
+        f"{max(bound_ratios):.2f}",
         f"{max(draw.probe for draw in draws):.2f}",
     ]
 

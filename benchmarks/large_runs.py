@@ -83,14 +83,14 @@ def write_run(path: Path, cases: list[Case], moved: int = 0) -> None:
         folder.journal.append(Line(entry=Entry(case.id, INFO.name, "done")))
     record = folder.record()
     folder.finish(record)
-    results = [Result(case.id, INFO.name, "pass", headroom=0.1) for case in cases]
+    results = [Result(case.id, INFO.name, "pass", bound_ratio=0.1) for case in cases]
     report = Report(
         schema="rnn-parity.report/1",
         environment=record.environment,
         backends={},
         results=results,
         pairs=[],
-        odd_one_out={},
+        outliers={},
         summary=summarize(results),
         cases=cases,
     )

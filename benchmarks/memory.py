@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.registry import select_backends
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity.store.record import Entry
@@ -25,7 +25,7 @@ from rnn_parity_reports.results import Result
 _MIB = 2**20
 
 
-class Memory(Watch):
+class Memory(RunObserver):
     """Takes what is resident now and then: at the start, the most, and each tenth."""
 
     def __init__(self, total: int) -> None:
@@ -34,13 +34,13 @@ class Memory(Watch):
         self.at_work: list[int] = []
         self.at_judging: list[int] = []
 
-    def entry(self, entry: Entry) -> None:  # noqa: ARG002 - a hook
+    def on_case_end(self, entry: Entry) -> None:  # noqa: ARG002 - a hook
         """Look after a tenth of the cases."""
         self._seen += 1
         if self._seen % self._every == 0:
             self.at_work.append(resident())
 
-    def judged(self, results: list[Result], total: int) -> None:  # noqa: ARG002 - a hook
+    def on_judged(self, results: list[Result], total: int) -> None:  # noqa: ARG002 - a hook
         """Look after a tenth of the cases."""
         self._seen += 1
         if self._seen % self._every == 0:
@@ -67,7 +67,7 @@ def main(counts: str) -> None:
         with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
             out = Path(path) / "run"
             folder = compute(
-                cases, infos, out, jobs=1, timeout=300, memory=0, watch=memory
+                cases, infos, out, jobs=1, timeout=300, memory=0, observer=memory
             )
             computed = time.monotonic() - begun
             print(

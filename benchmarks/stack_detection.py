@@ -196,7 +196,7 @@ def _known(
         held = estimates(simulated(part, accuracy), outcomes)
         for n, of in zip(at, held, strict=True):
             wrong = {"outputs": layers[n][name]}
-            bound = certify_steps(part, wrong, accuracy).headroom
+            bound = certify_steps(part, wrong, accuracy).bound_ratio
             found[n] = max(np.inf if of.ratio is None else of.ratio, bound)
     return found
 

@@ -22,17 +22,19 @@ CASE = Case(
 )
 
 
-def passing(case: str, backend: str, headroom: float = 0.25) -> Result:
+def passing(case: str, backend: str, bound_ratio: float = 0.25) -> Result:
     """Give a result that passes, with a point for each step."""
     return Result(
         case,
         backend,
         "pass",
-        headroom=headroom,
+        bound_ratio=bound_ratio,
         figures={"outputs": Figures(1e-7, 1e-6, 1.5, 3e-8, 0, 0, 105, (0, 3, 2))},
-        peers={"np.testing": False, "onnx": True},
-        steps=Steps(list(range(7)), [1e-8] * 7, [headroom and 1e-8 / headroom] * 7),
-        smallest_changes={"kernel": 1e-4, "bias": None},
+        fixed_tolerances={"np.testing": False, "onnx": True},
+        steps=Steps(
+            list(range(7)), [1e-8] * 7, [bound_ratio and 1e-8 / bound_ratio] * 7
+        ),
+        sensitivity={"kernel": 1e-4, "bias": None},
         reproduce=f"rnn-parity run --cases {case} --backends {backend}",
     )
 
@@ -43,7 +45,7 @@ def failing(case: str, backend: str) -> Result:
     return replace(
         passing(case, backend),
         verdict="fail",
-        headroom=5e6,
+        bound_ratio=5e6,
         first_bad=FirstBad(2, 1, 4, gate="r", times_bound=5e6),
         explanations=["gate order z, r, n instead of r, z, n"],
         detail=f"outputs: 50 of 105 elements outside the bound [{backend}, {case}]",

@@ -148,7 +148,7 @@ def report_of(*results: Result, **changes: Any) -> Report:
             "backends": {},
             "results": list(results),
             "pairs": [],
-            "odd_one_out": {},
+            "outliers": {},
             "summary": summarize(list(results)),
             **changes,
         }

@@ -12,7 +12,7 @@ ON_REQUEST = README.parent / "backends" / "README.md"
 
 
 def api(info: BackendInfo, variant: str) -> str:
-    means = info.means_for("rnn_tanh", variant)
+    means = info.implementation_for("rnn_tanh", variant)
     if means is None:
         size = "B3-T7-D4-H5-V7" if variant == "variable_output" else "B3-T7-D4-H5"
         case = catalogue.case_from_id(f"rnn_tanh-{variant}-{size}-f32-s1")

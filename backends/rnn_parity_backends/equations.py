@@ -150,7 +150,7 @@ def unroll(
     return inputs, finals
 
 
-class SayingOps(Protocol):
+class DecodingOps(Protocol):
     """What a loop that feeds itself asks of a framework besides."""
 
     def where(self, condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -162,8 +162,8 @@ class SayingOps(Protocol):
         ...
 
 
-def feed_back(
-    problem: Problem, steps: list[Step], token: Tensor, ops: SayingOps
+def greedy_decode(
+    problem: Problem, steps: list[Step], token: Tensor, ops: DecodingOps
 ) -> tuple[list[Tensor], list[Tensor], list[State]]:
     """Call cells in a loop, with what they say, until every row has said stop.
 

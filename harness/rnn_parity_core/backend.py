@@ -81,7 +81,7 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
-class Means(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an adapter calls for some variants; an empty list of cells matches all."""
 
     api: str
@@ -135,7 +135,7 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Import name → distribution, of everything that must be installed."""
     install: str
     """The command that installs it."""
-    means: tuple[Means, ...]
+    implementations: tuple[Implementation, ...]
     """What the adapter calls; the first that matches a cell and a variant counts."""
     elementwise_ulp: dict[str, dict[str, Ulp]]
     """Function → dtype → largest error in ulp; the verdict's bound rests on it."""
@@ -217,9 +217,9 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             self.recomputes,
         )
 
-    def means_for(self, cell: str, variant: str) -> Means | None:
+    def implementation_for(self, cell: str, variant: str) -> Implementation | None:
         """Give what the adapter calls for a cell and a variant, if it does it."""
-        for means in self.means:
+        for means in self.implementations:
             if variant in means.variants and (not means.cells or cell in means.cells):
                 return means
         return None

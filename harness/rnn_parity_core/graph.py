@@ -106,7 +106,7 @@ class Graph(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return sum(node.stripped > 0 for part in self.parts for node in part.nodes)
 
 
-class Drawn(msgspec.Struct, frozen=True):
+class GraphResult(msgspec.Struct, frozen=True):
     """A backend's graph, or why there is none."""
 
     backend: str

@@ -76,24 +76,24 @@ def pairs() -> _Layers:
 
 
 def spread() -> _Layers:
-    """Draw how headrooms are spread, a row for each backend, and where they fail."""
+    """Draw how bound_ratios are spread, a row for each backend, and where they fail."""
     base = alt.Chart(_VALUES, width=760)
     share = alt.X(
-        "headroom:Q",
+        "bound_ratio:Q",
         scale=alt.Scale(type="log", padding=12),
-        axis=alt.Axis(title="headroom: worst error / its bound", format="~g"),
+        axis=alt.Axis(title="error / bound, the worst of each case", format="~g"),
     )
     bars = (
-        base.transform_calculate(power="floor(log(datum.headroom) / LN10 * 4) / 4")
+        base.transform_calculate(power="floor(log(datum.bound_ratio) / LN10 * 4) / 4")
         .transform_aggregate(results="count()", groupby=["backend", "power"])
-        .transform_calculate(headroom="pow(10, datum.power + 0.125)")
+        .transform_calculate(bound_ratio="pow(10, datum.power + 0.125)")
         .mark_circle(opacity=0.85)
         .encode(
             x=share,
             y=alt.Y("backend:N", title=None, sort=None),
             size=alt.Size("results:Q", legend=alt.Legend(title="results")),
             color=alt.condition(
-                "datum.headroom > 1", alt.value("@fail"), alt.value("@pass")
+                "datum.bound_ratio > 1", alt.value("@fail"), alt.value("@pass")
             ),
             tooltip=["backend:N", "results:Q"],
         )

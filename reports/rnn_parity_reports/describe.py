@@ -42,7 +42,7 @@ class Said(Protocol):
         ...
 
     @property
-    def headroom(self) -> float | None:
+    def bound_ratio(self) -> float | None:
         """Worst |error| / bound, if there is one."""
         ...
 
@@ -73,7 +73,7 @@ class Placed(Protocol):
 
 def by_estimate(said: Said) -> bool:
     """Whether a verdict rests on an estimate, not on a derived bound."""
-    if said.verdict == "fail" and said.estimate and (said.headroom or 0.0) <= 1:
+    if said.verdict == "fail" and said.estimate and (said.bound_ratio or 0.0) <= 1:
         return said.estimate.ratio is None or said.estimate.ratio > 1
     return said.verdict == "consistent"
 
@@ -96,7 +96,7 @@ def number_of(said: Said) -> float | None:
         return None
     if by_estimate(said):
         return said.estimate.ratio if said.estimate else None
-    return said.headroom
+    return said.bound_ratio
 
 
 def in_words(estimate: Estimate) -> str:
@@ -109,7 +109,7 @@ def in_words(estimate: Estimate) -> str:
     )
 
 
-def in_brief(result: Result) -> str:
+def one_line(result: Result) -> str:
     """Say on one line what came of a case, and what would explain it."""
     said = [f"{verdict_of(result)}: {_reason(result)}", *result.explanations[:1]]
     return clean("; ".join(said))
@@ -137,7 +137,7 @@ def table(result: Result) -> list[str]:
     return [clean(line.rstrip()) for line in lines] if result.figures else []
 
 
-def alike(results: list[Result]) -> list[list[Result]]:
+def group_by_cause(results: list[Result]) -> list[list[Result]]:
     """Put together what differs for one reason on one backend, or is not shown.
 
     What is wrong comes first, then what is most common.
@@ -156,7 +156,7 @@ def why_alike(said: Said) -> str:
     """Say what failures of a kind share: the explanation, or all but the numbers."""
     if said.verdict == "inconclusive":
         return _without_numbers(reason(said))
-    kind = kind_of(said)
+    kind = failure_signature(said)
     return reason(said) if kind and said.explanations else kind
 
 
@@ -179,11 +179,11 @@ def without_place(detail: str) -> str:
 def reason(said: Said) -> str:
     """Say why a result is what it is: what would explain it, or how it shows."""
     if said.explanations:
-        return f"would match with: {said.explanations[0]}"
+        return f"matches if: {said.explanations[0]}"
     return without_place(said.detail).partition("; ")[0] or said.verdict
 
 
-def kind_of(said: Said) -> str:
+def failure_signature(said: Said) -> str:
     """Say in what way a case fails, without the numbers; nothing if it does not."""
     return _without_numbers(reason(said)) if said.verdict in BAD else ""
 
@@ -220,7 +220,7 @@ def verdicts_of(results: Iterable[Said]) -> Counter[str]:
 
 
 def what_differs(report: Report) -> str:
-    """Give the title of what `alike` puts together."""
+    """Give the title of what `group_by_cause` puts together."""
     said = ["differs"] if any(r.verdict in BAD for r in report.results) else []
     said += ["is not shown"] if report.summary.inconclusive else []
     return f"What {' and what '.join(said)}"
@@ -269,20 +269,22 @@ def _sentences(result: Result) -> Iterator[str]:
 def _facts(result: Result) -> Iterator[str]:
     if result.estimate:
         yield f"{result.estimate.where}: {in_words(result.estimate)}"
-    if result.headroom is not None:
+    if result.bound_ratio is not None:
         summed = result.systematic
         words = f"; of all steps summed up: {summed:.3g}" if summed is not None else ""
-        yield f"headroom: {result.headroom:.3g}, above 1 fails{words}"
+        yield f"error / bound: {result.bound_ratio:.3g}, above 1 fails{words}"
     if result.published and result.published.max_abs is not None:
         apart, allowed = result.published.max_abs, result.published.allowed
         yield f"published: {apart:.3g} from the printed tables, allowed {allowed:.0e}"
-    if result.peers:
-        broken = [name for name, passes in result.peers.items() if not passes]
+    if result.fixed_tolerances:
+        broken = [
+            name for name, passes in result.fixed_tolerances.items() if not passes
+        ]
         yield f"fixed tolerances that fail too: {', '.join(broken) or 'none'}"
-    for note in result.weak:
-        yield f"weak data: {note}"
+    for note in result.not_shown:
+        yield f"not shown: {note}"
     if result.reproduce:
-        yield f"again: {result.reproduce}"
+        yield f"reproduce: {result.reproduce}"
 
 
 def _row(name: str, figures: Figures) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ import msgspec
 
 from rnn_parity_reports.describe import (
     MARKS,
-    alike,
     by_estimate,
     counted,
+    group_by_cause,
     in_words,
     mark_of,
     number_of,
@@ -61,7 +61,7 @@ def to_html(report: Report) -> str:
         headline=headline(report),
         groups=list(groups(report)),
         title=what_differs(report),
-        weak=_weak(report),
+        not_shown=_weak(report),
         environment=_environment(report),
         scripts=[f"page/{name}.js" for name in _SCRIPTS],
         data=_packed(msgspec.json.encode(_data(report))),
@@ -106,7 +106,7 @@ def headline(report: Report) -> Headline:
 
 def groups(report: Report) -> Iterator[Group]:
     """Put together what differs in the same way; the most common first."""
-    found = alike(report.results)
+    found = group_by_cause(report.results)
     for results in found[:_MOST_GROUPS]:
         first = results[0]
         where = f"{quote(first.case, safe='')}&backend={quote(first.backend, safe='')}"
@@ -131,7 +131,7 @@ def _count(number: int, noun: str) -> str:
 def _weak(report: Report) -> list[tuple[str, str]]:
     cases: dict[str, set[str]] = {}
     for result in report.results:
-        for note in result.weak:
+        for note in result.not_shown:
             cases.setdefault(note, set()).add(result.case)
     every = len({result.case for result in report.results})
     return [
@@ -174,14 +174,14 @@ def _data(report: Report) -> dict[str, Any]:
                 case_at[pair.case],
                 backend_at[pair.first],
                 backend_at[pair.second],
-                pair.headroom,
+                pair.bound_ratio,
                 pair.outputs.max_abs,
                 pair.outputs.max_ulp,
             )
             for pair in report.pairs
             if {pair.first, pair.second} <= backend_at.keys() and pair.case in case_at
         ],
-        "odd_one_out": report.odd_one_out,
+        "outliers": report.outliers,
     }
 
 

@@ -9,9 +9,9 @@ from junitparser import (
     TestSuite,
 )
 
-from rnn_parity_reports.describe import in_brief, verdict_of
+from rnn_parity_reports.describe import one_line, verdict_of
 from rnn_parity_reports.results import Report, Result
-from rnn_parity_reports.templating import one_line
+from rnn_parity_reports.templating import cleaned
 
 _OUTCOMES = {
     "fail": Failure,
@@ -35,11 +35,11 @@ def to_junit(report: Report) -> bytes:
     for result in report.results:
         by_backend.setdefault(result.backend, []).append(result)
     for backend, results in by_backend.items():
-        suite = TestSuite(one_line(backend))
-        suite.timestamp = one_line(report.environment.started)
+        suite = TestSuite(cleaned(backend))
+        suite.timestamp = cleaned(report.environment.started)
         if record := report.backends.get(backend):
             for distribution, version in record.versions.items():
-                suite.add_property(one_line(distribution), one_line(version))
+                suite.add_property(cleaned(distribution), cleaned(version))
         suite.add_testcases([_test_case(report, result) for result in results])
         xml.add_testsuite(suite)
     xml.update_statistics()  # type: ignore[no-untyped-call]
@@ -48,14 +48,14 @@ def to_junit(report: Report) -> bytes:
 
 def _test_case(report: Report, result: Result) -> TestCase:
     case = TestCase(
-        one_line(result.case), one_line(result.backend), time=result.seconds or 0.0
+        cleaned(result.case), cleaned(result.backend), time=result.seconds or 0.0
     )
     outcome = Failure if report.is_unshown(result) else _OUTCOMES.get(result.verdict)
     if outcome:
-        words = [result.detail or in_brief(result), *result.next_steps]
-        message = f"{verdict_of(result)}: {one_line('; '.join(words))}"
+        words = [result.detail or one_line(result), *result.next_steps]
+        message = f"{verdict_of(result)}: {cleaned('; '.join(words))}"
         said = outcome(message, result.verdict)
         if result.reproduce:
-            said.text = f"again: {one_line(result.reproduce)}"
+            said.text = f"reproduce: {cleaned(result.reproduce)}"
         case.result = [said]
     return case

@@ -5,9 +5,9 @@ GitHub takes 65,536 characters in a comment and 1 MiB in a step summary.
 
 from rnn_parity_reports.describe import (
     MARKS,
-    alike,
     and_others,
     by_estimate,
+    group_by_cause,
     headline,
     verdict_of,
     what_differs,
@@ -22,10 +22,10 @@ _MOST_CHARACTERS = 30_000
 
 
 def to_markdown(report: Report) -> str:
-    """Render headline, failures, matrix of headrooms and environment."""
+    """Render headline, failures, matrix of bound_ratios and environment."""
     rows = by_case(report)
     many = len(rows) > MOST_CASES
-    troubled = alike(report.results)
+    troubled = group_by_cause(report.results)
     return (
         environment(html=False)
         .get_template("report.md.jinja")
@@ -44,8 +44,10 @@ def to_markdown(report: Report) -> str:
             troubled=troubled[:_MOST_ITEMS],
             and_others=and_others,
             left_out=sum(map(len, troubled[_MOST_ITEMS:])),
-            odd=list(report.odd_one_out.items()),
-            weak=list(dict.fromkeys(note for r in report.results for note in r.weak)),
+            odd=list(report.outliers.items()),
+            not_shown=list(
+                dict.fromkeys(note for r in report.results for note in r.not_shown)
+            ),
             most=_MOST_ITEMS,
         )
     )

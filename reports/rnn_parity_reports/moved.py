@@ -34,13 +34,13 @@ NEAR = 0.1
 """Headroom below this is not reported however it grew: a bound ten times as far away as
 the error is threatened by nothing."""
 
-Kind = Literal["regression", "changed", "headroom", "explanation", "improvement"]
+Kind = Literal["regression", "changed", "bound_ratio", "explanation", "improvement"]
 """In this order, the most serious first."""
 
 _KINDS: tuple[Kind, ...] = (
     "regression",
     "changed",
-    "headroom",
+    "bound_ratio",
     "explanation",
     "improvement",
 )
@@ -56,7 +56,7 @@ class State(_Record, frozen=True):
     """What one report says of one case on one backend."""
 
     verdict: Verdict | Literal["missing"]
-    headroom: Measure | None = None
+    bound_ratio: Measure | None = None
     explanations: list[str] = []
     detail: str = ""
     reproduce: str = ""
@@ -196,7 +196,7 @@ def _changes(before: _States, after: _States) -> Iterator[Change]:
 def _states(report: Report) -> _States:
     return {
         (r.case, r.backend): State(
-            r.verdict, r.headroom, r.explanations, r.detail, r.reproduce, r.estimate
+            r.verdict, r.bound_ratio, r.explanations, r.detail, r.reproduce, r.estimate
         )
         for r in report.results
     }
@@ -226,8 +226,8 @@ def _kind(was: State, now: State) -> Kind | None:
     if was.verdict != now.verdict:
         return _kind_of_verdicts(was.verdict, now.verdict)
     if now.verdict == "pass":
-        before, after = was.headroom or 0.0, now.headroom or 0.0
-        return "headroom" if after > max(GROWTH * before, NEAR) else None
+        before, after = was.bound_ratio or 0.0, now.bound_ratio or 0.0
+        return "bound_ratio" if after > max(GROWTH * before, NEAR) else None
     return "explanation" if was.explanations != now.explanations else None
 
 
@@ -247,8 +247,8 @@ def _kind_of_verdicts(was: str, now: str) -> Kind:
 
 def _seriousness(change: Change) -> tuple[Any, ...]:
     """Sort by kind, then by what it is now, then by how far it is off."""
-    headroom = change.new.headroom
-    far = float("inf") if headroom is None else headroom
+    bound_ratio = change.new.bound_ratio
+    far = float("inf") if bound_ratio is None else bound_ratio
     badness = _BADNESS.index(change.new.verdict)
     return _KINDS.index(change.kind), badness, -far, change.case, change.backend
 

@@ -16,7 +16,7 @@ from rnn_parity_reports.templating import environment
 TITLES: dict[Kind, str] = {
     "regression": "Regressions",
     "changed": "Other verdicts that changed",
-    "headroom": "Headroom that grew",
+    "bound_ratio": "Error / bound that grew",
     "explanation": "Explanations that changed",
     "improvement": "Improvements",
 }
@@ -56,7 +56,9 @@ def _render(moved: Moved, form: str, template: str) -> str:
             moved=moved,
             headline=headline(moved),
             sections=[
-                (TITLES[k], c[:most], len(c), alike(c)) for k, c in of.items() if c
+                (TITLES[k], c[:most], len(c), group_by_cause(c))
+                for k, c in of.items()
+                if c
             ],
             numbers=by_backend(moved),
             most=most,
@@ -76,7 +78,7 @@ def headline(moved: Moved) -> str:
     return f"{', '.join(said) or 'nothing regressed'}; {counts}"
 
 
-def alike(changes: list[Change]) -> list[list[Change]]:
+def group_by_cause(changes: list[Change]) -> list[list[Change]]:
     """Put together what moved for one reason on one backend, in the order given."""
     found: dict[tuple[str, ...], list[Change]] = {}
     for change in changes:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from rnn_parity_core.graph import Drawn, Node, Part
+from rnn_parity_core.graph import GraphResult, Node, Part
 from rnn_parity_reports.layers import (
     HEIGHT,
     MOST_NODES,
@@ -32,7 +32,7 @@ class _Section(NamedTuple):
     listed: list[tuple[Node, list[str]]]
 
 
-def to_page(case: str, found: list[Drawn]) -> str:
+def to_page(case: str, found: list[GraphResult]) -> str:
     """Render the graphs of a case side by side.
 
     Raises:
@@ -60,7 +60,7 @@ def to_page(case: str, found: list[Drawn]) -> str:
     )
 
 
-def _sections(number: int, drawn: Drawn) -> list[_Section]:
+def _sections(number: int, drawn: GraphResult) -> list[_Section]:
     parts = drawn.graph.parts if drawn.graph else ()
     return [
         _Section(part, f"g{number}-{place}", lay_out(part), _listed(part))

@@ -118,12 +118,12 @@ class Result(_Record, frozen=True):
     case: str
     backend: str
     verdict: Verdict
-    headroom: Measure | None = None
+    bound_ratio: Measure | None = None
     """Worst |error| / bound over all steps and elements; at most 1 passes."""
     figures: dict[str, Figures] = {}
     """Array → its deviations from the float64 reference."""
     published: Published | None = None
-    peers: dict[str, bool] = {}
+    fixed_tolerances: dict[str, bool] = {}
     """Fixed tolerance that others use → whether it would pass this outcome."""
     first_bad: FirstBad | None = None
     steps: Steps | None = None
@@ -132,9 +132,9 @@ class Result(_Record, frozen=True):
     """Worst sum of all steps' errors, for any weight / its bound; null without one."""
     explanations: list[str] = []
     """Known mistakes under which it would pass: "recurrent kernel transposed"."""
-    weak: list[str] = []
+    not_shown: list[str] = []
     """What this data could not have shown."""
-    smallest_changes: dict[str, Measure | None] = {}
+    sensitivity: dict[str, Measure | None] = {}
     """Kind of weight → the smallest relative change of all of it, in the layer and pass
     where it shows least, that would have failed; null where none up to twice would."""
     detail: str = ""
@@ -152,7 +152,7 @@ class Pair(_Record, frozen=True):
     case: str
     first: str
     second: str
-    headroom: Measure | None
+    bound_ratio: Measure | None
     """Worst difference of their one-step errors / the sum of their bounds."""
     outputs: Figures
     """Deviations of the second's outputs from the first's."""
@@ -197,7 +197,7 @@ class Report(_Record, frozen=True):
     backends: dict[str, BackendRecord]
     results: list[Result]
     pairs: list[Pair]
-    odd_one_out: dict[str, str]
+    outliers: dict[str, str]
     """Case → the one backend that differs from all others, which agree."""
     summary: Summary
     cases: list[Case] = []

@@ -22,20 +22,20 @@ COLUMNS = (
     "case",
     "backend",
     "verdict",
-    "headroom",
+    "bound_ratio",
     *(f"{array}.{figure}" for array in ARRAYS for figure in _FIGURES),
     "published.max_abs",
-    "peers_failing",
+    "fixed_tolerances_failing",
     "first_bad.step",
     "first_bad.row",
     "first_bad.unit",
     "first_bad.layer",
     "first_bad.direction",
     "first_bad.gate",
-    "odd_one_out",
+    "outliers",
     "explanations",
-    "weak",
-    "smallest_changes",
+    "not_shown",
+    "sensitivity",
     "detail",
     "reproduce",
     "seconds",
@@ -50,13 +50,13 @@ TEXTS = (
     "case",
     "backend",
     "verdict",
-    "peers_failing",
+    "fixed_tolerances_failing",
     "first_bad.direction",
     "first_bad.gate",
-    "odd_one_out",
+    "outliers",
     "explanations",
-    "weak",
-    "smallest_changes",
+    "not_shown",
+    "sensitivity",
     "detail",
     "reproduce",
     "estimate.where",
@@ -66,7 +66,7 @@ TEXTS = (
 
 _MEASURES = ("max_abs", "max_rel", "max_ulp", "rms")
 REALS = (
-    "headroom",
+    "bound_ratio",
     "seconds",
     "published.max_abs",
     "estimate.ratio",
@@ -77,30 +77,32 @@ REALS = (
 
 def rows(report: Report) -> list[tuple[Cell, ...]]:
     """Give one row for each case and backend, in the order of `COLUMNS`."""
-    odd = report.odd_one_out
+    odd = report.outliers
     return [row(result, odd.get(result.case)) for result in report.results]
 
 
-def row(result: Result, odd_one_out: str | None = None) -> tuple[Cell, ...]:
+def row(result: Result, outliers: str | None = None) -> tuple[Cell, ...]:
     """Give one result in the order of `COLUMNS`."""
-    return tuple(_cells(result, odd_one_out))
+    return tuple(_cells(result, outliers))
 
 
-def _cells(result: Result, odd_one_out: str | None) -> Iterator[Cell]:
-    yield from (result.case, result.backend, result.verdict, result.headroom)
+def _cells(result: Result, outliers: str | None) -> Iterator[Cell]:
+    yield from (result.case, result.backend, result.verdict, result.bound_ratio)
     for array in ARRAYS:
         figures = result.figures.get(array)
         for name in _FIGURES:
             yield getattr(figures, name) if figures else None
     published, bad = result.published, result.first_bad
     yield published.max_abs if published else None
-    yield "; ".join(name for name, passes in result.peers.items() if not passes)
+    yield "; ".join(
+        name for name, passes in result.fixed_tolerances.items() if not passes
+    )
     for name in ("step", "row", "unit", "layer", "direction", "gate"):
         yield getattr(bad, name) if bad else None
-    yield odd_one_out
+    yield outliers
     yield "; ".join(result.explanations)
-    yield "; ".join(result.weak)
-    yield "; ".join(map(_change, result.smallest_changes.items()))
+    yield "; ".join(result.not_shown)
+    yield "; ".join(map(_change, result.sensitivity.items()))
     yield from (result.detail, result.reproduce, result.seconds)
     for name in ("ratio", "factor", "simulations", "where"):
         yield getattr(result.estimate, name) if result.estimate else None

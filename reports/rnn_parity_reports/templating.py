@@ -31,7 +31,7 @@ def environment(*, html: bool) -> Environment:
         autoescape=html,  # noqa: S701 - Markdown is escaped by `text`, below
         finalize=_visible if html else None,
     )
-    made.filters["clean"] = one_line
+    made.filters["clean"] = cleaned
     made.filters["text"] = escape
     made.filters["code"] = code
     return made
@@ -42,19 +42,19 @@ def _visible(value: object) -> object:
     return clean(value) if type(value) is str else value
 
 
-def one_line(text: str) -> str:
+def cleaned(text: str) -> str:
     """Put text on one line, without control characters or turned directions."""
     return clean(" ".join(text.split()))
 
 
 def code(text: str) -> str:
     """Set text as code, on one line; a code span cannot hold its own delimiter."""
-    return f"`{one_line(text.replace('`', ''))}`"
+    return f"`{cleaned(text.replace('`', ''))}`"
 
 
 def escape(text: str) -> str:
     """Keep text from being read as Markdown or HTML, or as links, on one line."""
-    text = one_line(text)
+    text = cleaned(text)
     for character in _MARKDOWN_SIGNS:
         text = text.replace(character, f"\\{character}")
     text = _LIST_MARK.sub(r"\1\\\2", text)

@@ -5,7 +5,7 @@ from pathlib import Path
 from rnn_parity_reports.describe import headline, verdict_of
 from rnn_parity_reports.matrix import MOST_CASES, backends, by_case, by_cell
 from rnn_parity_reports.results import BAD, Report, read_report_document
-from rnn_parity_reports.templating import environment, one_line
+from rnn_parity_reports.templating import cleaned, environment
 
 _MOST_ITEMS = 10
 
@@ -48,7 +48,7 @@ class ReportView:
     def _troubles(self) -> list[str]:
         bad = [r for r in self.report.results if r.verdict in {*BAD, "inconclusive"}]
         bad.sort(key=lambda result: result.verdict not in BAD)
-        said = [one_line(f"{verdict_of(r)}: {r.detail}") for r in bad[:_MOST_ITEMS]]
+        said = [cleaned(f"{verdict_of(r)}: {r.detail}") for r in bad[:_MOST_ITEMS]]
         more = len(bad) - _MOST_ITEMS
         return [*said, f"… and {more} more"] if more > 0 else said
 

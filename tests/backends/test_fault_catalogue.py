@@ -79,7 +79,7 @@ def is_caught(problem: Problem, outcome: Outcome, ulp: dict[str, float]) -> bool
         return True
     found = certify(problem, outcome, ulp)
     differs = found.choices.differs if found.choices else []
-    return found.headroom > 1 or bool(differs)
+    return found.bound_ratio > 1 or bool(differs)
 
 
 def missed(cell: str, kind: str) -> tuple[list[str], set[str]]:

@@ -75,9 +75,9 @@ def test_there_are_means_for_what_runs_and_for_nothing_else(backend: str) -> Non
     asked = [*STANDARD, *(replace(case, bias=False) for case in STANDARD)]
     run = {(case.cell, case.variant) for case in asked if not info.gap(case)}
     for case in STANDARD:
-        means = info.means_for(case.cell, case.variant)
+        means = info.implementation_for(case.cell, case.variant)
         assert (means is not None) == ((case.cell, case.variant) in run), case.id
         by_hand = backend == "numpy" or case.variant == "basic"
         assert means is None or means.by_hand == by_hand, case.id
-    used = {means.api for pair in run if (means := info.means_for(*pair))}
-    assert used == {means.api for means in info.means}
+    used = {means.api for pair in run if (means := info.implementation_for(*pair))}
+    assert used == {means.api for means in info.implementations}

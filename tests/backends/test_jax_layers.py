@@ -69,9 +69,9 @@ for number, run in enumerate(runs):
         vars(module).update(names)
 """
 
-LSTM = "it would match with: gate order i, g, f, o instead of i, f, g, o"
-GRU = "it would match with: gate order z, r, n instead of r, z, n"
-KERNEL = "it would match with: recurrent kernel transposed"
+LSTM = "matches if: gate order i, g, f, o instead of i, f, g, o"
+GRU = "matches if: gate order z, r, n instead of r, z, n"
+KERNEL = "matches if: recurrent kernel transposed"
 TRANSPOSED = "transposed()"
 SWAP_LSTM, SWAP_GRU = "reordered(0, 2, 1, 3)", "reordered(1, 0, 2)"
 UNTRANSLATED = (
@@ -90,7 +90,7 @@ FAULTS = {
         f"lstm-dynamic-B3-T7-D4-H5-bidirectional-f32-s1?{SWAP_LSTM}": LSTM,
         f"gru-dynamic-B3-T7-D4-H5-nobias-f32-s1?{SWAP_GRU}": GRU,
         f"{LENGTHS}-f32-s1?adapter.ended = lambda case, x, lengths: x": (
-            "it would match with: something else than zeros past the end"
+            "matches if: something else than zeros past the end"
         ),
         f"{LENGTHS}-zerolength-f32-s1?{RUNS_ON}": "final_h: ",
     },
@@ -107,10 +107,10 @@ FAULTS = {
         ),
         f"gru_reset_before-dynamic-B3-T7-D4-H5-f32-s1?{SWAP_GRU}": GRU,
         "lstm-dynamic-B3-T7-D4-H5-f32-s2?layout.FORGET_OFFSET = 0": (
-            "it would match with: 1 added to the forget gate"
+            "matches if: 1 added to the forget gate"
         ),
         "gru_reset_before-dynamic-B3-T7-D4-H5-f32-s2?layout._signs = lambda *_: 1": (
-            "it would match with: z and 1 - z swapped"
+            "matches if: z and 1 - z swapped"
         ),
     },
 }

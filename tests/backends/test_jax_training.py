@@ -75,10 +75,10 @@ def test_other_optimisers_than_the_contract_s_fail(tmp_path: Path) -> None:
         [sys.executable, "-c", WITH_OPTIMIZERS, tmp_path, ADAM, *OPTIMIZERS.values()],
         check=True,
     )
-    headroom = {}
+    bound_ratio = {}
     for number, name in enumerate(OPTIMIZERS):
         outcome, _ = unpack((tmp_path / str(number)).read_bytes(), name)
         found = certify(problem, outcome, info.accuracy(problem.case))
-        headroom[name] = found.headroom
-    assert headroom.pop("the contract's") <= 1
-    assert {name for name, worst in headroom.items() if worst <= 1} == set()
+        bound_ratio[name] = found.bound_ratio
+    assert bound_ratio.pop("the contract's") <= 1
+    assert {name for name, worst in bound_ratio.items() if worst <= 1} == set()

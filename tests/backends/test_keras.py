@@ -18,7 +18,7 @@ from rnn_parity.workers.protocol import WorkerError
 from rnn_parity_fixtures import catalogue
 from support import KERAS, installed, judged
 
-# Says the headroom of cases, each after a change to the adapter: `CASE?change`.
+# Says the bound_ratio of cases, each after a change to the adapter: `CASE?change`.
 CHANGED = """
 import json, sys
 from importlib import import_module
@@ -41,7 +41,7 @@ for run in runs:
     problem = catalogue.build(catalogue.case_from_id(case_id))
     exec(change)
     outcome = adapter().run(problem)
-    found.append(certify(problem, outcome, info.accuracy(problem.case)).headroom)
+    found.append(certify(problem, outcome, info.accuracy(problem.case)).bound_ratio)
     for owner, names in held:
         for key, value in names.items():
             if vars(owner).get(key) is not value:
@@ -90,7 +90,7 @@ DOUBLE = {
 }
 
 
-def headroom(backend: str, *runs: str) -> list[float]:
+def bound_ratio(backend: str, *runs: str) -> list[float]:
     """Compute cases after changes, in a process of its own."""
     installed(backend)
     command = [sys.executable, "-c", CHANGED, backend, *runs]
@@ -102,7 +102,7 @@ def headroom(backend: str, *runs: str) -> list[float]:
 @pytest.mark.parametrize("backend", KERAS)
 def test_without_what_is_translated_cases_fail(backend: str) -> None:
     healthy = [run.partition("?")[0] for run in FAULTS]
-    found = headroom(backend, *healthy, *FAULTS)
+    found = bound_ratio(backend, *healthy, *FAULTS)
     assert max(found[: len(FAULTS)]) < 1, found
     assert min(found[len(FAULTS) :]) > 1, found
 
@@ -153,7 +153,7 @@ def test_float32_inside_of_float64_is_called_out(
     cases = [f"{form}-B3-T7-D4-H5-f64-s1" for form in forms]
     gap = known_backends()[backend].gap
     assert all(gap(catalogue.case_from_id(case)) for case in cases)
-    assert min(headroom(backend, *(f"{case}?{FLOAT64}" for case in cases))) > 1e4
+    assert min(bound_ratio(backend, *(f"{case}?{FLOAT64}" for case in cases))) > 1e4
 
 
 @pytest.mark.parametrize(

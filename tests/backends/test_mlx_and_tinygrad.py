@@ -72,9 +72,9 @@ for number, run in enumerate(runs):
         vars(module).update(names)
 """
 
-LSTM = "it would match with: gate order i, g, f, o instead of i, f, g, o"
-GRU = "it would match with: gate order z, r, n instead of r, z, n"
-KERNEL = "it would match with: recurrent kernel transposed"
+LSTM = "matches if: gate order i, g, f, o instead of i, f, g, o"
+GRU = "matches if: gate order z, r, n instead of r, z, n"
+KERNEL = "matches if: recurrent kernel transposed"
 SWAP_LSTM, SWAP_GRU = "reordered(0, 2, 1, 3)", "reordered(1, 0, 2)"
 LENGTHS = "lstm-variable_input-B3-T7-D4-H5-bidirectional"
 ADAM = "rnn_tanh-dynamic-B3-T7-D4-H5-adam"
@@ -102,7 +102,7 @@ FAULTS = {
         f"lstm-dynamic-B3-T7-D4-H5-bidirectional-f32-s1?{SWAP_LSTM}": LSTM,
         f"gru-dynamic-B3-T7-D4-H5-reverse-f32-s1?{SWAP_GRU}": GRU,
         f"{LENGTHS}-f32-s1?layers._ended = lambda lengths, x: x": (
-            "it would match with: something else than zeros past the end"
+            "matches if: something else than zeros past the end"
         ),
         f"{LENGTHS}-f32-s1?{AT_THE_END}": "final_h: ",
         f"{LENGTHS}-f32-s1?layers._turned = lambda lengths, x: x[:, ::-1]": "outputs: ",

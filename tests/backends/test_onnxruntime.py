@@ -21,7 +21,7 @@ from support import assert_as_stated, assert_layout_loses_nothing, installed
 NAME = "onnxruntime"
 OPERATORS = [cell for cell in CELLS if cell != "lstm_projection"]
 
-# What processes start with: `headroom` of a problem's outcome.
+# What processes start with: `bound_ratio` of a problem's outcome.
 START = """
 import json, sys
 import numpy as np
@@ -36,12 +36,12 @@ backend = OnnxRuntimeBackend()
 def built(case_id):
     return catalogue.build(catalogue.case_from_id(case_id))
 
-def headroom(problem, outcome):
-    return certify(problem, outcome, INFO.accuracy(problem.case)).headroom
+def bound_ratio(problem, outcome):
+    return certify(problem, outcome, INFO.accuracy(problem.case)).bound_ratio
 
 def run(cell):
     problem = built(f"{cell}-dynamic-B3-T7-D4-H5-L2-bidirectional-f32-s1")
-    return headroom(problem, backend.run(problem))
+    return bound_ratio(problem, backend.run(problem))
 """
 
 PLANTED = """
@@ -160,7 +160,7 @@ def judged():
         cell, told, given, wanted = asked(model_case)
         if told.keys() <= {"hidden_size", "direction", "layout", "linear_before_reset"}:
             problem = problem_of(cell, told, given)
-            found[name] = headroom(problem, answered(problem, wanted))
+            found[name] = bound_ratio(problem, answered(problem, wanted))
     return found
 
 right = judged()

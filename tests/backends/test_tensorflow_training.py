@@ -166,8 +166,10 @@ def test_without_what_is_translated_or_begun_afresh_training_fails(
         for number, change in enumerate(("", *changes)):
             saved = (tmp_path / f"{case_id} {number}").read_bytes()
             outcome, _ = unpack(saved, backend)
-            headroom = certify(problem, outcome, info.accuracy(problem.case)).headroom
-            assert (headroom > 1) == (number > 0), (case_id, change, headroom)
+            bound_ratio = certify(
+                problem, outcome, info.accuracy(problem.case)
+            ).bound_ratio
+            assert (bound_ratio > 1) == (number > 0), (case_id, change, bound_ratio)
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "tensorflow:v1", "tensorflow:xla"])

@@ -155,7 +155,7 @@ def test_what_keras_has_not_is_declined_and_declared(
 def test_it_runs_only_if_it_is_named_and_says_how_it_does_what() -> None:
     info = known_backends()[XLA]
     assert info.on_request
-    assert all(means.api.startswith("jit_compile: ") for means in info.means)
+    assert all(means.api.startswith("jit_compile: ") for means in info.implementations)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -177,10 +177,10 @@ def test_there_are_means_for_what_is_no_gap_and_for_nothing_else(name: str) -> N
     info, cases = known_backends()[name], catalogue.suites()["standard"]
     done = {(case.cell, case.variant) for case in cases if not info.gap(case)}
     for case in cases:
-        means = info.means_for(case.cell, case.variant)
+        means = info.implementation_for(case.cell, case.variant)
         assert (means is not None) == ((case.cell, case.variant) in done), case.id
-    used = {means.api for pair in done if (means := info.means_for(*pair))}
-    assert used == {means.api for means in info.means}
+    used = {means.api for pair in done if (means := info.implementation_for(*pair))}
+    assert used == {means.api for means in info.implementations}
 
 
 def test_modes_run_only_if_they_are_named_and_say_why() -> None:

@@ -39,9 +39,9 @@ def test_a_trained_network_with_a_changed_bias_fails_where_the_right_one_passes(
     downloaded(network)
     problem = trained.problem(trained.case_of(network, "met"))
     accuracy = known_backends()["numpy"].accuracy(problem.case)
-    assert certify(problem, honest(problem), accuracy).headroom <= 1
+    assert certify(problem, honest(problem), accuracy).bound_ratio <= 1
     last = f"layer{problem.case.layers - 1}.forward.bias"
     wrong = {**problem.arrays, last: problem[last] + np.float32(0.01)}
     exact = reference(Problem(problem.case, wrong))
     outcome = {name: a.astype(problem.case.dtype) for name, a in exact.items()}
-    assert certify(problem, outcome, accuracy).headroom > 1
+    assert certify(problem, outcome, accuracy).bound_ratio > 1

@@ -140,7 +140,7 @@ def _report(path: Path) -> object:
 def _part() -> bytes:
     """Give what a sweep keeps of two cases."""
     store = Store(Path(tempfile.mkdtemp(prefix="fuzz-seed-")))
-    results = [Result(case.id, "numpy", "pass", headroom=0.5) for case in _SWEPT]
+    results = [Result(case.id, "numpy", "pass", bound_ratio=0.5) for case in _SWEPT]
     rows = [Row(number, result) for number, result in enumerate(results)]
     store.write_part(Slice("numpy", 0), _SWEPT, rows)
     return store.part(Slice("numpy", 0)).read_bytes()

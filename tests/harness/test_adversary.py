@@ -119,8 +119,8 @@ def test_a_dropped_bias_is_beyond_the_bound(cell: str, dtype: str) -> None:
     tame["layer0.forward.bias"] = np.full_like(tame["layer0.forward.bias"], 0.5)
     right = replace(problem, arrays=tame)
     outcome = run(_bias_dropped(right), accuracy, Choices(1))
-    assert certify(right, outcome, accuracy).headroom > 1
-    assert certify(right, run(right, accuracy, Choices(1)), accuracy).headroom <= 1
+    assert certify(right, outcome, accuracy).bound_ratio > 1
+    assert certify(right, run(right, accuracy, Choices(1)), accuracy).bound_ratio <= 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -134,7 +134,7 @@ def test_functions_off_by_twice_as_much_are_beyond_the_bound(dtype: str) -> None
         problem = drawn("rnn_tanh", dtype, seed).problem
         for name, off in (("right", stated), ("twice", twice)):
             outcome = run(problem, off, Choices(seed))
-            found = certify(problem, outcome, stated).headroom
+            found = certify(problem, outcome, stated).bound_ratio
             worst[name] = max(worst[name], found)
     assert worst["right"] <= 1 < worst["twice"]
 
@@ -255,7 +255,7 @@ def test_final_states_taken_for_what_the_next_layer_read_are_shown(
     assert judged(number).ratio <= 1
 
     def exactly_that(self: Any, value: Any, _again: Bounded) -> Bounded:
-        taken: Bounded = self.seen(value, None)
+        taken: Bounded = self.observe(value, None)
         return taken
 
     monkeypatch.setattr(rounded.Rounded, "handed_on", exactly_that)

@@ -25,11 +25,11 @@ def computed(case_id: str) -> tuple[Problem, dict[str, Array], dict[str, Array]]
 def test_the_same_outcome_agrees_and_one_in_the_last_place_does() -> None:
     problem, own, other = computed(STACK)
     same = agreement(problem, INFO, own, other)
-    assert (same.headroom, same.words, same.is_shown) == (0.0, "", True)
+    assert (same.bound_ratio, same.words, same.is_shown) == (0.0, "", True)
     for array in other.values():
         array[...] = np.nextafter(array, np.float32(0))
     near = agreement(problem, INFO, own, other)
-    assert 0 < near.headroom < 1
+    assert 0 < near.bound_ratio < 1
     assert near.words == ""
 
 
@@ -50,7 +50,7 @@ def test_one_element_out_of_all_is_found_in_either_outcome(
     other[name][at] += 1e-3
     for first, second in ((own, other), (other, own)):
         found = agreement(problem, INFO, first, second)
-        assert found.headroom > 1
+        assert found.bound_ratio > 1
         assert f"{name}: 1 of " in found.words
         assert f"at {where}: allowed " in found.words
         assert found.words.endswith("got 0.001")
@@ -73,7 +73,7 @@ def test_other_tokens_are_a_disagreement_unless_they_tie() -> None:
     other["tokens"][row, 0] = spare
     found = agreement(problem, INFO, own, other)
     words = f"at (row 0, step 0) expected {said}, got {spare}, and the two do not tie"
-    assert (found.headroom, words in found.words) == (np.inf, True)
+    assert (found.bound_ratio, words in found.words) == (np.inf, True)
     other["tokens"][row, 0] = 99
     words = agreement(problem, INFO, own, other).words
     assert "outside of 0 to 6" in words

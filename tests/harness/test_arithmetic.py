@@ -84,8 +84,8 @@ def test_sums_in_any_order_lie_within_the_bound(size: int, low: float) -> None:
     w, u = (random.uniform(low, 1, (size, 1)).astype(np.float32) for _ in range(2))
     bias = np.array([0.625], np.float32)
     wide = [
-        (rounded().exactly(x), w.astype(np.float64)),
-        (rounded().exactly(h), u.astype(np.float64)),
+        (rounded().constant(x), w.astype(np.float64)),
+        (rounded().constant(h), u.astype(np.float64)),
     ]
     value, error, *_ = rounded().affine(wide, bias.astype(np.float64))
     for row in range(len(x)):
@@ -101,7 +101,7 @@ def test_sums_in_any_order_lie_within_the_bound(size: int, low: float) -> None:
 def test_sums_of_equal_terms_lie_within_the_bound(size: int) -> None:
     x, w = np.ones((1, size), np.float32), np.full((size, 1), 0.53305084, np.float32)
     value, error, *_ = rounded().affine(
-        [(rounded().exactly(x), w.astype(float))], np.zeros(1)
+        [(rounded().constant(x), w.astype(float))], np.zeros(1)
     )
     for order, got in in_many_orders(x[0] * w[:, 0]).items():
         assert abs(got - value[0, 0]) <= error[0, 0], order
@@ -115,7 +115,7 @@ def test_the_bound_is_at_most_a_stated_part_of_the_worst_case(
 ) -> None:
     x = np.random.default_rng(1).uniform(0.25, 1, (20, size)).astype(np.float32)
     w = -np.ones((size, 1))
-    error = rounded().affine([(rounded().exactly(x), w)], np.ones(1)).error[:, 0]
+    error = rounded().affine([(rounded().constant(x), w)], np.ones(1)).error[:, 0]
     magnitude = x.sum(axis=1, dtype=np.float64) + 1
     assert (error <= factor * (size + 2) * U32 * magnitude / (1 - 1e-3)).all()
     assert (error >= U32 * magnitude).all()
@@ -134,7 +134,7 @@ def test_numbers_flushed_to_zero_are_allowed_and_larger_ones_are_not() -> None:
     for size, flushed in ((1e-30, True), (1e-15, False)):
         x = np.full((1, 1), size, np.float32)
         value, error, *_ = rounded().affine(
-            [(rounded().exactly(x), np.full((1, 1), size))], 0 * x[0]
+            [(rounded().constant(x), np.full((1, 1), size))], 0 * x[0]
         )
         assert value[0, 0] == pytest.approx(size * size)
         assert (value[0, 0] <= error[0, 0]) == flushed
@@ -143,7 +143,7 @@ def test_numbers_flushed_to_zero_are_allowed_and_larger_ones_are_not() -> None:
         (1e4 * SMALLEST_NORMAL, False),
     ):
         value, error, *_ = rounded().tanh(
-            rounded().exactly(np.array([size], np.float32))
+            rounded().constant(np.array([size], np.float32))
         )
         assert (value[0] <= error[0]) == flushed
 
@@ -151,7 +151,7 @@ def test_numbers_flushed_to_zero_are_allowed_and_larger_ones_are_not() -> None:
 def test_tanh_may_be_off_by_the_stated_ulps_and_no_more() -> None:
     x = np.random.default_rng(2).uniform(-8, 8, 2000)
     x = np.concatenate([x, x * 1e-3, x * 1e-20]).astype(np.float32)
-    value, error, *_ = rounded().tanh(rounded().exactly(x))
+    value, error, *_ = rounded().tanh(rounded().constant(x))
     right = value.astype(np.float32)
     unit = np.spacing(np.abs(right)).astype(np.float64)
     assert (np.abs(right - value) <= error).all()
@@ -185,7 +185,7 @@ def test_saturated_outputs_are_held_to_the_last_places_of_one() -> None:
 
 def test_float64_has_a_bound_of_its_own() -> None:
     wide = Rounded(Accuracy("float64", {"tanh": 1.0}))
-    error = wide.tanh(wide.exactly(np.array([0.5]))).error[0]
+    error = wide.tanh(wide.constant(np.array([0.5]))).error[0]
     assert 2.0**-53 < error < 4 * 2.0**-53
 
 

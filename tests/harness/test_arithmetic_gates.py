@@ -20,7 +20,7 @@ def drawn(seed: int, *, low: float = -2.0, high: float = 2.0) -> Array:
 
 
 def exact(array: Array) -> Bounded:
-    return OPS.exactly(array)
+    return OPS.constant(array)
 
 
 def within(got: Array, bounded: Bounded) -> np.ndarray:

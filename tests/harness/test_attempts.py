@@ -108,8 +108,8 @@ WAYS = {way.__name__: way for way in (generating, spoiling, altering, predicting
 def told(result: Result) -> tuple[Any, ...]:
     """Give what is said whatever explains it."""
     return (
-        *(result.verdict, result.headroom, result.figures, result.first_bad),
-        *(result.systematic, result.steps, result.peers),
+        *(result.verdict, result.bound_ratio, result.figures, result.first_bad),
+        *(result.systematic, result.steps, result.fixed_tolerances),
         result.detail.partition("; ")[0],
     )
 
@@ -180,7 +180,7 @@ def test_what_names_gates_weights_and_conventions_ends_no_judgement(
     monkeypatch.setattr(causes, name, bug)
     result = judge(problem, outcome)
     assert result.verdict == without.verdict == "fail"
-    assert result.headroom == without.headroom
+    assert result.bound_ratio == without.bound_ratio
     assert "KeyError: 'a weight that is not there'" in result.detail
 
 
@@ -194,7 +194,7 @@ def test_an_explanation_of_gradients_ends_no_judgement(
     assert without.explanations == ["gradient of inputs doubled"]
     monkeypatch.setattr(diagnose, "explain_gradients", bug)
     result = judge(problem, outcome)
-    assert (result.verdict, result.headroom) == ("fail", without.headroom)
+    assert (result.verdict, result.bound_ratio) == ("fail", without.bound_ratio)
     assert "gradients: KeyError" in result.detail
 
 

@@ -18,7 +18,7 @@ from rnn_parity.checks.mutation import (
     remarks,
     survivors,
 )
-from rnn_parity.judge.peers import PEERS
+from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_torch import INFO as TORCH
 from rnn_parity_core.errors import UsageError
@@ -35,7 +35,7 @@ EMPTY_ROW = "gru-variable_input-B3-T7-D4-H5-zerolength-f32-s1"
 def trial(
     kind: str, fault: str, *, killed: bool, peer: bool = True, suite: str = "s"
 ) -> Trial:
-    broken = {OURS: killed, **dict.fromkeys(PEERS, peer)}
+    broken = {OURS: killed, **dict.fromkeys(FIXED_TOLERANCES, peer)}
     case, named = f"case-of-{fault}", fault == "a"
     return Trial(suite, "numpy", kind, fault, case, broken, named, "what was said")
 
@@ -97,10 +97,10 @@ def test_a_fault_that_lives_and_a_false_alarm_are_named() -> None:
     ]
     _, rows = by_kind(trials)
     ours = ["layout", "2", "3", "1 (33 %)", "100 %"]
-    assert rows[0] == [*ours, *["2 (100 %)"] * len(PEERS)]
+    assert rows[0] == [*ours, *["2 (100 %)"] * len(FIXED_TOLERANCES)]
     assert rows[1][:5] == ["sequence", "2", "2", "2 (100 %)", "50 %"]
     assert rows[2][3] == "1 false alarms (50 %)"
-    assert rows[2][5:] == ["no false alarm"] * len(PEERS)
+    assert rows[2][5:] == ["no false alarm"] * len(FIXED_TOLERANCES)
 
 
 def test_a_fault_that_one_suite_kills_may_live_in_another() -> None:
@@ -125,9 +125,9 @@ def test_a_row_for_each_suite_has_all_its_kinds_and_then_its_false_alarms() -> N
     titles, rows = by_suite(trials)
     assert titles == ["suite", *by_kind(trials)[0][1:]]
     of, none = f"of {len(FAULTS)}", ["no false alarm"]
-    n = len(PEERS)
+    n = len(FIXED_TOLERANCES)
     assert rows == [
-        ["weak", f"1 {of}", "1", "0 (0 %)", "", *["1 (100 %)"] * n],
+        ["not_shown", f"1 {of}", "1", "0 (0 %)", "", *["1 (100 %)"] * n],
         ["weak, healthy", "none", "1", *none, "", *["1 false alarms (100 %)"] * n],
         ["strong", f"3 {of}", "4", "3 (75 %)", "33 %", *["2 (75 %)"] * n],
         ["strong, healthy", "none", "1", *none, "", *none * n],

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.runs.user_arrays import least_accurate
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import BackendInfo, Gap, Means
+from rnn_parity_core.backend import BackendInfo, Gap, Implementation
 from rnn_parity_core.errors import ParityError
 from rnn_parity_core.spec import CELLS, VARIANTS, Case
 from rnn_parity_fixtures import catalogue
@@ -89,14 +89,14 @@ def test_of_a_model_anything_may_be_declined_or_computed() -> None:
 
 def test_the_first_means_for_a_cell_and_a_variant_are_the_ones_given() -> None:
     means = (
-        Means("fused", ("dynamic",), ("lstm", "gru")),
-        Means("loop", ("dynamic", "static")),
+        Implementation("fused", ("dynamic",), ("lstm", "gru")),
+        Implementation("loop", ("dynamic", "static")),
     )
-    info = replace(INFO, means=means)
-    assert info.means_for("lstm", "dynamic") == means[0]
-    assert info.means_for("lstm", "static") == means[1]
-    assert info.means_for("rnn_tanh", "dynamic") == means[1]
-    assert info.means_for("rnn_tanh", "basic") is None
+    info = replace(INFO, implementations=means)
+    assert info.implementation_for("lstm", "dynamic") == means[0]
+    assert info.implementation_for("lstm", "static") == means[1]
+    assert info.implementation_for("rnn_tanh", "dynamic") == means[1]
+    assert info.implementation_for("rnn_tanh", "basic") is None
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def cases() -> list[Case]:
 def test_every_cell_and_variant_has_its_means_or_a_declared_gap(backend: str) -> None:
     info = known_backends()[backend]
     for case in cases():
-        means = info.means_for(case.cell, case.variant)
+        means = info.implementation_for(case.cell, case.variant)
         either = [case, replace(case, bias=False)]  # some cells have no bias for it
         computed = any(info.gap(asked) is None for asked in either)
         assert (means is not None) == computed, case.id

@@ -89,7 +89,7 @@ def test_a_wrong_final_c_beside_right_outputs_is_caught(cell: str) -> None:
     certificate = certified(problem, nudged(honest(problem), "final_c", (0, 2, 1)))
     assert certificate.ratio.max() <= 1
     assert certificate.final_ratios["h"].max() <= 1
-    assert certificate.headroom > 1
+    assert certificate.bound_ratio > 1
     times = certificate.final_ratios["c"][0, 2, 1]
     assert certificate.first_bad == FirstBad(step=6, row=2, unit=1, times_bound=times)
 
@@ -107,4 +107,4 @@ def test_a_wrong_final_state_of_any_layer_and_direction_is_caught(cell: str) -> 
             assert bad is not None
             assert (bad.layer, bad.direction) == (layer, direction)
             assert (bad.row, bad.unit) == (1, 0)
-            assert bad.times_bound == certificate.headroom > 1
+            assert bad.times_bound == certificate.bound_ratio > 1

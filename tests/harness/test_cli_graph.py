@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from rnn_parity_core.graph import Drawn, Edge, Graph, Node, Part
+from rnn_parity_core.graph import Edge, Graph, GraphResult, Node, Part
 
 Cli = Callable[..., tuple[int, str, str]]
 
 CASE = "notebook-basic-f32"
 WHOLE = Part("whole", (Node("a", "MatMul"), Node("b", "Tanh")), (Edge("a", "b"),))
-DRAWN = Drawn("fake", "drawn", graph=Graph("GraphDef", (WHOLE,)))
-DIED = Drawn("other", "error", "it \x1b[2J died")
+DRAWN = GraphResult("fake", "drawn", graph=Graph("GraphDef", (WHOLE,)))
+DIED = GraphResult("other", "error", "it \x1b[2J died")
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[GraphResult]:
     """Give what backends will answer."""
-    found: list[Drawn] = []
+    found: list[GraphResult] = []
     monkeypatch.setattr("rnn_parity.runs.graphs.graphs", lambda *_, **__: found)
     return found
 
@@ -53,7 +53,7 @@ def test_nothing_is_written_where_nothing_is_drawn(
 
 
 def test_a_page_is_written_and_what_failed_is_said(
-    command_line: Cli, answers: list[Drawn], tmp_path: Path
+    command_line: Cli, answers: list[GraphResult], tmp_path: Path
 ) -> None:
     answers += [DRAWN, DIED]
     status, out, _ = command_line("graph", CASE, "--out", "deep/page.html")
@@ -65,7 +65,7 @@ def test_a_page_is_written_and_what_failed_is_said(
 
 
 def test_machines_get_json_and_no_page(
-    command_line: Cli, answers: list[Drawn], tmp_path: Path
+    command_line: Cli, answers: list[GraphResult], tmp_path: Path
 ) -> None:
     answers.append(DRAWN)
     status, out, _ = command_line("graph", CASE, "--format", "json")
@@ -104,7 +104,7 @@ def test_ctrl_c_is_one_line_and_what_shells_expect(
 
 
 def test_a_page_that_cannot_be_written_is_said(
-    command_line: Cli, answers: list[Drawn], tmp_path: Path
+    command_line: Cli, answers: list[GraphResult], tmp_path: Path
 ) -> None:
     answers.append(DRAWN)
     (tmp_path / "file").write_text("mine")

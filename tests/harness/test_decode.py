@@ -135,7 +135,7 @@ def test_a_token_that_is_not_the_best_is_caught_where_it_is_said() -> None:
     assert f"row {row} says token {other} instead of" in choices.differs[0]
     certificate = certify(problem, outcome, allowing(problem, ULP))
     assert certificate.ratio.max() <= 1  # its steps are right, its choice is not
-    assert certificate.headroom > 1e3
+    assert certificate.bound_ratio > 1e3
 
 
 def tied(gap: float) -> tuple[Problem, int, int, int]:
@@ -174,7 +174,7 @@ def test_of_two_tokens_that_tie_exactly_either_may_be_said() -> None:
         choices = judge_choices(problem, outcome, allowing(problem, ULP))
         assert choices.ratio.max() == 0
         assert choices.differs == []
-        assert certify(problem, outcome, allowing(problem, ULP)).headroom <= 1
+        assert certify(problem, outcome, allowing(problem, ULP)).bound_ratio <= 1
     assert len(rows_said) == 4  # three of them are not the reference's
 
 

@@ -70,7 +70,7 @@ MISTAKES: dict[str, Mistake] = {
 
 def explained(problem: Problem, mistaken: Problem) -> list[str]:
     outcome = honest(mistaken)
-    assert certify(problem, outcome, allowing(problem, ULP)).headroom > 1
+    assert certify(problem, outcome, allowing(problem, ULP)).bound_ratio > 1
     return explain(problem, outcome, allowing(problem, ULP))
 
 

@@ -33,9 +33,9 @@ def differentiated(problem: Problem) -> Outcome:
 def explained(case: str, alter: Alter) -> list[str]:
     problem = catalogue.build(catalogue.case_from_id(case))
     outcome = dict(differentiated(problem))
-    assert certify(problem, outcome, allowing(problem, ULP)).headroom <= 1
+    assert certify(problem, outcome, allowing(problem, ULP)).bound_ratio <= 1
     alter(problem, outcome)
-    assert certify(problem, outcome, allowing(problem, ULP)).headroom > 1
+    assert certify(problem, outcome, allowing(problem, ULP)).bound_ratio > 1
     return explain(problem, outcome, allowing(problem, ULP))
 
 

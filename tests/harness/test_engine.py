@@ -72,7 +72,7 @@ def test_a_misbehaving_backend_gets_a_verdict_in_one_line_for_every_case(
         assert result.verdict == verdict
         assert result.detail.startswith(words)
         assert len(result.detail.splitlines()) == 1
-        assert result.headroom is None
+        assert result.bound_ratio is None
 
 
 def test_a_healthy_backend_among_misbehaving_ones_gives_the_same_bytes_as_alone(

@@ -90,9 +90,9 @@ def refusal(act: Callable[[], object]) -> str:
 def test_a_right_layer_passes_and_its_result_says_how_well(parity: Parity) -> None:
     result = parity.assert_equivalent(my_lstm, case=LSTM, reference="numpy")
     assert (result.verdict, result.backend, result.case) == ("pass", "my_lstm()", LSTM)
-    assert result.headroom
-    assert 0 < result.headroom < 1
-    assert result.smallest_changes["kernel"]
+    assert result.bound_ratio
+    assert 0 < result.bound_ratio < 1
+    assert result.sensitivity["kernel"]
 
 
 def test_a_case_may_be_spelled_out_and_no_reference_is_needed(parity: Parity) -> None:

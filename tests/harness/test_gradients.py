@@ -20,7 +20,7 @@ STACKED = "L2-bidirectional-"
 class Float32Adjoint(Float64Adjoint):
     """Float32 from end to end: what an honest backend of that precision does."""
 
-    def exactly(self, value: Array, name: str = "") -> Array:
+    def constant(self, value: Array, name: str = "") -> Array:
         del name
         return value.astype(np.float32)
 
@@ -127,7 +127,7 @@ def test_what_is_not_a_number_is_infinitely_far(bad: float) -> None:
     outcome["gradient_inputs"][0, 0, 0] = bad
     certificate = certify(problem, outcome, allowing(problem, ULP))
     assert certificate.learned["gradient_inputs"].ratio[0, 0, 0] == np.inf
-    assert certificate.headroom == np.inf
+    assert certificate.bound_ratio == np.inf
 
 
 def test_padding_has_no_gradient_and_allows_none() -> None:
@@ -161,10 +161,10 @@ def test_missing_gradients_and_ones_of_the_wrong_form_break_the_contract() -> No
 def test_wrong_gradients_fail_a_certificate_whose_steps_are_right() -> None:
     problem = built("f64")
     right = honest(problem)
-    assert certify(problem, right, allowing(problem, ULP)).headroom <= 1
+    assert certify(problem, right, allowing(problem, ULP)).bound_ratio <= 1
     wrong = certify(
         problem, moved(right, "gradient_initial_h", 1e-6), allowing(problem, ULP)
     )
     assert wrong.ratio.max() <= 1
     assert max(ratio.max() for ratio in wrong.final_ratios.values()) <= 1
-    assert wrong.headroom > 1e6
+    assert wrong.bound_ratio > 1e6

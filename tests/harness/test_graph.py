@@ -15,7 +15,7 @@ from rnn_parity.runs.graphs import exit_status, graphs
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.graph import Drawn, Edge, Graph, Node, Part, constant, typed
+from rnn_parity_core.graph import Edge, Graph, GraphResult, Node, Part, constant, typed
 from rnn_parity_core.spec import Problem
 
 ADD = Node("a", "add")
@@ -154,10 +154,13 @@ def test_numpy_says_that_it_keeps_no_graph(
 
 def test_the_exit_status_is_that_of_the_worst() -> None:
     empty = Graph("jaxpr", ())
-    drawn = Drawn("a", "drawn", graph=empty)
-    declined, died = Drawn("b", "unsupported", "no"), Drawn("c", "error", "died")
+    drawn = GraphResult("a", "drawn", graph=empty)
+    declined, died = (
+        GraphResult("b", "unsupported", "no"),
+        GraphResult("c", "error", "died"),
+    )
     assert exit_status([drawn, declined]) == 0
-    assert exit_status([declined, Drawn("d", "absent", "no")]) == 2
+    assert exit_status([declined, GraphResult("d", "absent", "no")]) == 2
     assert exit_status([drawn, died]) == 3
 
 

@@ -8,7 +8,13 @@ import psutil
 import pytest
 
 from rnn_parity.processes import guard
-from rnn_parity.processes.guard import Guard, bury, ended_within, has_ended, new_mark
+from rnn_parity.processes.guard import (
+    Guard,
+    ended_within,
+    has_ended,
+    kill_process_tree,
+    new_mark,
+)
 
 # Starts another process that no mark is known of, says its number, and ends.
 LEAVES = "env -i sleep 1000 > /dev/null & echo $!"
@@ -20,7 +26,7 @@ def begun(script: str) -> "subprocess.Popen[bytes]":
 
 
 def buried(process: "subprocess.Popen[bytes]") -> None:
-    bury(process, new_mark())
+    kill_process_tree(process, new_mark())
 
 
 def guarded(process: "subprocess.Popen[bytes]") -> None:

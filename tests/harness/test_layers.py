@@ -89,7 +89,7 @@ def test_all_layers_of_a_right_stack_pass(model: Model) -> None:
     assert result.verdict == "pass"
     assert set(result.figures) == set(model.right)
     assert all(figure.mismatched == 0 for figure in result.figures.values())
-    assert result.smallest_changes.keys() == {"kernel", "recurrent_kernel", "bias"}
+    assert result.sensitivity.keys() == {"kernel", "recurrent_kernel", "bias"}
 
 
 def test_a_wrong_lower_layer_fails_where_it_is_wrong(model: Model) -> None:
@@ -191,7 +191,7 @@ def test_layers_of_every_direction_and_length_are_certified(
     accuracy = known_backends()["numpy"].accuracy(problem.case)
     outcome = by_layers(problem)
     found = certify_steps(problem, outcome, accuracy)
-    assert found.headroom <= 1
+    assert found.bound_ratio <= 1
     assert len(found.below) == len(lower_outputs(problem.case))
     outcome["layer1.outputs"] = outcome["layer1.outputs"].copy()
     outcome["layer1.outputs"][0, 0, 1] += np.float32(1e-2)

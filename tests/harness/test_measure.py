@@ -11,7 +11,7 @@ from rich.console import Console
 
 from rnn_parity.adapters.measure import Row, exit_status, measure_backends, problems
 from rnn_parity.runs import registry
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.record import Entry
 from rnn_parity.terminal.accuracy import show_accuracy
 from rnn_parity_backends.on_numpy import INFO
@@ -41,8 +41,8 @@ def by_function(rows: list[Row]) -> dict[str, Row]:
 def test_numpy_keeps_what_it_states_and_says_how_far_it_is_off() -> None:
     seen: list[Entry] = []
 
-    class Count(Watch):
-        def entry(self, entry: Entry) -> None:
+    class Count(RunObserver):
+        def on_case_end(self, entry: Entry) -> None:
             seen.append(entry)
 
     rows = measure_backends([INFO], ["float32", "float16"], SAMPLES, Count())

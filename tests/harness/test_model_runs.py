@@ -116,8 +116,10 @@ def test_a_part_is_judged_for_what_is_there_and_said_to_be_one(
     assert result.verdict == "pass"
     assert list(result.figures) == names
     lacks = ", ".join(n for n in own.right if n not in names)
-    assert f"expected has no {lacks}: nothing is said of what it lacks" in result.weak
-    assert bool(result.smallest_changes) == ("outputs" in names)
+    assert (
+        f"expected has no {lacks}: nothing is said of what it lacks" in result.not_shown
+    )
+    assert bool(result.sensitivity) == ("outputs" in names)
 
 
 @pytest.mark.parametrize("name", ["outputs", "final_h", "final_c"])
@@ -193,7 +195,7 @@ def test_weak_data_is_said_of_what_is_expected_too(own: Own) -> None:
     inputs = {"inputs": own.inputs["inputs"]}
     result = judged(own, made(inputs, forward()), inputs=inputs)
     assert "initial state is zero: an ignored initial state would not show" in (
-        result.weak
+        result.not_shown
     )
 
 
@@ -323,9 +325,9 @@ def test_a_probe_is_computed_beside_any_batch(own: Own) -> None:
     seeded, probe = rnn_parity.verify(own.model, **ask).results
     assert beside.case == probe.case
     assert (given.verdict, seeded.verdict, probe.verdict) == ("pass", "pass", "pass")
-    for kind, change in probe.smallest_changes.items():
+    for kind, change in probe.sensitivity.items():
         assert change is not None
-        assert change < (seeded.smallest_changes[kind] or 1)
+        assert change < (seeded.sensitivity[kind] or 1)
 
 
 def with_backend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace as altered
 
 from rnn_parity.judge.certify import certify_steps, reference
-from rnn_parity.judge.weak import weaknesses
+from rnn_parity.judge.not_shown import not_shown_by
 from rnn_parity.runs.equivalence import Parity
 from rnn_parity_core import probing
 from rnn_parity_core.backend import Accuracy
@@ -80,14 +80,14 @@ def test_an_element_of_any_weight_that_is_off_by_1e_4_is_caught(cell: str) -> No
     projected = "-P2" if "projection" in cell else ""
     problem = probe(f"{cell}-dynamic-B1-T1-D2-H3{projected}-f32-s3")
     right = certify_steps(problem, honest(problem), HONEST)
-    assert right.headroom <= 1
+    assert right.bound_ratio <= 1
     missed = []
     for name in problem.case.weight_shapes():
         for at in np.ndindex(problem[name].shape):
             array = problem[name].copy()
             array[at] *= np.float32(1 + 1e-4)
             wrong = replace(problem, arrays={**problem.arrays, name: array})
-            if certify_steps(problem, honest(wrong), HONEST).headroom <= 1:
+            if certify_steps(problem, honest(wrong), HONEST).bound_ratio <= 1:
                 missed.append((name, at))
     assert not missed
 
@@ -101,7 +101,7 @@ def test_a_seeded_batch_misses_what_a_probe_shows() -> None:
             array = problem[name].copy()
             array[at] *= np.float32(1 + 1e-4)
             wrong = replace(problem, arrays={**problem.arrays, name: array})
-            if certify_steps(problem, honest(wrong), HONEST).headroom <= 1:
+            if certify_steps(problem, honest(wrong), HONEST).bound_ratio <= 1:
                 found.add(at)
         missed.append(len(found))
     assert missed[0] > 0
@@ -159,7 +159,7 @@ def test_a_suite_is_probed_once_for_each_of_its_networks() -> None:
 def test_what_it_saturates_on_purpose_is_not_called_weak() -> None:
     problem = probe("rnn_tanh-dynamic-B1-T1-D4-H5-G8-f32-s1")
     assert (np.abs(reference(problem)["outputs"]) > 0.999).mean() > 0.25
-    assert weaknesses(problem, reference(problem)) == []
+    assert not_shown_by(problem, reference(problem)) == []
 
 
 def test_a_run_probes_and_says_how_small_a_change_it_would_see(
@@ -171,7 +171,7 @@ def test_a_run_probes_and_says_how_small_a_change_it_would_see(
     status, said, _ = command_line(*asked)
     assert status == 0
     assert " all of a weight, off by " in said
-    plain, shown = (r.smallest_changes for r in read_report_document(out).results)
+    plain, shown = (r.sensitivity for r in read_report_document(out).results)
     for kind, change in shown.items():
         assert change is not None
         assert change < (plain[kind] or 1)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from rnn_parity.processes.guard import MARK, read_memory
 from rnn_parity.processes.starting import start
 from rnn_parity.runs.run import compute, judge_and_write
-from rnn_parity.store.journal import alone
+from rnn_parity.store.journal import folder_lock
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_core.backend import BackendInfo, Scalar
 from rnn_parity_core.errors import UsageError
@@ -348,7 +348,7 @@ def test_a_limit_of_memory_is_kept_in_pytest(
 def test_pytest_runs_in_no_folder_that_is_at_work(
     run_pytest: Callable[..., pytest.RunResult], pytester: pytest.Pytester
 ) -> None:
-    with alone(pytester.path / "parity-report"):
+    with folder_lock(pytester.path / "parity-report"):
         done = run_pytest("--parity-backends", "numpy")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines(["*another run is at work in*"])

@@ -39,9 +39,9 @@ def row(text: str, name: str) -> str:
 
 def test_each_backend_says_what_it_is_at_and_how_far(shown: Shown) -> None:
     def tell(progress: RunProgress) -> None:
-        progress.starting("numpy", "first")
-        progress.entry(Entry("first", "numpy", "done"))
-        progress.starting("numpy", "second")
+        progress.on_case_start("numpy", "first")
+        progress.on_case_end(Entry("first", "numpy", "done"))
+        progress.on_case_start("numpy", "second")
 
     text = shown(tell)
     assert "1/3" in row(text, "numpy")
@@ -52,11 +52,11 @@ def test_each_backend_says_what_it_is_at_and_how_far(shown: Shown) -> None:
 
 def test_errors_and_differences_are_counted_as_they_come(shown: Shown) -> None:
     def tell(progress: RunProgress) -> None:
-        progress.entry(Entry("first", "torch", "error", "killed"))
-        progress.starting("torch", "second")
-        progress.judged([passing("first", "numpy")], 3)
-        progress.judged([passing("second", "numpy"), failing("second", "torch")], 3)
-        progress.judged([passing("third", "numpy")], 3)
+        progress.on_case_end(Entry("first", "torch", "error", "killed"))
+        progress.on_case_start("torch", "second")
+        progress.on_judged([passing("first", "numpy")], 3)
+        progress.on_judged([passing("second", "numpy"), failing("second", "torch")], 3)
+        progress.on_judged([passing("third", "numpy")], 3)
 
     text = shown(tell)
     assert "1 error" in row(text, "1mtorch")
@@ -68,7 +68,9 @@ def test_errors_and_differences_are_counted_as_they_come(shown: Shown) -> None:
 
 
 def test_it_says_whose_outcome_is_judged_before_a_case_is_done(shown: Shown) -> None:
-    judging = row(shown(lambda progress: progress.judging("torch", "large")), "judging")
+    judging = row(
+        shown(lambda progress: progress.on_judging_start("torch", "large")), "judging"
+    )
     assert "torch large" in judging
     assert "0/?" in judging
 
@@ -76,8 +78,8 @@ def test_it_says_whose_outcome_is_judged_before_a_case_is_done(shown: Shown) -> 
 def test_off_a_terminal_nothing_is_shown() -> None:
     console = Console(file=StringIO(), force_terminal=False)
     with RunProgress(console, {"numpy": 1}) as progress:
-        progress.starting("numpy", "first")
-        progress.entry(Entry("first", "numpy", "error", "killed"))
-        progress.judged([failing("first", "numpy")], 1)
+        progress.on_case_start("numpy", "first")
+        progress.on_case_end(Entry("first", "numpy", "error", "killed"))
+        progress.on_judged([failing("first", "numpy")], 1)
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue() == ""

@@ -62,12 +62,12 @@ def test_with_v_a_failure_has_all_the_words_and_how_to_see_it_again(
     assert lines(result, "fail: outputs 84x its bound at step 1")
     assert lines(result, r"outputs: 1 of 40 elements outside the bound; .*")
     assert lines(result, r"first bad: step 1, row 0, unit 0, layer 0: 84x")
-    assert lines(result, r"headroom: 84, above 1 fails; .*")
+    assert lines(result, r"bound_ratio: 84, above 1 fails; .*")
     assert lines(result, r"absent: .*") == ["absent: nonesuch not installed"]
     assert lines(result, r"nonesuch not installed; install with: pip it .*")
     for name in ("wrong", "killed", "gone"):
         again = f"rnn-parity run --cases notebook-basic-f32 --backends {name}"
-        assert f"again: {again}" in result.outlines
+        assert f"reproduce: {again}" in result.outlines
     assert not lines(result, "array +max_abs .*")
 
 

@@ -255,6 +255,6 @@ def test_times_alone_are_taken_out_of_what_is_compared(
 ) -> None:
     report, record = read_report_document(saved_run.path), saved_run.record()
     one = report.results[0]
-    worse: Result = replace(one, headroom=(one.headroom or 0) + 1e-15)
+    worse: Result = replace(one, bound_ratio=(one.bound_ratio or 0) + 1e-15)
     other = replace(report, results=[worse, *report.results[1:]])
     assert without_times(other, record) != without_times(report, record)

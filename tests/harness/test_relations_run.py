@@ -50,10 +50,10 @@ def test_every_relation_holds_on_numpy(cell: str) -> None:
     assert {trial.relation for trial in trials} == set(RELATIONS)
     for trial in trials:
         if RELATIONS[trial.relation].same_bits:
-            assert trial.headroom is None
+            assert trial.bound_ratio is None
         else:
-            assert trial.headroom is not None
-            assert trial.headroom <= 1
+            assert trial.bound_ratio is not None
+            assert trial.bound_ratio <= 1
     assert exit_status(trials) == 0
 
 
@@ -213,6 +213,6 @@ def test_what_is_violated_is_named_with_the_command_that_shows_it(
     assert re.search(
         r"^✗ batch split: outputs: .* got .* \[numpy, lstm", out, re.MULTILINE
     )
-    again = f"  again: rnn-parity relations --cases {FORWARD.id} --backends numpy"
+    again = f"  reproduce: rnn-parity relations --cases {FORWARD.id} --backends numpy"
     assert again in out
     assert "verdict  2 hold, 2 violated of 4" in out

@@ -173,8 +173,9 @@ def test_two_runs_in_one_folder_are_refused_but_the_dead_hold_nothing(
             assert "another run is at work in run; wait for its end" in err
     shutil.rmtree(tmp_path / "run")
     holds = (
-        "import os, sys, pathlib; from rnn_parity.store.journal import alone\n"
-        f"with alone(pathlib.Path({str(tmp_path / 'run')!r})): os.kill(os.getpid(), 9)"
+        "import os, sys, pathlib; from rnn_parity.store.journal import folder_lock\n"
+        f"with folder_lock(pathlib.Path({str(tmp_path / 'run')!r})): "
+        "os.kill(os.getpid(), 9)"
     )
     root = str(folder_of("rnn_parity").parent)
     done = subprocess.run([sys.executable, "-c", holds], check=False, cwd=root)

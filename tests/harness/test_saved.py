@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from rnn_parity.runs import run as session
-from rnn_parity.runs.judge_run import Judges, judge
+from rnn_parity.runs.judge_run import JudgePool, judge
 from rnn_parity.runs.registry import select_backends
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_core.errors import FileError, ParityError
@@ -50,10 +50,10 @@ JUDGES = """
 import pathlib, sys
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.runs.judge_run import judge
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 
-class Says(Watch):
-    def judged(self, results, total):
+class Says(RunObserver):
+    def on_judged(self, results, total):
         print("judged", flush=True)
 
 judge(RunFolder(pathlib.Path(sys.argv[1])), 2, Says())
@@ -95,9 +95,9 @@ def test_a_process_that_is_ended_is_said(large_run: RunFolder) -> None:
 
 def test_cases_are_judged_while_others_are_computed(large_run: RunFolder) -> None:
     record, judged = large_run.record(), judge(large_run)
-    with Judges(large_run, jobs=2) as judges:
+    with JudgePool(large_run, jobs=2) as judges:
         for entry in record.entries[:10]:
-            judges.entry(entry)
+            judges.on_case_end(entry)
         ahead = dict(judges._begun)
         assert len(ahead) == 10
         again = judge(large_run, jobs=2, judges=judges)
@@ -110,10 +110,10 @@ def test_a_case_waits_for_the_last_of_its_backends(large_run: RunFolder) -> None
     other = replace(record.infos[0], name="numpy#other")
     large_run.write_record(replace(record, infos=[*record.infos, other], entries=[]))
     entry = record.entries[0]
-    with Judges(large_run, jobs=2) as judges:
-        judges.entry(entry)
+    with JudgePool(large_run, jobs=2) as judges:
+        judges.on_case_end(entry)
         assert judges._begun == {}
-        judges.entry(replace(entry, backend=other.name, status="absent"))
+        judges.on_case_end(replace(entry, backend=other.name, status="absent"))
         ((_, future),) = judges._begun.values()
         verdicts = [result.verdict for result in future.result().results]
     assert verdicts == ["pass", "absent"]
@@ -124,8 +124,8 @@ def test_what_has_changed_since_is_judged_again(large_run: RunFolder) -> None:
     record = large_run.record()
     first, *rest = record.entries
     planted = replace(first, status="error", detail="planted")
-    with Judges(large_run, jobs=2) as judges:
-        judges.entry(first)
+    with JudgePool(large_run, jobs=2) as judges:
+        judges.on_case_end(first)
         large_run.write_record(replace(record, entries=[planted, *rest]))
         found = judge(large_run, jobs=2, judges=judges)
     assert found.results[0].detail == f"planted [numpy, {first.case}]"
@@ -138,13 +138,13 @@ def test_an_outcome_that_was_computed_again_is_judged_again(
     entry = large_run.record().entries[0]
     path = large_run.path / "outcomes" / "numpy" / f"{entry.case}.safetensors"
     whole = path.read_bytes()
-    with Judges(large_run, jobs=2) as judges:
+    with JudgePool(large_run, jobs=2) as judges:
         path.write_bytes(b"")
-        judges.entry(entry)
+        judges.on_case_end(entry)
         ((_, future),) = judges._begun.values()
         assert future.result().results[0].verdict == "error"
         path.write_bytes(whole)
-        judges.entry(entry)
+        judges.on_case_end(entry)
         ((_, future),) = judges._begun.values()
         assert future.result().results[0].verdict == "pass"
 
@@ -153,13 +153,13 @@ def test_a_process_that_is_ended_meanwhile_ends_no_computing(
     large_run: RunFolder,
 ) -> None:
     entries = large_run.record().entries
-    with Judges(large_run, jobs=2) as judges:
-        judges.entry(entries[0])
+    with JudgePool(large_run, jobs=2) as judges:
+        judges.on_case_end(entries[0])
         for child in multiprocessing.active_children():
             child.kill()
             child.join()
         for entry in entries[1:20]:
-            judges.entry(entry)
+            judges.on_case_end(entry)
             time.sleep(0.01)
         with pytest.raises(ParityError, match=r"ended from outside.*--jobs 1"):
             judge(large_run, jobs=2, judges=judges)
@@ -169,8 +169,8 @@ def test_a_process_that_was_being_started_when_another_died_is_not_waited_for(
     large_run: RunFolder,
 ) -> None:
     entries = large_run.record().entries
-    with Judges(large_run, jobs=2) as judges:
-        judges.entry(entries[0])
+    with JudgePool(large_run, jobs=2) as judges:
+        judges.on_case_end(entries[0])
         ((_, future),) = judges._begun.values()
         future.result()
         pool = judges._pool

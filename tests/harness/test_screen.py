@@ -14,7 +14,7 @@ from rnn_parity.terminal.catalogue import show_backends
 from rnn_parity.terminal.progress import RunProgress
 from rnn_parity.terminal.report import show_report
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import Gap, Means
+from rnn_parity_core.backend import Gap, Implementation
 from rnn_parity_reports.results import Report, read_report_document
 
 TITLE = "\x1b]0;owned\x07\x1b[2J\r"  # takes a terminal's title, clears its screen
@@ -38,7 +38,7 @@ def test_escape_sequences_in_names_and_details_are_not_printed_as_such(
             report.results, ("pass", "fail", "error", "absent"), strict=True
         )
     ]
-    shown = replace(report, results=results, odd_one_out={evil: evil})
+    shown = replace(report, results=results, outliers={evil: evil})
     assert_harmless(show_all(shown, evil), terminal=terminal)
 
 
@@ -46,10 +46,14 @@ def show_all(report: Report, evil: str) -> Callable[[Console], None]:
     def show(console: Console) -> None:
         show_report(console, report, evil)
         with RunProgress(console, {evil: 2}) as progress:
-            progress.starting(evil, evil)
-            progress.entry(Entry(evil, evil, "error", evil))
-            progress.judged(report.results, 1)
-        info = replace(INFO, name=evil, means=(Means(evil, (evil,), cells=(evil,)),))
+            progress.on_case_start(evil, evil)
+            progress.on_case_end(Entry(evil, evil, "error", evil))
+            progress.on_judged(report.results, 1)
+        info = replace(
+            INFO,
+            name=evil,
+            implementations=(Implementation(evil, (evil,), cells=(evil,)),),
+        )
         show_backends(console, [(info, evil, True)])
 
     return show
@@ -90,7 +94,7 @@ def test_what_differs_alike_is_said_once_and_counted(saved_run: RunFolder) -> No
     results += [replace(bad, case="c6", detail=other)]
     results += [replace(failing("c8", "jax"), explanations=["bias doubled"])]
     odd = {f"c{n}": "torch" for n in range(7)} | {"c8": "jax"}
-    changed = replace(report, results=results, odd_one_out=odd)
+    changed = replace(report, results=results, outliers=odd)
     text = printed(lambda c: show_report(c, changed, "here"), terminal=False)
     assert text.count("✗ outputs:") == 2
     assert "the same in 6 more cases" in text

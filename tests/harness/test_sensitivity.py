@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnn_parity.judge.certify import certify, reference
-from rnn_parity.judge.sensitivity import slopes, smallest_changes
+from rnn_parity.judge.sensitivity import sensitivity, slopes
 from rnn_parity_core.spec import Problem
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
@@ -25,7 +25,7 @@ def seeded(case: str) -> Problem:
     return catalogue.build(catalogue.case_from_id(case))
 
 
-def headroom(problem: Problem, kind: str, change: float) -> float:
+def bound_ratio(problem: Problem, kind: str, change: float) -> float:
     """Grow a kind of weight and hold what comes of it, unrounded, to the problem."""
     arrays = {
         name: array.astype(np.float64) * (1 + change)
@@ -42,7 +42,7 @@ def headroom(problem: Problem, kind: str, change: float) -> float:
 def test_a_change_fails_from_where_it_is_said_to(case: str) -> None:
     problem = seeded(case)
     truth = reference(problem)
-    found = smallest_changes(
+    found = sensitivity(
         slopes(problem, truth), certify(problem, truth, allowing(problem, ULP))
     )
     kinds = {n.rpartition(".")[2] for n in problem.arrays if n.startswith("layer")}
@@ -50,19 +50,19 @@ def test_a_change_fails_from_where_it_is_said_to(case: str) -> None:
     for kind, change in found.items():
         if change is None:  # a lower layer, which nobody sees
             assert case == UNSEEN
-            assert headroom(problem, kind, 0.5) < 1
+            assert bound_ratio(problem, kind, 0.5) < 1
             continue
         assert 0 < change < 1
-        assert headroom(problem, kind, 3 * change) > 1
+        assert bound_ratio(problem, kind, 3 * change) > 1
         if problem.case.layers == 1 and problem.case.direction != "bidirectional":
-            assert headroom(problem, kind, change / 3) < 1
+            assert bound_ratio(problem, kind, change / 3) < 1
 
 
 def test_what_has_used_up_its_bound_needs_a_smaller_change() -> None:
     problem = seeded(CASES[0])
     truth = reference(problem)
     exact, rounded = (
-        smallest_changes(
+        sensitivity(
             slopes(problem, truth), certify(problem, outcome, allowing(problem, ULP))
         )
         for outcome in (truth, honest(problem))
@@ -75,7 +75,7 @@ def test_of_a_bias_of_zeros_no_change_shows() -> None:
     problem = seeded(CASES[0])
     problem = with_arrays(problem, bias=np.zeros(5, np.float32))
     truth = reference(problem)
-    found = smallest_changes(
+    found = sensitivity(
         slopes(problem, truth), certify(problem, truth, allowing(problem, ULP))
     )
     assert found["bias"] is None
@@ -87,7 +87,7 @@ def test_saturated_outputs_hide_what_comes_before_them() -> None:
     problem = with_arrays(problem, bias=np.full(5, 30, np.float32))
     truth = reference(problem)
     assert (np.abs(truth["outputs"]) == 1).all()
-    found = smallest_changes(
+    found = sensitivity(
         slopes(problem, truth), certify(problem, truth, allowing(problem, ULP))
     )
     assert found == dict.fromkeys(found)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
-from rnn_parity.store.journal import alone
+from rnn_parity.store.journal import folder_lock
 from rnn_parity.sweep import summary as summaries
 from rnn_parity.sweep.cluster import tag
 from rnn_parity.sweep.pages import smallest_csv, to_markdown
@@ -23,7 +23,7 @@ from rnn_parity_core.cases import check_case
 from rnn_parity_core.errors import FileError, UsageError
 from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
-from rnn_parity_reports.describe import kind_of
+from rnn_parity_reports.describe import failure_signature
 from rnn_parity_reports.results import Result, Verdict
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -36,10 +36,10 @@ WORDS = "outputs: 5 of 12 elements outside the bound; worst 3e+02x [numpy, x]"
 
 def rows(cases: list[Case] = CASES) -> list[Row]:
     found = [
-        Row(FIRST + number, Result(case.id, OF.backend, "pass", headroom=0.25))
+        Row(FIRST + number, Result(case.id, OF.backend, "pass", bound_ratio=0.25))
         for number, case in enumerate(cases)
     ]
-    bad = replace(found[1].result, verdict="fail", headroom=300.0, detail=WORDS)
+    bad = replace(found[1].result, verdict="fail", bound_ratio=300.0, detail=WORDS)
     found[1] = replace(found[1], result=bad)
     return found
 
@@ -183,18 +183,20 @@ def test_a_tag_says_where_a_backend_runs(backend: str, where: str) -> None:
 def test_failures_alike_are_of_one_kind_whatever_their_numbers() -> None:
     bad = rows()[1].result
     other = WORDS.replace("5 of 12", "71 of 9e+09").replace("3e+02", "1.5")
-    assert kind_of(bad) == kind_of(replace(bad, detail=other)) != ""
+    assert failure_signature(bad) == failure_signature(replace(bad, detail=other)) != ""
     named = replace(bad, explanations=["layer1.forward.bias[5] off by 3.8e-06"])
-    assert kind_of(named) == "would match with: layer#.forward.bias[#] off by #"
-    assert kind_of(replace(bad, detail="final_h: 1 of 2 is off")) != kind_of(bad)
-    assert kind_of(rows()[0].result) == ""
+    assert failure_signature(named) == "matches if: layer#.forward.bias[#] off by #"
+    assert failure_signature(
+        replace(bad, detail="final_h: 1 of 2 is off")
+    ) != failure_signature(bad)
+    assert failure_signature(rows()[0].result) == ""
     # Of an error that begins with an array the rest counts too.
     odd, even = (
         replace(bad, detail=f"ValueError: [1 2] is {what} [{bad.backend}, {bad.case}]")
         for what in ("odd", "even")
     )
-    assert kind_of(odd) == "ValueError: [# #] is odd"
-    assert kind_of(even) != kind_of(odd)
+    assert failure_signature(odd) == "ValueError: [# #] is odd"
+    assert failure_signature(even) != failure_signature(odd)
 
 
 def kept(store: Store) -> Iterator[tuple[int, Case, dict[str, Any]]]:
@@ -222,9 +224,9 @@ def test_a_summary_counts_and_lists_what_fails(store: Store) -> None:
 
 
 def test_peers_are_counted_where_we_pass(store: Store) -> None:
-    changed(store, peers_failing=["np.testing; onnx", "np.testing", ""])
+    changed(store, fixed_tolerances_failing=["np.testing; onnx", "np.testing", ""])
     found = summed_up(["numpy"], kept(store), store.file("failures.csv"))
-    assert found.tallies["numpy"].peers == {"np.testing": 1, "onnx": 1}
+    assert found.tallies["numpy"].fixed_tolerances == {"np.testing": 1, "onnx": 1}
 
 
 @pytest.mark.parametrize(
@@ -339,7 +341,7 @@ def test_what_cannot_be_asked_is_one_line(
 
 def test_a_sweep_is_alone_in_its_folder(command_line: Cli, tmp_path: Path) -> None:
     out = tmp_path / "sweep"
-    with alone(out):
+    with folder_lock(out):
         status, _, said = command_line(
             "sweep", "random:9:1", "--backends", "numpy", "--out", str(out)
         )

@@ -12,22 +12,22 @@ from msgspec.structs import replace
 
 from rnn_parity.sweep import flow as flows
 from rnn_parity.sweep import shrink as shrinking
-from rnn_parity.sweep.flow import Ask, Flow, FlowWatch
-from rnn_parity.sweep.record import Answer, Asked, Identity, Kind, Limits, Row
+from rnn_parity.sweep.flow import Ask, Flow, FlowObserver
+from rnn_parity.sweep.record import Answer, Identity, Kind, Limits, Question, Row
 from rnn_parity.sweep.shrink import shrink
 from rnn_parity.sweep.summary import Found
 from rnn_parity_core.errors import ParityError, UsageError
 from rnn_parity_fixtures.random_cases import RandomCases
-from rnn_parity_reports.describe import kind_of
+from rnn_parity_reports.describe import failure_signature
 from rnn_parity_reports.results import Result
 
 CASES = RandomCases(40, 4)
 LIMITS = Limits(60.0, 0)
 IDENTITY = Identity("0.1.0", "2.4", "0" * 16, "3.11", {"numpy": "2.4"}, {})
-Respond = Callable[[Asked], Answer]
+Respond = Callable[[Question], Answer]
 
 
-def right(asked: Asked) -> Answer:
+def right(asked: Question) -> Answer:
     rows = [Row(n, Result(case.id, asked.backend, "pass")) for n, case in asked.cases]
     return Answer("tcp://a", IDENTITY, rows=rows)
 
@@ -35,7 +35,7 @@ def right(asked: Asked) -> Answer:
 class Future:
     """One of Dask's, which is done when it is asked for."""
 
-    def __init__(self, respond: Respond, asked: Asked) -> None:
+    def __init__(self, respond: Respond, asked: Question) -> None:
         self._respond, self.asked = respond, asked
         self.status = "finished"
 
@@ -56,20 +56,20 @@ class Crew:
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
-        self.asked: list[Asked] = []
-        self.beside: list[tuple[int, Asked]] = []
+        self.asked: list[Question] = []
+        self.beside: list[tuple[int, Question]] = []
         self.answered = 0
         self.cancelled: list[Future] = []
 
     def offers(self) -> dict[str, list[str]]:
         return {"numpy": ["tcp://a", "tcp://b"]}
 
-    def submit(self, asked: Asked) -> Future:
+    def submit(self, asked: Question) -> Future:
         self.beside.append((len(self.asked) - self.answered, asked))
         self.asked.append(asked)
         return Future(self._answer, asked)
 
-    def _answer(self, asked: Asked) -> Answer:
+    def _answer(self, asked: Question) -> Answer:
         self.answered += 1
         return self._respond(asked)
 
@@ -81,7 +81,7 @@ class Crew:
 
 
 def flow(crew: Any) -> Flow:
-    return Flow(crew, LIMITS, {"numpy": IDENTITY}, FlowWatch())
+    return Flow(crew, LIMITS, {"numpy": IDENTITY}, FlowObserver())
 
 
 def asks(length: int = 5) -> dict[str, list[Ask]]:
@@ -109,7 +109,7 @@ def test_every_case_is_given_once_and_few_are_asked_for_at_a_time() -> None:
 def test_only_the_case_that_fails_alone_is_an_error(killed: bool) -> None:
     tries: Counter[int] = Counter()
 
-    def respond(asked: Asked) -> Answer:
+    def respond(asked: Question) -> Answer:
         tries.update(number for number, _ in asked.cases)
         if 7 in dict(asked.cases):
             worker: Any = SimpleNamespace(address="tcp://a:1")
@@ -141,7 +141,7 @@ def test_only_the_case_that_fails_alone_is_an_error(killed: bool) -> None:
 def test_a_case_that_is_a_slice_is_tried_alone_too() -> None:
     crew, tries = Crew(right), Counter[int]()
 
-    def respond(asked: Asked) -> Answer:
+    def respond(asked: Question) -> Answer:
         ((number, _),) = asked.cases
         tries[number] += 1
         if number == 7 and tries[number] == 1:
@@ -155,15 +155,15 @@ def test_a_case_that_is_a_slice_is_tried_alone_too() -> None:
     assert tries[7] == 2
 
 
-def others(asked: Asked) -> Answer:
+def others(asked: Question) -> Answer:
     return right(replace(asked, cases=asked.cases[::-1]))
 
 
-def fewer(asked: Asked) -> Answer:
+def fewer(asked: Question) -> Answer:
     return right(replace(asked, cases=asked.cases[1:]))
 
 
-def elsewhere(asked: Asked) -> Answer:
+def elsewhere(asked: Question) -> Answer:
     return right(replace(asked, backend="torch"))
 
 
@@ -174,7 +174,7 @@ def test_rows_that_nobody_asked_for_are_not_taken(respond: Respond) -> None:
 
 
 def test_a_worker_that_comes_later_with_another_version_ends_the_sweep() -> None:
-    def respond(asked: Asked) -> Answer:
+    def respond(asked: Question) -> Answer:
         other = replace(IDENTITY, versions={"numpy": "2.5"})
         return replace(right(asked), identity=other)
 
@@ -183,7 +183,7 @@ def test_a_worker_that_comes_later_with_another_version_ends_the_sweep() -> None
 
 
 def test_a_backend_that_does_not_start_any_more_ends_the_sweep() -> None:
-    def respond(asked: Asked) -> Answer:
+    def respond(asked: Question) -> Answer:
         return replace(right(asked), trouble="did not start: no GPU")
 
     with pytest.raises(ParityError, match="any more on the Dask worker tcp://a: did n"):
@@ -198,7 +198,7 @@ def test_what_dask_cancels_is_a_lost_scheduler() -> None:
             self.status = "cancelled"
             raise RuntimeError("cancelled")
 
-    def submit(asked: Asked) -> Future:
+    def submit(asked: Question) -> Future:
         return Cancelled(right, asked)
 
     crew.submit = submit  # type: ignore[method-assign]
@@ -210,7 +210,7 @@ def test_what_dask_cancels_is_a_lost_scheduler() -> None:
 def test_an_answer_that_died_with_its_worker_is_waited_for() -> None:
     late = iter([True] * 3)
 
-    def respond(asked: Asked) -> Answer:
+    def respond(asked: Question) -> Answer:
         if next(late, False):
             raise TimeoutError
         return right(asked)
@@ -219,7 +219,7 @@ def test_an_answer_that_died_with_its_worker_is_waited_for() -> None:
     assert sum(len(rows) for _, rows in found) == len(CASES)
 
 
-def failing(asked: Asked) -> Answer:
+def failing(asked: Question) -> Answer:
     """Fail from four steps and three units on, whatever else."""
     rows = []
     for number, case in asked.cases:
@@ -232,7 +232,7 @@ def failing(asked: Asked) -> Answer:
 def kinds() -> dict[Kind, Found]:
     large = max(CASES, key=lambda case: (case.steps >= 4) * case.units)
     result = Result(large.id, "numpy", "fail", detail="off by 7")
-    kind = Kind("numpy", large.cell, large.task, "fail", kind_of(result))
+    kind = Kind("numpy", large.cell, large.task, "fail", failure_signature(result))
     return {kind: Found(9, large, 3)}
 
 
@@ -246,7 +246,7 @@ def test_a_failing_case_is_made_as_small_as_it_can_be() -> None:
 
 
 def test_what_fails_otherwise_is_not_gone_on_with() -> None:
-    def respond(asked: Asked) -> Answer:
+    def respond(asked: Question) -> Answer:
         rows = [
             Row(n, Result(case.id, "numpy", "fail", detail="another thing"))
             for n, case in asked.cases

@@ -97,14 +97,14 @@ def test_padding_has_no_gradient_and_an_empty_row_passes_its_state_on(
 
 def test_a_value_used_twice_has_the_gradients_of_both_uses() -> None:
     tape = Tape(Float64Adjoint())
-    x = tape.exactly(np.array([3.0, -2.0]), "x")
+    x = tape.constant(np.array([3.0, -2.0]), "x")
     y = tape.add(tape.mul(x, x), x)  # x^2 + x
     assert tape.backward([(y, np.array([1.0, 10.0]))])["x"].tolist() == [7, -30]
 
 
 def test_what_does_not_enter_the_loss_has_a_zero_gradient() -> None:
     tape = Tape(Float64Adjoint())
-    x, other = tape.exactly(np.ones(2), "x"), tape.exactly(np.ones(3), "other")
+    x, other = tape.constant(np.ones(2), "x"), tape.constant(np.ones(3), "other")
     found = tape.backward([(tape.tanh(x), np.ones(2)), (tape.relu(x), np.ones(2))])
     assert found["other"].tolist() == [0, 0, 0]
     assert other.shape == (3,)
@@ -113,14 +113,14 @@ def test_what_does_not_enter_the_loss_has_a_zero_gradient() -> None:
 
 def test_the_rectifier_has_no_slope_at_zero() -> None:
     tape = Tape(Float64Adjoint())
-    x = tape.exactly(np.array([-1.0, 0.0, 1.0]), "x")
+    x = tape.constant(np.array([-1.0, 0.0, 1.0]), "x")
     assert tape.backward([(tape.relu(x), np.ones(3))])["x"].tolist() == [0, 0, 1]
 
 
 def test_what_a_tape_held_is_free_at_once() -> None:
     tape = Tape(Float64Adjoint())
     weight = tape.weight(np.ones((2, 2)), "w")
-    x = tape.exactly(np.ones((3, 2)), "x")
+    x = tape.constant(np.ones((3, 2)), "x")
     y = tape.affine([(x, weight[:, :1])], np.zeros(1))
     node = weakref.ref(weight)
     gc.disable()

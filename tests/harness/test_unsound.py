@@ -52,7 +52,7 @@ def worst(info: BackendInfo, given: Problem) -> float:
     """Certify what a real engine returns."""
     engine = adapter(info.adapter, tuple(info.options.items()))
     outcome = dict(engine.run(given))
-    return certify(given, outcome, info.accuracy(given.case)).headroom
+    return certify(given, outcome, info.accuracy(given.case)).bound_ratio
 
 
 def saturated(seed: int) -> Problem:

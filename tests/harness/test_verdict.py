@@ -30,7 +30,7 @@ def info(*gaps: Gap, ulp: dict[str, dict[str, float]] | None = None) -> BackendI
         adapter="acme:Backend",
         requires={},
         install="",
-        means=(),
+        implementations=(),
         elementwise_ulp={"tanh": {"float32": 2.0}} if ulp is None else ulp,
         gaps=gaps,
     )
@@ -136,7 +136,7 @@ def test_what_breaks_the_contract_fails_with_the_words(
     result = bench.done({n: a for n, a in outcome.items() if a is not None})
     assert result.verdict == "fail"
     assert result.detail == f"{words} [acme:fast, {bench.case}]"
-    assert (result.headroom, result.figures) == (None, {})
+    assert (result.bound_ratio, result.figures) == (None, {})
 
 
 @pytest.mark.parametrize("data", [b"", b"not safetensors", None])
@@ -173,7 +173,7 @@ def test_a_saved_run_is_judged_again_and_counted(
     whole = judge(folder)
     assert whole.summary == Summary(4, 4, 4, 0, 0, 0, 0)
     assert whole.exit_status == 0
-    assert all(result.weak for result in whole.results)
+    assert all(result.not_shown for result in whole.results)
 
     record = folder.record()
     first, second, third, fourth = record.entries

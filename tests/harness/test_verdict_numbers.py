@@ -40,8 +40,8 @@ def test_a_pass_shows_its_headroom_and_figures(
     problem: Problem, judged: Judged
 ) -> None:
     result = judged(problem, honest(problem))
-    assert result.headroom is not None
-    assert 0 < result.headroom <= 1
+    assert result.bound_ratio is not None
+    assert 0 < result.bound_ratio <= 1
     assert result.first_bad is None
     assert result.figures.keys() == {"outputs", "final_h"}
     for figures, total in zip(result.figures.values(), (105, 15), strict=True):
@@ -84,7 +84,11 @@ def test_nan_fails_without_a_headroom_or_an_explanation(
     outcome = honest(problem)
     outcome["outputs"][2, 5, 0] = np.nan
     result = judged(problem, outcome)
-    assert (result.verdict, result.headroom, result.explanations) == ("fail", None, [])
+    assert (result.verdict, result.bound_ratio, result.explanations) == (
+        "fail",
+        None,
+        [],
+    )
     assert result.detail.startswith(
         "outputs has 1 of 105 elements NaN or infinite; the first bad step is 5"
     )
@@ -102,7 +106,7 @@ def test_published_tables_are_a_second_test_beside_the_bound(judged: Judged) -> 
     moved = Problem(problem.case, problem.arrays, {"outputs": tables})
     result = judged(moved, honest(problem))
     assert result.verdict == "fail"
-    assert result.headroom == passed.headroom
+    assert result.bound_ratio == passed.bound_ratio
     assert result.published is not None
     assert result.published.max_abs == pytest.approx(2e-6, rel=0.2)
     assert "from the published tables, allowed 1e-06" in result.detail
@@ -114,7 +118,7 @@ def test_a_known_mistake_is_named_in_the_result_and_in_words(
     bare = with_arrays(problem, bias=np.zeros_like(weight(problem, "bias")))
     result = judged(problem, honest(bare))
     assert result.explanations == ["bias dropped"]
-    assert "; it would match with: bias dropped; the first bad" in result.detail
+    assert "; matches if: bias dropped; the first bad" in result.detail
 
 
 def test_errors_that_only_add_up_are_said_with_the_weight(judged: Judged) -> None:
@@ -125,7 +129,7 @@ def test_errors_that_only_add_up_are_said_with_the_weight(judged: Judged) -> Non
     wrong = NumpyBackend().run(with_arrays(problem, bias=bias))
     result = judged(problem, dict(wrong))
     assert result.verdict == "fail"
-    assert result.systematic == result.headroom
+    assert result.systematic == result.bound_ratio
     assert result.first_bad is None
     assert result.figures["outputs"].mismatched == 0
     assert result.detail.startswith("no step shows it, but the errors of all add up: ")

@@ -33,9 +33,9 @@ def report() -> Report:
         results += [Result(case.id, "acme", "absent", detail="acme not installed")]
     apart = Figures(0.5, 1.0, 4e6, 0.1, 50, 0, 105, (1, 2, 4))
     pairs = [Pair(cases[4].id, "numpy", "torch", 2e6, apart)]
-    weak = replace(results[0], weak=["initial state is zero"])
+    weak = replace(results[0], not_shown=["initial state is zero"])
     report = report_of(weak, *results[1:], cases=cases, pairs=pairs)
-    return replace(report, odd_one_out={cases[4].id: "torch"})
+    return replace(report, outliers={cases[4].id: "torch"})
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,12 @@ from rich.console import Console
 from by_hand_reports import CASE, failing, passing
 from rnn_parity.terminal.report import show_report
 from rnn_parity_reports.describe import (
-    alike,
     and_others,
     by_estimate,
     counts,
-    in_brief,
+    group_by_cause,
     in_full,
+    one_line,
 )
 from rnn_parity_reports.html import headline, to_html
 from rnn_parity_reports.junit import to_junit
@@ -95,8 +95,8 @@ def test_an_estimate_is_said_to_be_one_and_a_broken_bound_is_none() -> None:
     assert not by_estimate(replace(failing(case, "a"), estimate=ESTIMATE))
     far = replace(ESTIMATE, ratio=31.0)
     assert not by_estimate(replace(failing(case, "a"), estimate=far))
-    assert in_brief(estimated(case, "a")).startswith("fail (estimate): outputs: its")
-    assert in_brief(consistent(case, "a")).startswith("consistent (estimate)")
+    assert one_line(estimated(case, "a")).startswith("fail (estimate): outputs: its")
+    assert one_line(consistent(case, "a")).startswith("consistent (estimate)")
     assert "next: take fewer than 7 steps" in in_full(inconclusive(case, "a"))
     assert counts(EVERY) == (
         "5 pass, 1 consistent (estimate), 1 fail (estimate), 1 inconclusive of 8"
@@ -105,9 +105,9 @@ def test_an_estimate_is_said_to_be_one_and_a_broken_bound_is_none() -> None:
 
 def test_what_is_not_shown_on_several_backends_is_said_once() -> None:
     both = [inconclusive(CASE.id, name) for name in ("torch", "jax")]
-    (group,) = alike(both)
+    (group,) = group_by_cause(both)
     assert and_others(group) == "the same in 1 more result; in all on torch, jax"
-    wrong, unshown = alike([*both, failing(CASE.id, "numpy")])
+    wrong, unshown = group_by_cause([*both, failing(CASE.id, "numpy")])
     assert (len(wrong), len(unshown)) == (1, 2)
 
 

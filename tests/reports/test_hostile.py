@@ -74,10 +74,10 @@ def hostile(words: str) -> Report:
             verdict,  # type: ignore[arg-type]
             2.0,
             first_bad=FirstBad(0, 0, 0, direction=words, gate=words),
-            peers={words: False},
+            fixed_tolerances={words: False},
             explanations=[words],
-            weak=[words],
-            smallest_changes={words: 0.1},
+            not_shown=[words],
+            sensitivity={words: 0.1},
             detail=words,
             reproduce=words,
         )
@@ -89,7 +89,7 @@ def hostile(words: str) -> Report:
         *results,
         environment=Environment(words, words, words, words, 1, words, words),
         backends={words: record},
-        odd_one_out={words: words},
+        outliers={words: words},
     )
 
 

@@ -54,7 +54,7 @@ def test_what_differs_in_one_way_is_one_group_and_the_largest_comes_first() -> N
         ("fail", "torch", "1 case, the first c9"),
         ("error", "jax", "1 case, the first c1"),
     ]
-    assert found[0].words == "would match with: gate order z, r, n instead of r, z, n"
+    assert found[0].words == "matches if: gate order z, r, n instead of r, z, n"
     assert found[1].words == "outputs: all"
     assert found[1].link == "#case=c9&backend=torch"
 

@@ -30,8 +30,10 @@ def test_the_first_screen_says_what_came_of_it_and_why(
     expect(page.locator("h1")).to_have_text("✗ 1 differ of 48 results")
     group = page.locator(".groups li")
     expect(group).to_have_count(1)
-    expect(group).to_contain_text("torch would match with: gate order z, r, n instead")
-    expect(page.locator(".weak")).to_contain_text("initial state is zero in 1 case")
+    expect(group).to_contain_text("torch matches if: gate order z, r, n instead")
+    expect(page.locator(".not_shown")).to_contain_text(
+        "initial state is zero in 1 case"
+    )
     assert len(rows(page)) == 12
 
 
@@ -192,15 +194,15 @@ def test_hostile_names_and_words_stay_text(show: Open, words: str) -> None:
     bad = replace(
         failing(words, words),
         explanations=[words],
-        weak=[words],
+        not_shown=[words],
         detail=words,
         reproduce=words,
         figures={words: failing("a", "b").figures["outputs"]},
-        smallest_changes={words: 1.0},
-        peers={words: False},
+        sensitivity={words: 1.0},
+        fixed_tolerances={words: False},
     )
     hostile = report_of(bad, passing(words, "numpy"))
-    page = show(replace(hostile, odd_one_out={words: words}))
+    page = show(replace(hostile, outliers={words: words}))
     title = page.title()
     assert title == "1 differ of 2 results: rnn-parity"
     expect(page.locator("#matrix tbody th")).to_contain_text(HOSTILE[words])

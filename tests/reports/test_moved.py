@@ -10,13 +10,13 @@ from rich.console import Console
 from rnn_parity.terminal.moved import show_moved
 from rnn_parity_core.backend import BackendRecord
 from rnn_parity_reports.moved import GROWTH, NEAR, Moved, Numbers, moved
-from rnn_parity_reports.moved_views import alike, to_html, to_markdown
+from rnn_parity_reports.moved_views import group_by_cause, to_html, to_markdown
 from rnn_parity_reports.results import Report, Result
 from support import report_of
 
 
-def one(verdict: str, headroom: float | None = None, **changes: object) -> Report:
-    result = Result("case", "torch", "pass", headroom)
+def one(verdict: str, bound_ratio: float | None = None, **changes: object) -> Report:
+    result = Result("case", "torch", "pass", bound_ratio)
     return report_of(replace(result, verdict=verdict, **changes))
 
 
@@ -56,7 +56,7 @@ def test_what_is_the_same_is_unchanged(verdict: str) -> None:
 
 def test_headroom_counts_where_it_more_than_doubled_and_is_near_the_bound() -> None:
     assert (GROWTH, NEAR) == (2, 0.1)
-    assert kinds(one("pass", 0.06), one("pass", 0.121)) == ["headroom"]
+    assert kinds(one("pass", 0.06), one("pass", 0.121)) == ["bound_ratio"]
     assert kinds(one("pass", 0.06), one("pass", 0.119)) == []
     assert kinds(one("pass", 0.001), one("pass", 0.099)) == []
     assert kinds(one("pass", 0.4), one("pass", 0.1)) == []
@@ -71,7 +71,7 @@ def test_a_failure_that_is_explained_otherwise_is_said() -> None:
 
 def crowd() -> Moved:
     old, new = [], []
-    for name, was, now, headroom in (
+    for name, was, now, bound_ratio in (
         ("improved", "fail", "pass", 0.1),
         ("grown", "pass", "pass", 0.9),
         ("gone-absent", "pass", "absent", None),
@@ -82,7 +82,7 @@ def crowd() -> Moved:
         ("same", "pass", "pass", 0.1),
     ):
         old.append(Result(name, "torch", was, 0.1))  # type: ignore[arg-type]
-        new.append(Result(name, "torch", now, headroom))  # type: ignore[arg-type]
+        new.append(Result(name, "torch", now, bound_ratio))  # type: ignore[arg-type]
     return moved(report_of(*old), report_of(*new))
 
 
@@ -115,7 +115,7 @@ def test_what_moved_for_one_reason_on_one_backend_is_said_once() -> None:
         replace(
             result,
             verdict="fail",
-            headroom=2.0 + number,
+            bound_ratio=2.0 + number,
             detail=f"outputs: {number} of 105 elements outside the bound [{number}]",
             reproduce=f"run {result.case} {result.backend}",
         )
@@ -123,7 +123,7 @@ def test_what_moved_for_one_reason_on_one_backend_is_said_once() -> None:
     ]
     new[3] = replace(new[3], explanations=["bias dropped"])
     found = moved(report_of(*old), report_of(*new))
-    assert [(len(same), same[0].case) for same in alike(found.changes)] == [
+    assert [(len(same), same[0].case) for same in group_by_cause(found.changes)] == [
         (8, "c8"),  # torch's, the farthest first
         (9, "c8"),
         (1, "c1"),
@@ -140,7 +140,7 @@ def test_every_headroom_that_grew_is_said() -> None:
         report_of(*(Result(f"c{n}", "jax", "pass", h) for n in range(3)))
         for h in (0.1, 0.9)
     )
-    assert list(map(len, alike(moved(old, new).changes))) == [1, 1, 1]
+    assert list(map(len, group_by_cause(moved(old, new).changes))) == [1, 1, 1]
 
 
 def on_screen(found: Moved) -> str:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from rnn_parity_core.errors import UsageError
-from rnn_parity_core.graph import Drawn, Edge, Graph, Node, Part
+from rnn_parity_core.graph import Edge, Graph, GraphResult, Node, Part
 from rnn_parity_reports import layers
 from rnn_parity_reports.page import to_page
 
@@ -39,7 +39,7 @@ def chain(*names: str, **edges: str) -> Part:
 
 
 def page_of(*parts: Part) -> str:
-    return to_page("case", [Drawn("fake", "drawn", graph=Graph("jaxpr", parts))])
+    return to_page("case", [GraphResult("fake", "drawn", graph=Graph("jaxpr", parts))])
 
 
 def boxes(part: Part) -> dict[str, layers.Box]:
@@ -49,14 +49,14 @@ def boxes(part: Part) -> dict[str, layers.Box]:
 
 
 def test_names_stay_text_whatever_is_in_them() -> None:
-    def part(text: str) -> list[Drawn]:
+    def part(text: str) -> list[GraphResult]:
         nodes = (
             Node(text, text, "loop", text, text, text, 99, (text,)),
             Node("c", text, "constant", text, text, text),
         )
         parts = (Part(text, nodes, (Edge("c", text),)),)
-        declined = Drawn(text + "2", "unsupported", text)
-        return [Drawn(text, "drawn", graph=Graph(text, parts, text)), declined]
+        declined = GraphResult(text + "2", "unsupported", text)
+        return [GraphResult(text, "drawn", graph=Graph(text, parts, text)), declined]
 
     evil, plain = (Tags(to_page(text, part(text))) for text in (EVIL, "plain"))
     assert evil.tags == plain.tags

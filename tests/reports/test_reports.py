@@ -62,7 +62,11 @@ def test_a_report_of_every_verdict_follows_the_schema_and_strangers_do_not(
         {"schema": "rnn-parity.report/2"},
         {"extra": 1},
         {"results": [{"case": "c", "backend": "b", "verdict": "perhaps"}]},
-        {"results": [{"case": "c", "backend": "b", "verdict": "pass", "headroom": -1}]},
+        {
+            "results": [
+                {"case": "c", "backend": "b", "verdict": "pass", "bound_ratio": -1}
+            ]
+        },
     ):
         assert not validator.is_valid(document | change)
 
@@ -77,7 +81,7 @@ def test_numbers_in_a_report_are_finite_even_where_outcomes_are_not(
     document = json.loads(data, parse_constant=refuse)
     broken = [r for r in document["results"] if "nan in" in r["backend"]]
     assert [r["figures"]["outputs"]["nonfinite"] for r in broken] == [1, 1]
-    assert [r["headroom"] for r in broken] == [None, None]
+    assert [r["bound_ratio"] for r in broken] == [None, None]
 
 
 def test_a_report_comes_back_as_it_was_written(
@@ -87,9 +91,9 @@ def test_a_report_comes_back_as_it_was_written(
     words = "<b> | `x`\n\0\x1b\u2028"
     strange = replace(
         report,
-        results=[Result(words, words, "fail", detail=words, weak=[words])],
+        results=[Result(words, words, "fail", detail=words, not_shown=[words])],
         backends={words: BackendRecord(settings={"a": None, "b": 1.5, "c": True})},
-        odd_one_out={words: words},
+        outliers={words: words},
     )
     for document in (report, strange):
         (tmp_path / "report.json").write_bytes(encode(document))
@@ -112,14 +116,16 @@ def test_the_frame_and_the_csv_have_one_row_for_each_case_and_backend(
     assert [(row["case"], row["backend"]) for row in table] == keys
     for row, result in zip(table, report.results, strict=True):
         assert row["verdict"] == result.verdict
-        assert row["headroom"] == (
-            "" if result.headroom is None else str(result.headroom)
+        assert row["bound_ratio"] == (
+            "" if result.bound_ratio is None else str(result.bound_ratio)
         )
         figures = result.figures.get("outputs")
         assert row["outputs.total"] == (str(figures.total) if figures else "")
-        assert row["odd_one_out"] == report.odd_one_out.get(result.case, "")
-    worst = frame.loc[frame["backend"] == "numpy", "headroom"].max()
-    assert worst == max(r.headroom or 0 for r in report.results if r.backend == "numpy")
+        assert row["outliers"] == report.outliers.get(result.case, "")
+    worst = frame.loc[frame["backend"] == "numpy", "bound_ratio"].max()
+    assert worst == max(
+        r.bound_ratio or 0 for r in report.results if r.backend == "numpy"
+    )
 
 
 def test_a_report_without_results_is_an_empty_frame(
@@ -129,7 +135,7 @@ def test_a_report_without_results_is_an_empty_frame(
     (tmp_path / "report.json").write_bytes(encode(empty))
     frame = read_report(tmp_path)
     assert len(frame) == 0
-    assert {"case", "backend", "verdict", "headroom"} <= set(frame.columns)
+    assert {"case", "backend", "verdict", "bound_ratio"} <= set(frame.columns)
 
 
 def test_without_pandas_the_command_that_installs_it_is_named(

@@ -22,17 +22,17 @@ REPORT = report_of(
         1 / 3,
         figures={"outputs": Figures(0.1, None, 2.5, 0.1, 2**40, 1, 9, (0, 1))},
         published=Published(1e-7, 1e-6, 2),
-        peers={"onnx": False},
+        fixed_tolerances={"onnx": False},
         first_bad=FirstBad(3, 2, 1, gate="i"),
         explanations=["bias dropped", "NA"],
-        weak=["null"],
-        smallest_changes={"bias": None},
+        not_shown=["null"],
+        sensitivity={"bias": None},
         detail="None",
         reproduce="again",
         seconds=0.25,
     ),
     Result("two", "jax", "gap"),
-    odd_one_out={"one": "torch"},
+    outliers={"one": "torch"},
 )
 
 
@@ -48,7 +48,7 @@ def test_counts_are_integers_words_are_strings_and_verdicts_a_category(
     frame = read_report(path)
     for name, dtype in (
         ("case", "string"),
-        ("headroom", "Float64"),
+        ("bound_ratio", "Float64"),
         ("outputs.max_ulp", "Float64"),
         ("outputs.mismatched", "Int64"),
         ("tokens.total", "Int64"),
@@ -67,7 +67,7 @@ def test_counts_are_integers_words_are_strings_and_verdicts_a_category(
         "absent",
     ]
     assert frame.loc[0, "outputs.mismatched"] == 2**40
-    assert frame.loc[0, "headroom"] == 1 / 3
+    assert frame.loc[0, "bound_ratio"] == 1 / 3
     missing = frame.loc[1].isna()
     assert [*missing[~missing].index] == ["case", "backend", "verdict"]
 

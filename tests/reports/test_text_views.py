@@ -18,23 +18,27 @@ EVIL = "<script>alert(1)</script> | `x` | \n\n# head\r\n- [a](b) *b* &lt; \\| _c
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n="])
 def test_a_spreadsheet_computes_nothing_of_a_csv(sign: str) -> None:
     words = f"{sign}HYPERLINK(1)"
-    result = Result(words, words, "fail", detail=words, weak=[words], reproduce=words)
-    (row,) = csv.DictReader(
-        io.StringIO(to_csv(report_of(result, odd_one_out={words: words})), newline="")
+    result = Result(
+        words, words, "fail", detail=words, not_shown=[words], reproduce=words
     )
-    for name in ("case", "backend", "detail", "weak", "reproduce", "odd_one_out"):
+    (row,) = csv.DictReader(
+        io.StringIO(to_csv(report_of(result, outliers={words: words})), newline="")
+    )
+    for name in ("case", "backend", "detail", "not_shown", "reproduce", "outliers"):
         assert row[name].removeprefix("'") == words
         assert row[name].lstrip("\n")[0] not in "=+-@\t\r"
 
 
 def test_hostile_names_stay_one_cell_and_one_line_of_the_markdown() -> None:
     results = [
-        Result(case, backend, "fail", 2.0, detail=EVIL, weak=[EVIL], reproduce="again")
+        Result(
+            case, backend, "fail", 2.0, detail=EVIL, not_shown=[EVIL], reproduce="again"
+        )
         for case in (EVIL, "tame")
         for backend in (EVIL, "other")
     ]
     records = {EVIL: BackendRecord({EVIL: EVIL})}
-    report = report_of(*results, backends=records, odd_one_out={EVIL: EVIL})
+    report = report_of(*results, backends=records, outliers={EVIL: EVIL})
     text = to_markdown(report)
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 4
@@ -66,14 +70,14 @@ def test_the_markdown_of_thousands_of_cases_stays_short_and_says_what_fails() ->
             0.25,
             detail=f"{cell} {'x' * (n - 900)} " + "why " * 1000,
             reproduce="again",
-            weak=[f"note {n}"],
+            not_shown=[f"note {n}"],
         )
         for n in range(1000)
         for cell in ("gru", "lstm")
         for backend in ("torch", "jax")
     ]
     odd = {f"gru-{n}": "jax" for n in range(1000)}
-    text = to_markdown(report_of(*results, odd_one_out=odd))
+    text = to_markdown(report_of(*results, outliers=odd))
     assert len(text) < 60_000
     assert text.index("## What differs") < text.index("| cell | torch | jax |")
     assert "| gru | ✓ 1000 of 1000, 0.25 | ✗ 99 of 1000, 0.25 |" in text

@@ -5,7 +5,7 @@ rows with `jax.vmap`.
 """
 
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
+from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://docs.kidger.site/equinox/api/nn/rnn/"
 _NAMES = {"lstm": "eqx.nn.LSTMCell", "gru": "eqx.nn.GRUCell"}
@@ -26,8 +26,8 @@ INFO = BackendInfo(
         "equinox": "equinox",
     },
     install="pip install 'rnn-parity[equinox]'",
-    means=tuple(
-        Means(how.format(name), (variant,), (cell,))
+    implementations=tuple(
+        Implementation(how.format(name), (variant,), (cell,))
         for variant, how in _HOW.items()
         for cell, name in _NAMES.items()
     ),

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 from jax import lax
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_equinox import layout
 from rnn_parity_backends.with_jax import loops
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
@@ -72,7 +72,7 @@ def cell_of(name: str, weights: Arrays) -> Any:
     )
 
 
-def make_step(name: str, weights: Arrays) -> by_hand.Step:
+def make_step(name: str, weights: Arrays) -> equations.Step:
     """Give the function that takes one step of all rows, one cell mapped over them."""
     cell = jax.vmap(cell_of(name, weights))
     return lambda x, state: _states(cell(x, _native(state)))

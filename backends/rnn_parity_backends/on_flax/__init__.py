@@ -1,7 +1,7 @@
 """Flax: the cells of `flax.nnx`, `nnx.RNN` and `nnx.Bidirectional`."""
 
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
+from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html"
 _CALLED = {
@@ -29,8 +29,8 @@ INFO = BackendInfo(
     adapter="rnn_parity_backends.on_flax.adapter:FlaxBackend",
     requires={"jax": "jax", "jaxlib": "jaxlib", "optax": "optax", "flax": "flax"},
     install="pip install 'rnn-parity[flax]'",
-    means=tuple(
-        Means(how.format(name), (variant,), (cell,))
+    implementations=tuple(
+        Implementation(how.format(name), (variant,), (cell,))
         for hows, names in ((_CALLS, _CALLED), (_LOOPS, _LOOPED))
         for variant, how in hows.items()
         for cell, name in names.items()

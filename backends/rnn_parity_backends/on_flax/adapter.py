@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_flax import layout
 from rnn_parity_backends.with_jax import loops
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
@@ -78,7 +78,7 @@ def cell_of(name: str, kind: type[Any], weights: Arrays) -> Any:
     return cell
 
 
-def make_step(name: str, weights: Arrays) -> by_hand.Step:
+def make_step(name: str, weights: Arrays) -> equations.Step:
     """Give the function that takes one step: a call of a cell."""
     cell = cell_of(name, _CALLED[name], weights)
     return lambda x, state: _states(cell(_native(state), x)[0])

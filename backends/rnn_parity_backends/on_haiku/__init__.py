@@ -5,7 +5,7 @@ taken off the weights on their way in.
 """
 
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
+from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://dm-haiku.readthedocs.io/en/latest/api.html#recurrent"
 _NAMES = {
@@ -25,8 +25,8 @@ INFO = BackendInfo(
     adapter="rnn_parity_backends.on_haiku.adapter:HaikuBackend",
     requires={"jax": "jax", "jaxlib": "jaxlib", "optax": "optax", "haiku": "dm-haiku"},
     install="pip install 'rnn-parity[haiku]'",
-    means=tuple(
-        Means(how.format(name), (variant,), (cell,))
+    implementations=tuple(
+        Implementation(how.format(name), (variant,), (cell,))
         for variant, how in _HOW.items()
         for cell, name in _NAMES.items()
     ),

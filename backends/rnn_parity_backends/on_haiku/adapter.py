@@ -6,7 +6,7 @@ from typing import Any
 import haiku as hk
 import jax.numpy as jnp
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_haiku import layout
 from rnn_parity_backends.with_jax import loops
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
@@ -76,7 +76,7 @@ def forward_of(case: Case) -> Forward:
     return lambda arrays: compute(Problem(case, arrays))
 
 
-def make_step(cell: str, weights: Arrays) -> by_hand.Step:
+def make_step(cell: str, weights: Arrays) -> equations.Step:
     """Give the function that takes one step: a call of a core."""
 
     def once(core: Any, x: Tensor, state: Native) -> tuple[Tensor, Native]:

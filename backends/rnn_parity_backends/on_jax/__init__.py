@@ -7,20 +7,20 @@ and the compiler are JAX's, the optimisers Optax's.
 from msgspec.structs import replace
 
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Means
+from rnn_parity_core.backend import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Implementation
 
 INFO = BackendInfo(
     name="jax",
     adapter="rnn_parity_backends.on_jax.adapter:JaxBackend",
     requires={"jax": "jax", "jaxlib": "jaxlib", "optax": "optax"},
     install="pip install 'rnn-parity[jax]'",
-    means=(
-        Means("jit: jnp operations, step by step", ("basic",), by_hand=True),
-        Means("jit: cell unrolled over a list", ("static",)),
-        Means("jit: jnp.unstack, cell, jnp.stack", ("static_single",)),
-        Means("jit: lax.scan", ("dynamic",)),
-        Means("jit: lax.scan, masked by lengths", ("variable_input",)),
-        Means("jit: lax.while_loop, jnp.argmax", ("variable_output",)),
+    implementations=(
+        Implementation("jit: jnp operations, step by step", ("basic",), by_hand=True),
+        Implementation("jit: cell unrolled over a list", ("static",)),
+        Implementation("jit: jnp.unstack, cell, jnp.stack", ("static_single",)),
+        Implementation("jit: lax.scan", ("dynamic",)),
+        Implementation("jit: lax.scan, masked by lengths", ("variable_input",)),
+        Implementation("jit: lax.while_loop, jnp.argmax", ("variable_output",)),
     ),
     elementwise_ulp=XLA_CPU_ULP,
     # Products of halves are summed in float32: tests/backends/test_accumulators.py.
@@ -32,13 +32,13 @@ INFO = BackendInfo(
 INFO_EAGER = replace(
     INFO,
     name="jax:eager",
-    means=(
-        Means("jnp operations, op by op", ("basic",), by_hand=True),
-        Means("cell called over a list", ("static",)),
-        Means("jnp.unstack, cell, jnp.stack", ("static_single",)),
-        Means("lax.scan outside jit", ("dynamic",)),
-        Means("lax.scan outside jit, masked by lengths", ("variable_input",)),
-        Means("lax.while_loop outside jit, jnp.argmax", ("variable_output",)),
+    implementations=(
+        Implementation("jnp operations, op by op", ("basic",), by_hand=True),
+        Implementation("cell called over a list", ("static",)),
+        Implementation("jnp.unstack, cell, jnp.stack", ("static_single",)),
+        Implementation("lax.scan outside jit", ("dynamic",)),
+        Implementation("lax.scan outside jit, masked by lengths", ("variable_input",)),
+        Implementation("lax.while_loop outside jit, jnp.argmax", ("variable_output",)),
     ),
     options={**INFO.options, "jit": False},
 )

@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import nn
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.with_jax import loops
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
 from rnn_parity_core.spec import Case, Problem
@@ -39,8 +39,8 @@ class _Ops:
 _OPS = _Ops()
 
 
-def _make_step(cell: str, weights: Arrays) -> by_hand.Step:
-    return by_hand.make_step(_OPS, cell, weights)
+def _make_step(cell: str, weights: Arrays) -> equations.Step:
+    return equations.make_step(_OPS, cell, weights)
 
 
 def forward_of(case: Case, scan: Scan) -> Forward:

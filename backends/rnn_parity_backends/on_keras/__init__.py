@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from rnn_parity_backends import with_keras
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
+from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = (
     "https://github.com/keras-team/keras/blob/master/keras/src/backend/common/dtypes.py"
@@ -23,9 +23,9 @@ INFO_TORCH = BackendInfo(
     adapter="rnn_parity_backends.on_keras.adapter_torch:TorchBackend",
     requires={"keras": "keras", "torch": "torch"},
     install="pip install 'rnn-parity[keras,torch]'",
-    means=(
-        Means(f"keras {_BY_HAND}", ("basic",), by_hand=True),
-        *with_keras.means(_DECODED),
+    implementations=(
+        Implementation(f"keras {_BY_HAND}", ("basic",), by_hand=True),
+        *with_keras.implementations(_DECODED),
     ),
     # Keras 3.15 on PyTorch 2.13, CPU, 3 million numbers in float64 and float32: tanh
     # 0.64 and 0.56, sigmoid 2.40 and 2.34; half precisions: all numbers tried, 0.5.
@@ -66,9 +66,9 @@ INFO_JAX = replace(
     adapter="rnn_parity_backends.on_keras.adapter_jax:JaxBackend",
     requires={"keras": "keras", "jax": "jax", "jaxlib": "jaxlib"},
     install="pip install 'rnn-parity[keras,jax]'",
-    means=(
-        Means(f"jit: keras {_BY_HAND}", ("basic",), by_hand=True),
-        *with_keras.means(_DECODED, "jit: keras"),
+    implementations=(
+        Implementation(f"jit: keras {_BY_HAND}", ("basic",), by_hand=True),
+        *with_keras.implementations(_DECODED, "jit: keras"),
     ),
     # Measured as stated: tanh 4.86, sigmoid 2.38 in float32, 0.5 and 2.04 in halves.
     elementwise_ulp=XLA_CPU_ULP,

@@ -4,19 +4,19 @@ from typing import Any
 
 from keras import ops
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.with_keras.networks import Decode, Tensors
 from rnn_parity_core.spec import Case
 
 _Carry = dict[str, Any]
 
 
-def looped(case: Case, steps: list[by_hand.Step]) -> Decode:
+def looped(case: Case, steps: list[equations.Step]) -> Decode:
     """Give the loop until every row has said stop."""
     times = ops.arange(case.steps, dtype="int32")
 
     def decode(
-        arrays: dict[str, Tensors], initial: list[by_hand.State]
+        arrays: dict[str, Tensors], initial: list[equations.State]
     ) -> dict[str, Tensors]:
         start, stop = ops.unstack(arrays["start_stop"])
 
@@ -56,7 +56,7 @@ def looped(case: Case, steps: list[by_hand.Step]) -> Decode:
             "outputs": ops.zeros((*rows, case.steps, case.output_size), case.dtype),
         }
         done = ops.while_loop(going_on, body, (carry,))[0]
-        finals = by_hand.final_arrays(done["states"], ops.stack)
+        finals = equations.final_arrays(done["states"], ops.stack)
         return {"tokens": done["tokens"], "outputs": done["outputs"], **finals}
 
     return decode

@@ -1,6 +1,6 @@
 """MLX: array operations, and the layers `nn.RNN`, `nn.LSTM` and `nn.GRU`."""
 
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
+from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://ml-explore.github.io/mlx/build/html/python/nn/layers.html"
 _LAYERS = {
@@ -26,10 +26,10 @@ INFO = BackendInfo(
     # What computes is a package of its own, a folder of `mlx`.
     requires={"mlx": "mlx", "mlx.lib": "mlx-cpu"},
     install="pip install 'rnn-parity[mlx]'",
-    means=(
-        Means("@, mx.tanh, mx.sigmoid, nn.relu", ("basic",), by_hand=True),
+    implementations=(
+        Implementation("@, mx.tanh, mx.sigmoid, nn.relu", ("basic",), by_hand=True),
         *(
-            Means(how.format(name), (variant,), (cell,))
+            Implementation(how.format(name), (variant,), (cell,))
             for variant, how in _HOW.items()
             for cell, name in _LAYERS.items()
         ),

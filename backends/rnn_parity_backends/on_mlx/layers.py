@@ -12,7 +12,7 @@ from typing import Any
 import mlx.core as mx
 from mlx import nn
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_mlx import layout
 from rnn_parity_core.backend import Unsupported
 from rnn_parity_core.spec import Case, Problem
@@ -81,34 +81,36 @@ def _states(layer: Any, x: Tensor, initial: Tensors) -> Tensors:
     return dict(zip(initial, each, strict=True))
 
 
-def _step(problem: Problem, number: int, way: str) -> by_hand.Step:
+def _step(problem: Problem, number: int, way: str) -> equations.Step:
     """Give the function that takes one step: a layer, called on a row of one."""
     layer = _layer(problem, number, way)
 
-    def step(x: Tensor, state: by_hand.State) -> by_hand.State:
+    def step(x: Tensor, state: equations.State) -> equations.State:
         found = _states(layer, x[:, None], state)
         return {name: tensor[:, 0] for name, tensor in found.items()}
 
     return step
 
 
-def _result(outputs: Tensor, finals: list[by_hand.State]) -> Tensors:
-    return {"outputs": outputs, **by_hand.final_arrays(finals, mx.stack)}
+def _result(outputs: Tensor, finals: list[equations.State]) -> Tensors:
+    return {"outputs": outputs, **equations.final_arrays(finals, mx.stack)}
 
 
 def _unrolled(
-    problem: Problem, inputs: list[Tensor], step_of: Callable[[int, str], by_hand.Step]
+    problem: Problem,
+    inputs: list[Tensor],
+    step_of: Callable[[int, str], equations.Step],
 ) -> Tensors:
-    outputs, finals = by_hand.unroll(
+    outputs, finals = equations.unroll(
         problem.case, inputs, step_of, problem.initial, _OPS.concatenate
     )
     return _result(mx.stack(outputs, axis=1), finals)
 
 
 def _basic(problem: Problem) -> Tensors:
-    def step_of(number: int, way: str) -> by_hand.Step:
+    def step_of(number: int, way: str) -> equations.Step:
         weights = problem.weights(number, way)
-        return by_hand.make_step(_OPS, problem.case.cell, weights)
+        return equations.make_step(_OPS, problem.case.cell, weights)
 
     x = problem["inputs"]
     return _unrolled(problem, [x[:, t] for t in range(x.shape[1])], step_of)
@@ -184,6 +186,6 @@ def _decoded(problem: Problem) -> Tensors:
     case = problem.case
     steps = [_step(problem, number, "forward") for number in range(case.layers)]
     start = mx.full(case.batch, problem["start_stop"][0])
-    tokens, outputs, finals = by_hand.feed_back(problem, steps, start, _OPS)
+    tokens, outputs, finals = equations.greedy_decode(problem, steps, start, _OPS)
     said = {"tokens": mx.stack(tokens, axis=1)}
     return said | _result(mx.stack(outputs, axis=1), finals)

@@ -1,19 +1,23 @@
 """NumPy: no layers of its own, so every variant is the equations in its idiom."""
 
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
+from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 INFO = BackendInfo(
     name="numpy",
     adapter="rnn_parity_backends.on_numpy.adapter:NumpyBackend",
     requires={"numpy": "numpy"},
     install="pip install rnn-parity",
-    means=(
-        Means("x @ W + h @ U + b, step by step", ("basic",), by_hand=True),
-        Means("a cell function over a list", ("static",), by_hand=True),
-        Means("np.unstack, cell function, np.stack", ("static_single",), by_hand=True),
-        Means("a loop over time into one array", ("dynamic",), by_hand=True),
-        Means("the same loop, masked at each step", ("variable_input",), by_hand=True),
-        Means(
+    implementations=(
+        Implementation("x @ W + h @ U + b, step by step", ("basic",), by_hand=True),
+        Implementation("a cell function over a list", ("static",), by_hand=True),
+        Implementation(
+            "np.unstack, cell function, np.stack", ("static_single",), by_hand=True
+        ),
+        Implementation("a loop over time into one array", ("dynamic",), by_hand=True),
+        Implementation(
+            "the same loop, masked at each step", ("variable_input",), by_hand=True
+        ),
+        Implementation(
             "a loop, np.argmax, until all rows stop", ("variable_output",), by_hand=True
         ),
     ),

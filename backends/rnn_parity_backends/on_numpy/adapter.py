@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_core.backend import Scalar, Unsupported
 from rnn_parity_core.graph import Graph
 from rnn_parity_core.spec import Array, Outcome, Problem
@@ -61,7 +61,7 @@ class NumpyBackend:
             "variable_input": _masked,
         }[problem.case.variant]
         outputs, finals = variant(problem)
-        return {"outputs": outputs, **by_hand.final_arrays(finals, np.stack)}
+        return {"outputs": outputs, **equations.final_arrays(finals, np.stack)}
 
     def graph(self, problem: Problem) -> Graph:
         """Decline.
@@ -75,16 +75,16 @@ class NumpyBackend:
         )
 
 
-def _step_of(problem: Problem) -> Callable[[int, str], by_hand.Step]:
+def _step_of(problem: Problem) -> Callable[[int, str], equations.Step]:
     """Give each pass its step, whose states are rounded to the case's dtype.
 
     Within a step NumPy widens what it has no product for: bfloat16 to float32.
     """
-    weights = by_hand.canonical(problem, np.asarray)
+    weights = equations.canonical(problem, np.asarray)
     dtype = np.dtype(problem.case.dtype)
 
-    def step_of(layer: int, way: str) -> by_hand.Step:
-        step = by_hand.make_step(_OPS, problem.case.cell, weights(layer, way))
+    def step_of(layer: int, way: str) -> equations.Step:
+        step = equations.make_step(_OPS, problem.case.cell, weights(layer, way))
         return lambda x, state: {
             name: array.astype(dtype) for name, array in step(x, state).items()
         }
@@ -94,31 +94,31 @@ def _step_of(problem: Problem) -> Callable[[int, str], by_hand.Step]:
 
 def _unroll(
     problem: Problem, inputs: list[Array]
-) -> tuple[list[Array], list[by_hand.State]]:
-    return by_hand.unroll(
+) -> tuple[list[Array], list[equations.State]]:
+    return equations.unroll(
         problem.case, inputs, _step_of(problem), problem.initial, _OPS.concatenate
     )
 
 
-def _basic(problem: Problem) -> tuple[Array, list[by_hand.State]]:
+def _basic(problem: Problem) -> tuple[Array, list[equations.State]]:
     inputs = [problem["inputs"][:, t] for t in range(problem.case.steps)]
     outputs, finals = _unroll(problem, inputs)
     return np.stack(outputs, axis=1), finals
 
 
-def _static(problem: Problem) -> tuple[Array, list[by_hand.State]]:
+def _static(problem: Problem) -> tuple[Array, list[equations.State]]:
     inputs = [x.copy() for x in problem["inputs"].swapaxes(0, 1)]
     outputs, finals = _unroll(problem, inputs)
     return np.stack(outputs, axis=1), finals
 
 
-def _static_single(problem: Problem) -> tuple[Array, list[by_hand.State]]:
+def _static_single(problem: Problem) -> tuple[Array, list[equations.State]]:
     time_major = problem["inputs"].transpose(1, 0, 2)
     outputs, finals = _unroll(problem, list(np.unstack(time_major)))
     return np.stack(outputs).transpose(1, 0, 2), finals
 
 
-def _masked(problem: Problem) -> tuple[Array, list[by_hand.State]]:
+def _masked(problem: Problem) -> tuple[Array, list[equations.State]]:
     """Loop over time into one array; rows past their length keep their state."""
     case, step_of = problem.case, _step_of(problem)
     lengths = problem.arrays.get("lengths", np.full(case.batch, case.steps))
@@ -161,5 +161,5 @@ def _decode(problem: Problem) -> Outcome:
         token = (x @ problem["readout"] + problem["readout_bias"]).argmax(axis=1)
         tokens[:, t] = np.where(running, token, stop)
         running &= token != stop
-    finals = by_hand.final_arrays(states, np.stack)
+    finals = equations.final_arrays(states, np.stack)
     return {"tokens": tokens, "outputs": outputs, **finals}

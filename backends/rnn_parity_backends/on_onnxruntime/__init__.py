@@ -1,6 +1,6 @@
 """ONNX Runtime: the operators RNN, LSTM and GRU of models made here, on the CPU."""
 
-from rnn_parity_core.backend import BackendInfo, Gap, Means
+from rnn_parity_core.backend import BackendInfo, Gap, Implementation
 
 # Cells → ONNX's operator, and what it is told to be one of them.
 _OPERATORS = {
@@ -13,7 +13,7 @@ _OPERATORS = {
 }
 
 
-def _means() -> tuple[Means, ...]:
+def _means() -> tuple[Implementation, ...]:
     found = []
     for cells, operator in _OPERATORS.items():
         calls = {
@@ -24,7 +24,7 @@ def _means() -> tuple[Means, ...]:
             "variable_output": f"Loop over every step, {operator} of seq_length 1, "
             "ArgMax, Where; no early stop",
         }
-        found += [Means(api, (v,), cells) for v, api in calls.items()]
+        found += [Implementation(api, (v,), cells) for v, api in calls.items()]
     return tuple(found)
 
 
@@ -79,8 +79,10 @@ INFO = BackendInfo(
     adapter="rnn_parity_backends.on_onnxruntime.adapter:OnnxRuntimeBackend",
     requires={"onnx": "onnx", "onnxruntime": "onnxruntime"},
     install="pip install 'rnn-parity[onnxruntime]'",
-    means=(
-        Means("MatMul, Add, Mul, Tanh, Sigmoid, Relu", ("basic",), by_hand=True),
+    implementations=(
+        Implementation(
+            "MatMul, Add, Mul, Tanh, Sigmoid, Relu", ("basic",), by_hand=True
+        ),
         *_means(),
     ),
     # ONNX Runtime 1.32, CPU with AVX-512. float32, 30 million numbers in each kernel:

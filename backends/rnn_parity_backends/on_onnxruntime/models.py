@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from onnx import ModelProto, TensorProto
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_onnxruntime.graph import Graph, Tensor, joined, stacked
 from rnn_parity_backends.on_onnxruntime.layout import OPERATORS
 from rnn_parity_backends.on_onnxruntime.operators import (
@@ -84,7 +84,7 @@ def _unrolled(
     problem: Problem,
     per_step: list[Tensor],
     states: States,
-    step_of: Callable[[int, str], by_hand.Step],
+    step_of: Callable[[int, str], equations.Step],
 ) -> None:
     """Take one step after the other, in every layer and direction."""
     case, graph = problem.case, per_step[0].graph
@@ -93,7 +93,7 @@ def _unrolled(
         index = case.passes.index((layer, way))
         return {name: of.at(index, axis=0) for name, of in states.items()}
 
-    outputs, finals = by_hand.unroll(
+    outputs, finals = equations.unroll(
         case, per_step, step_of, initial_of, _OPS.concatenate
     )
     graph.output("outputs", stacked(outputs, axis=_time_axis(case)))
@@ -104,14 +104,14 @@ def _unrolled(
 def _by_hand(graph: Graph, problem: Problem, states: States) -> None:
     """Write the equations out."""
     case = problem.case
-    weights = by_hand.canonical(problem, graph.initializer)
+    weights = equations.canonical(problem, graph.initializer)
     x = graph.input("inputs", _fed_shape(case))
     per_step = [x.at(t, axis=_time_axis(case)) for t in range(case.steps)]
     _unrolled(
         problem,
         per_step,
         states,
-        lambda layer, way: by_hand.make_step(_OPS, case.cell, weights(layer, way)),
+        lambda layer, way: equations.make_step(_OPS, case.cell, weights(layer, way)),
     )
 
 
@@ -139,7 +139,7 @@ def _split(graph: Graph, problem: Problem, states: States) -> None:
 def _called_over(problem: Problem, per_step: list[Tensor], states: States) -> None:
     graph = per_step[0].graph
 
-    def step_of(layer: int, way: str) -> by_hand.Step:
+    def step_of(layer: int, way: str) -> equations.Step:
         return cell_step(problem.case, native_weights(graph, problem, layer, way))
 
     _unrolled(problem, per_step, states, step_of)

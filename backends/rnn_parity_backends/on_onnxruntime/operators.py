@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_onnxruntime import layout
 from rnn_parity_backends.on_onnxruntime.graph import Graph, Tensor
 from rnn_parity_core.spec import Case, Problem
@@ -53,7 +53,7 @@ def called(
     return y, dict(zip(states, after, strict=True))
 
 
-def cell_step(case: Case, native: Native) -> by_hand.Step:
+def cell_step(case: Case, native: Native) -> equations.Step:
     """Give the operator as a cell: one step of one direction, `[B, I]` to `[B, H]`."""
 
     def step(x: Tensor, state: States) -> States:

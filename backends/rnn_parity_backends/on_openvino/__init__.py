@@ -1,6 +1,6 @@
 """OpenVINO: the operators RNN, LSTM and GRU of models made here, on the CPU."""
 
-from rnn_parity_core.backend import BackendInfo, Gap, Means
+from rnn_parity_core.backend import BackendInfo, Gap, Implementation
 
 # Cells → OpenVINO's operators, less the word for a cell or a sequence.
 _OPERATORS = {
@@ -12,7 +12,7 @@ _OPERATORS = {
 }
 
 
-def _means() -> tuple[Means, ...]:
+def _means() -> tuple[Implementation, ...]:
     found = []
     for cells, (operator, told) in _OPERATORS.items():
         cell, sequence = f"{operator}Cell{told}", f"{operator}Sequence{told}"
@@ -23,7 +23,7 @@ def _means() -> tuple[Means, ...]:
             "variable_input": f"{sequence}, sequence_lengths",
             "variable_output": f"Loop, {cell}, TopK, Select",
         }
-        found += [Means(api, (v,), cells) for v, api in calls.items()]
+        found += [Implementation(api, (v,), cells) for v, api in calls.items()]
     return tuple(found)
 
 
@@ -34,8 +34,10 @@ INFO = BackendInfo(
     adapter="rnn_parity_backends.on_openvino.adapter:OpenVinoBackend",
     requires={"openvino": "openvino"},
     install="pip install 'rnn-parity[openvino]'",
-    means=(
-        Means("MatMul, Add, Multiply, Tanh, Sigmoid, Relu", ("basic",), by_hand=True),
+    implementations=(
+        Implementation(
+            "MatMul, Add, Multiply, Tanh, Sigmoid, Relu", ("basic",), by_hand=True
+        ),
         *_means(),
     ),
     # OpenVINO 2026.4, CPU with AVX-512, 30 million numbers: tanh 1.21, sigmoid 4.06

@@ -12,14 +12,14 @@ import numpy as np
 import openvino
 from openvino import opset15 as ops
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_openvino import layout
 from rnn_parity_backends.on_openvino.tensors import (
     Ops,
     Tensor,
     constant,
+    failure_signature,
     joined,
-    kind_of,
     stacked,
     where,
 )
@@ -55,7 +55,7 @@ class _Inputs:
         self.nodes: dict[str, Any] = {}
 
     def __call__(self, name: str, shape: tuple[int, ...], dtype: str = "") -> Tensor:
-        kind = kind_of(dtype or self.case.dtype)
+        kind = failure_signature(dtype or self.case.dtype)
         self.nodes[name] = ops.parameter(list(shape), kind)
         return Tensor(self.nodes[name].output(0))
 
@@ -129,7 +129,7 @@ def _weights(problem: Problem, layer: int, *ways: str) -> list[Tensor]:
     return [constant(np.stack(arrays)) for arrays in zip(*each, strict=True)]
 
 
-def _step(problem: Problem, layer: int, way: str) -> by_hand.Step:
+def _step(problem: Problem, layer: int, way: str) -> equations.Step:
     """Give an operator of one step."""
     case = problem.case
     operator, _, told = OPERATORS[case.cell]
@@ -137,7 +137,7 @@ def _step(problem: Problem, layer: int, way: str) -> by_hand.Step:
     if case.cell.startswith("rnn"):
         told = {**told, "activations_alpha": [], "activations_beta": []}
 
-    def step(x: Tensor, state: by_hand.State) -> by_hand.State:
+    def step(x: Tensor, state: equations.State) -> equations.State:
         fed = [tensor.output for tensor in (x, *state.values())]
         node = operator(*fed, *weights, case.units, **told)
         return dict(zip(state, map(Tensor, node.outputs()), strict=True))
@@ -149,7 +149,7 @@ def _unrolled(
     problem: Problem,
     per_step: list[Tensor],
     states: Named,
-    step_of: Callable[[int, str], by_hand.Step],
+    step_of: Callable[[int, str], equations.Step],
 ) -> Named:
     """Take one step after the other, in every layer and direction."""
     case = problem.case
@@ -158,22 +158,22 @@ def _unrolled(
         index = case.passes.index((layer, way))
         return {name: of.at(index, axis=0) for name, of in states.items()}
 
-    outputs, finals = by_hand.unroll(
+    outputs, finals = equations.unroll(
         case, per_step, step_of, initial_of, Ops().concatenate
     )
-    ends = by_hand.final_arrays(finals, lambda tensors: stacked(tensors, axis=0))
+    ends = equations.final_arrays(finals, lambda tensors: stacked(tensors, axis=0))
     return {"outputs": stacked(outputs, axis=1), **ends}
 
 
 def _by_hand(problem: Problem, inputs: _Inputs, states: Named) -> Named:
     """Write the equations out."""
     case, x = problem.case, inputs.whole()
-    weights = by_hand.canonical(problem, constant)
+    weights = equations.canonical(problem, constant)
     return _unrolled(
         problem,
         [x.at(t, axis=1) for t in range(case.steps)],
         states,
-        lambda layer, way: by_hand.make_step(Ops(), case.cell, weights(layer, way)),
+        lambda layer, way: equations.make_step(Ops(), case.cell, weights(layer, way)),
     )
 
 

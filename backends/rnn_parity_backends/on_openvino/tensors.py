@@ -103,14 +103,14 @@ def constant(array: Array) -> Tensor:
     return Tensor(ops.constant(to_openvino(array)).output(0))
 
 
-def kind_of(dtype: str) -> Any:
+def failure_signature(dtype: str) -> Any:
     """Give OpenVINO's name of a dtype."""
     return openvino.Type.bf16 if dtype == "bfloat16" else openvino.Type(np.dtype(dtype))
 
 
 def to_openvino(array: Array) -> Any:
     """Copy to a tensor of OpenVINO's, which shows bfloat16 as if it were float16."""
-    tensor = openvino.Tensor(kind_of(array.dtype.name), array.shape)
+    tensor = openvino.Tensor(failure_signature(array.dtype.name), array.shape)
     tensor.data[...] = array.view(tensor.data.dtype)
     return tensor
 

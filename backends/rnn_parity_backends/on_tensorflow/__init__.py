@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from rnn_parity_backends import with_keras
-from rnn_parity_core.backend import BackendInfo, Gap, Means, Scalar
+from rnn_parity_core.backend import BackendInfo, Gap, Implementation, Scalar
 
 # Cells → TensorFlow 1's cell.
 _V1 = {
@@ -16,7 +16,7 @@ _V1 = {
 }
 
 
-def _v1_means() -> tuple[Means, ...]:
+def _v1_implementations() -> tuple[Implementation, ...]:
     """Name TensorFlow 1's loops and cells.
 
     Legacy cells always have biases, and LSTMs add 1 to the forget gate when they run.
@@ -34,7 +34,7 @@ def _v1_means() -> tuple[Means, ...]:
         offset += "biases that this would round"
         said = offset if "LSTM" in cell else ""
         said += "; no bias: zeros"
-        found += [Means(api + said, (v,), cells) for v, api in calls.items()]
+        found += [Implementation(api + said, (v,), cells) for v, api in calls.items()]
     return tuple(found)
 
 
@@ -47,9 +47,11 @@ INFO = BackendInfo(
     install="pip install 'rnn-parity[tensorflow]'",
     options=_OPTIONS | {"function": False},
     settings=(*_OPTIONS, "function"),
-    means=(
-        Means("@, tf.tanh, tf.sigmoid, tf.nn.relu, eager", ("basic",), by_hand=True),
-        *with_keras.means("tf.function, tf.while_loop, tf.argmax"),
+    implementations=(
+        Implementation(
+            "@, tf.tanh, tf.sigmoid, tf.nn.relu, eager", ("basic",), by_hand=True
+        ),
+        *with_keras.implementations("tf.function, tf.while_loop, tf.argmax"),
     ),
     # TensorFlow 2.21, CPU, float64 and float32: tanh 7.8 and 6.14, sigmoid 2.5 and 6.58
     # were the largest seen; half precisions: all numbers tried, 0.5 and 1.76.
@@ -77,9 +79,9 @@ INFO_XLA = BackendInfo(
     options=_OPTIONS,
     settings=tuple(_OPTIONS),
     on_request="compiles each shape: 0.7 s, up to 17; 10 times tensorflow's cost",
-    means=tuple(
+    implementations=tuple(
         replace(means, api=f"jit_compile: {means.api.removesuffix(', eager')}")
-        for means in INFO.means
+        for means in INFO.implementations
     ),
     # TensorFlow 2.21, CPU with AVX-512, 60 million numbers in each of float64 and
     # float32: tanh 6.78 and 4.80, sigmoid 2.45 and 2.48 were the largest seen. Half
@@ -98,11 +100,11 @@ INFO_V1 = BackendInfo(
     install=INFO.install,
     options=_OPTIONS,
     settings=tuple(_OPTIONS),
-    means=(
-        Means(
+    implementations=(
+        Implementation(
             "@, tf.tanh, tf.sigmoid, tf.nn.relu in a graph", ("basic",), by_hand=True
         ),
-        *_v1_means(),
+        *_v1_implementations(),
     ),
     elementwise_ulp=INFO.elementwise_ulp,
     elementwise_near=INFO.elementwise_near,

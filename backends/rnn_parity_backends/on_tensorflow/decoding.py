@@ -5,19 +5,19 @@ from typing import Any
 
 import tensorflow as tf
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_tensorflow.operations import Tensors
 from rnn_parity_core.spec import Case
 
-Decode = Callable[[dict[str, Tensors], list[by_hand.State]], dict[str, Tensors]]
+Decode = Callable[[dict[str, Tensors], list[equations.State]], dict[str, Tensors]]
 _Carry = dict[str, Any]
 
 
 def decoded(
     case: Case,
     arrays: Mapping[str, Tensors],
-    steps: list[by_hand.Step],
-    initial: list[by_hand.State],
+    steps: list[equations.Step],
+    initial: list[equations.State],
 ) -> dict[str, Tensors]:
     """Loop until every row has said stop; the carry holds what has been said so far.
 
@@ -62,11 +62,11 @@ def decoded(
 
     carry = _at_first(case, start, stop, initial)
     (done,) = tf.while_loop(going_on, body, [carry])
-    finals = by_hand.final_arrays(done["states"], tf.stack)
+    finals = equations.final_arrays(done["states"], tf.stack)
     return {"tokens": done["tokens"], "outputs": done["outputs"], **finals}
 
 
-def in_a_graph(case: Case, steps: list[by_hand.Step]) -> Decode:
+def in_a_graph(case: Case, steps: list[equations.Step]) -> Decode:
     """Give the loop as one graph."""
     return tf.function(
         lambda arrays, initial: decoded(case, arrays, steps, initial),
@@ -75,7 +75,7 @@ def in_a_graph(case: Case, steps: list[by_hand.Step]) -> Decode:
 
 
 def _at_first(
-    case: Case, start: Tensors, stop: Tensors, initial: list[by_hand.State]
+    case: Case, start: Tensors, stop: Tensors, initial: list[equations.State]
 ) -> _Carry:
     """Give the carry before the first step: all stop tokens, all zeros."""
     batch = tf.shape(initial[0]["h"])[0]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from tf_keras.src.layers.rnn.legacy_cells import MultiRNNCell
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_tensorflow import decoding
 from rnn_parity_backends.on_tensorflow.gradients import seeded_loss, symbolic_gradients
 from rnn_parity_backends.on_tensorflow.legacy import make_cell, to_canonical, to_native
@@ -19,7 +19,7 @@ from rnn_parity_core.spec import CELLS, INTEGER_ARRAYS, Case
 
 v1 = tf.compat.v1
 
-_Finals = list[by_hand.State]
+_Finals = list[equations.State]
 
 
 class Fed(NamedTuple):
@@ -27,7 +27,7 @@ class Fed(NamedTuple):
 
     inputs: list[Tensors]
     """One `[B, T, D]` (`[T, B, D]` if time-major), or `[B, D]` for each step."""
-    initial: list[by_hand.State]
+    initial: list[equations.State]
     """Initial states of each layer and direction."""
     others: dict[str, Tensors]
     """What else a problem's arrays are fed to, by their names."""
@@ -88,7 +88,7 @@ def build(case: Case, forget_offset: float) -> Graph:
             "variable_input": _dynamic,
         }[case.variant]
         outputs, finals, cells = built(case, fed)
-        outcome = {"outputs": outputs, **by_hand.final_arrays(finals, tf.stack)}
+        outcome = {"outputs": outputs, **equations.final_arrays(finals, tf.stack)}
         variables = [variable for cell in cells for variable in cell.variables]
     gradients, updated = {}, None
     if case.task != "forward":
@@ -142,12 +142,12 @@ def _basic(case: Case, fed: Fed) -> _Built:
         for layer, way in case.passes
     }
 
-    def step_of(layer: int, way: str) -> by_hand.Step:
+    def step_of(layer: int, way: str) -> equations.Step:
         read = {n: tf.identity(v) for n, v in variables[layer, way].items()}
-        return by_hand.make_step(OPS, case.cell, read)
+        return equations.make_step(OPS, case.cell, read)
 
     initial = dict(zip(case.passes, fed.initial, strict=True))
-    outputs, finals = by_hand.unroll(
+    outputs, finals = equations.unroll(
         case,
         fed.inputs,
         step_of,
@@ -155,7 +155,7 @@ def _basic(case: Case, fed: Fed) -> _Built:
         OPS.concatenate,
     )
     in_order = [variable for of in variables.values() for variable in of.values()]
-    stacked = by_hand.final_arrays(finals, tf.stack)
+    stacked = equations.final_arrays(finals, tf.stack)
     return {"outputs": tf.stack(outputs, axis=1), **stacked}, in_order
 
 
@@ -166,7 +166,7 @@ def _decoded(case: Case, fed: Fed) -> _Built:
         with v1.variable_scope(f"layer{layer}"):
             cell.build(tf.TensorShape([None, case.input_size(layer)]))
 
-    def step_of(cell: Any) -> by_hand.Step:
+    def step_of(cell: Any) -> equations.Step:
         return lambda x, state: to_canonical(case, cell(x, to_native(state))[1])
 
     steps = [step_of(cell) for cell in cells]

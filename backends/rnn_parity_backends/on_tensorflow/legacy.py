@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 from tf_keras.src.layers.rnn import legacy_cells
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_tensorflow.operations import Tensors
 from rnn_parity_core.backend import Unsupported
 from rnn_parity_core.spec import CELLS, Case
@@ -37,14 +37,14 @@ def make_cell(case: Case, offset: float) -> Any:
     return getattr(legacy_cells, name)(case.units, dtype=case.dtype, **particular)
 
 
-def to_native(state: by_hand.State) -> Tensors:
+def to_native(state: equations.State) -> Tensors:
     """Give a state as legacy cells have it: LSTMs as the pair c, h."""
     if "c" in state:
         return legacy_cells.LSTMStateTuple(state["c"], state["h"])
     return state["h"]
 
 
-def to_canonical(case: Case, native: Tensors) -> by_hand.State:
+def to_canonical(case: Case, native: Tensors) -> equations.State:
     """Give back `h`, and `c` of LSTMs."""
     if "c" in CELLS[case.cell].states:
         return {"h": native.h, "c": native.c}

@@ -1,6 +1,6 @@
 """tinygrad: tensor operations, and its one recurrent cell, `nn.LSTMCell`."""
 
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Means
+from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://docs.tinygrad.org/nn/"
 
@@ -9,11 +9,13 @@ INFO = BackendInfo(
     adapter="rnn_parity_backends.on_tinygrad.adapter:TinygradBackend",
     requires={"tinygrad": "tinygrad"},
     install="pip install 'rnn-parity[tinygrad]'",
-    means=(
-        Means("@, tanh, sigmoid, relu of Tensor", ("basic",), by_hand=True),
-        Means("nn.LSTMCell over a list", ("static",), ("lstm",)),
-        Means("Tensor.split, nn.LSTMCell, Tensor.stack", ("static_single",), ("lstm",)),
-        Means(
+    implementations=(
+        Implementation("@, tanh, sigmoid, relu of Tensor", ("basic",), by_hand=True),
+        Implementation("nn.LSTMCell over a list", ("static",), ("lstm",)),
+        Implementation(
+            "Tensor.split, nn.LSTMCell, Tensor.stack", ("static_single",), ("lstm",)
+        ),
+        Implementation(
             "nn.LSTMCell in a Python loop, Tensor.argmax",
             ("variable_output",),
             ("lstm",),

@@ -11,13 +11,13 @@ import numpy as np
 from tinygrad import Device, Tensor, dtypes, nn
 from tinygrad.helpers import DEV, PARALLEL
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_tinygrad import layout
 from rnn_parity_core.backend import Absent, Scalar, Unsupported
 from rnn_parity_core.spec import Array, Case, Outcome, Problem
 
 Tensors = dict[str, Any]
-StepOf = Callable[[int, str], by_hand.Step]
+StepOf = Callable[[int, str], equations.Step]
 
 
 class _Ops:
@@ -96,21 +96,21 @@ def _computed(problem: Problem) -> Tensors:
     if case.variant == "variable_output":
         steps = [step_of(layer, "forward") for layer in range(case.layers)]
         start = problem["start_stop"][0].expand(case.batch)
-        tokens, outputs, finals = by_hand.feed_back(problem, steps, start, _OPS)
+        tokens, outputs, finals = equations.greedy_decode(problem, steps, start, _OPS)
         return {"tokens": Tensor.stack(*tokens, dim=1), **_result(outputs, finals)}
     x: Any = problem["inputs"]
     if case.variant == "static":
         inputs = [x[:, t].contiguous() for t in range(case.steps)]
     else:
         inputs = [step.squeeze(1) for step in x.split(1, dim=1)]
-    outputs, finals = by_hand.unroll(
+    outputs, finals = equations.unroll(
         case, inputs, step_of, problem.initial, _OPS.concatenate
     )
     return _result(outputs, finals)
 
 
-def _result(outputs: list[Any], finals: list[by_hand.State]) -> Tensors:
-    stacked = by_hand.final_arrays(finals, lambda tensors: Tensor.stack(*tensors))
+def _result(outputs: list[Any], finals: list[equations.State]) -> Tensors:
+    stacked = equations.final_arrays(finals, lambda tensors: Tensor.stack(*tensors))
     return {"outputs": Tensor.stack(*outputs, dim=1), **stacked}
 
 
@@ -118,15 +118,15 @@ def _steps(problem: Problem) -> StepOf:
     """Give the steps of cells, by hand or tinygrad's own."""
     case = problem.case
 
-    def step_of(layer: int, way: str) -> by_hand.Step:
+    def step_of(layer: int, way: str) -> equations.Step:
         weights = problem.weights(layer, way)
         step = (
-            by_hand.make_step(_OPS, case.cell, weights)
+            equations.make_step(_OPS, case.cell, weights)
             if case.variant == "basic"
             else _lstm(weights)
         )
 
-        def bounded(x: Any, state: by_hand.State) -> by_hand.State:
+        def bounded(x: Any, state: equations.State) -> equations.State:
             # A kernel ends here, so that each step is the same one.
             return {name: t.contiguous() for name, t in step(x, state).items()}
 
@@ -135,14 +135,14 @@ def _steps(problem: Problem) -> StepOf:
     return step_of
 
 
-def _lstm(weights: Tensors) -> by_hand.Step:
+def _lstm(weights: Tensors) -> equations.Step:
     """Give the step of an `nn.LSTMCell` that holds our weights."""
     size, gates = weights["kernel"].shape
     cell = nn.LSTMCell(size, gates // 4, bias="bias" in weights)
     for name, tensor in layout.to_native(weights).items():
         setattr(cell, name, tensor)
 
-    def step(x: Any, state: by_hand.State) -> by_hand.State:
+    def step(x: Any, state: equations.State) -> equations.State:
         h, c = cell(x, (state["h"], state["c"]))
         return {"h": h, "c": c}
 

@@ -6,7 +6,13 @@ on a GPU (`torch@cuda`).
 
 from msgspec.structs import replace
 
-from rnn_parity_core.backend import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Gap, Means
+from rnn_parity_core.backend import (
+    FLOAT32_SUMS,
+    TF32_UNIT,
+    BackendInfo,
+    Gap,
+    Implementation,
+)
 
 _CELL = "over a list, one cell for each layer and direction"
 _UNBOUND = "over x.unbind(1), torch.stack"
@@ -51,27 +57,37 @@ INFO = BackendInfo(
     adapter="rnn_parity_backends.on_torch.adapter:TorchBackend",
     requires={"torch": "torch"},
     install="pip install 'rnn-parity[torch]'",
-    means=(
-        Means("@, torch.tanh, torch.sigmoid, torch.relu", ("basic",), by_hand=True),
-        Means(f"nn.RNNCell {_CELL}", ("static",), ("rnn_tanh", "rnn_relu")),
-        Means(f"nn.LSTMCell {_CELL}", ("static",), ("lstm",)),
-        Means(f"nn.GRUCell {_CELL}", ("static",), ("gru",)),
-        Means(f"nn.RNNCell {_UNBOUND}", ("static_single",), ("rnn_tanh", "rnn_relu")),
-        Means(f"nn.LSTMCell {_UNBOUND}", ("static_single",), ("lstm",)),
-        Means(f"nn.GRUCell {_UNBOUND}", ("static_single",), ("gru",)),
-        Means(f"nn.RNN, {_FLIPPED}", ("dynamic",), ("rnn_tanh", "rnn_relu")),
-        Means(f"nn.LSTM, {_FLIPPED}", ("dynamic",), ("lstm",)),
-        Means(f"nn.LSTM(proj_size), {_FLIPPED}", ("dynamic",), ("lstm_projection",)),
-        Means(f"nn.GRU, {_FLIPPED}", ("dynamic",), ("gru",)),
-        Means(f"nn.RNN {_PACKED}", ("variable_input",), ("rnn_tanh", "rnn_relu")),
-        Means(f"nn.LSTM {_PACKED}", ("variable_input",), ("lstm",)),
-        Means(
+    implementations=(
+        Implementation(
+            "@, torch.tanh, torch.sigmoid, torch.relu", ("basic",), by_hand=True
+        ),
+        Implementation(f"nn.RNNCell {_CELL}", ("static",), ("rnn_tanh", "rnn_relu")),
+        Implementation(f"nn.LSTMCell {_CELL}", ("static",), ("lstm",)),
+        Implementation(f"nn.GRUCell {_CELL}", ("static",), ("gru",)),
+        Implementation(
+            f"nn.RNNCell {_UNBOUND}", ("static_single",), ("rnn_tanh", "rnn_relu")
+        ),
+        Implementation(f"nn.LSTMCell {_UNBOUND}", ("static_single",), ("lstm",)),
+        Implementation(f"nn.GRUCell {_UNBOUND}", ("static_single",), ("gru",)),
+        Implementation(f"nn.RNN, {_FLIPPED}", ("dynamic",), ("rnn_tanh", "rnn_relu")),
+        Implementation(f"nn.LSTM, {_FLIPPED}", ("dynamic",), ("lstm",)),
+        Implementation(
+            f"nn.LSTM(proj_size), {_FLIPPED}", ("dynamic",), ("lstm_projection",)
+        ),
+        Implementation(f"nn.GRU, {_FLIPPED}", ("dynamic",), ("gru",)),
+        Implementation(
+            f"nn.RNN {_PACKED}", ("variable_input",), ("rnn_tanh", "rnn_relu")
+        ),
+        Implementation(f"nn.LSTM {_PACKED}", ("variable_input",), ("lstm",)),
+        Implementation(
             f"nn.LSTM(proj_size) {_PACKED}", ("variable_input",), ("lstm_projection",)
         ),
-        Means(f"nn.GRU {_PACKED}", ("variable_input",), ("gru",)),
-        Means(f"nn.RNNCell {_FED}", ("variable_output",), ("rnn_tanh", "rnn_relu")),
-        Means(f"nn.LSTMCell {_FED}", ("variable_output",), ("lstm",)),
-        Means(f"nn.GRUCell {_FED}", ("variable_output",), ("gru",)),
+        Implementation(f"nn.GRU {_PACKED}", ("variable_input",), ("gru",)),
+        Implementation(
+            f"nn.RNNCell {_FED}", ("variable_output",), ("rnn_tanh", "rnn_relu")
+        ),
+        Implementation(f"nn.LSTMCell {_FED}", ("variable_output",), ("lstm",)),
+        Implementation(f"nn.GRUCell {_FED}", ("variable_output",), ("gru",)),
     ),
     # PyTorch 2.13, CPU, float64 and float32: tanh 0.75 and 0.51, sigmoid 2.5 and 2.40
     # at most; but nn.LSTM in float32 is oneDNN's kernel, seen to err by 1.22 and, down
@@ -109,10 +125,12 @@ INFO_COMPILE = replace(
     INFO,
     name="torch:compile",
     adapter="rnn_parity_backends.on_torch.compiled:CompiledBackend",
-    means=(
-        Means("one graph: @, torch.tanh, torch.sigmoid", ("basic",), by_hand=True),
+    implementations=(
+        Implementation(
+            "one graph: @, torch.tanh, torch.sigmoid", ("basic",), by_hand=True
+        ),
         *(
-            Means(f"one graph: {name} {how}", (variant,), cells)
+            Implementation(f"one graph: {name} {how}", (variant,), cells)
             for variant, how in (("static", _CELL), ("static_single", _UNBOUND))
             for name, cells in (
                 ("nn.RNNCell", ("rnn_tanh", "rnn_relu")),
@@ -120,19 +138,23 @@ INFO_COMPILE = replace(
                 ("nn.GRUCell", ("gru",)),
             )
         ),
-        Means(_UNROLLED.format("nn.RNN"), ("dynamic",), ("rnn_tanh", "rnn_relu")),
-        Means(_ONEDNN, ("dynamic",), ("lstm",)),
-        Means(
+        Implementation(
+            _UNROLLED.format("nn.RNN"), ("dynamic",), ("rnn_tanh", "rnn_relu")
+        ),
+        Implementation(_ONEDNN, ("dynamic",), ("lstm",)),
+        Implementation(
             _UNROLLED.format("nn.LSTM(proj_size)"), ("dynamic",), ("lstm_projection",)
         ),
-        Means(_UNROLLED.format("nn.GRU"), ("dynamic",), ("gru",)),
-        Means(
+        Implementation(_UNROLLED.format("nn.GRU"), ("dynamic",), ("gru",)),
+        Implementation(
             _ALL_STEPS.format("nn.RNNCell"),
             ("variable_output",),
             ("rnn_tanh", "rnn_relu"),
         ),
-        Means(_ALL_STEPS.format("nn.LSTMCell"), ("variable_output",), ("lstm",)),
-        Means(_ALL_STEPS.format("nn.GRUCell"), ("variable_output",), ("gru",)),
+        Implementation(
+            _ALL_STEPS.format("nn.LSTMCell"), ("variable_output",), ("lstm",)
+        ),
+        Implementation(_ALL_STEPS.format("nn.GRUCell"), ("variable_output",), ("gru",)),
     ),
     # PyTorch 2.13, CPU, AVX-512, over 110 million float32 and 4 million float64: tanh
     # 1.0, sigmoid 2.46 in vectors (Sleef), tanh 2.12, sigmoid 2.35 in what is left over

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.on_torch import layout
 from rnn_parity_core.backend import Unsupported
 from rnn_parity_core.spec import Case, Problem
 
 Tensors = dict[str, Any]  # tensors by the names of our arrays
 Compute = Callable[[Problem], Tensors]
-StepOf = Callable[[int, str], by_hand.Step]
+StepOf = Callable[[int, str], equations.Step]
 
 # What PyTorch has; a cell that is not here it has not.
 _CELLS: Mapping[str, Any] = {
@@ -48,10 +48,10 @@ _OPS = _Ops()
 
 def _unroll(problem: Problem, inputs: list[Tensor], step_of: StepOf) -> Tensors:
     """Call one cell for each layer and direction, once for each step."""
-    outputs, finals = by_hand.unroll(
+    outputs, finals = equations.unroll(
         problem.case, inputs, step_of, problem.initial, _OPS.concatenate
     )
-    stacked = by_hand.final_arrays(finals, torch.stack)
+    stacked = equations.final_arrays(finals, torch.stack)
     return {"outputs": torch.stack(outputs, dim=1), **stacked}
 
 
@@ -59,9 +59,9 @@ def basic(case: Case) -> Compute:
     """Run the equations of `by_hand` on views of one tensor of inputs."""
 
     def compute(problem: Problem) -> Tensors:
-        def step_of(layer: int, way: str) -> by_hand.Step:
+        def step_of(layer: int, way: str) -> equations.Step:
             weights = problem.weights(layer, way)
-            return by_hand.make_step(_OPS, case.cell, weights)
+            return equations.make_step(_OPS, case.cell, weights)
 
         x = problem["inputs"]
         return _unroll(problem, [x[:, t] for t in range(case.steps)], step_of)
@@ -87,11 +87,11 @@ def _made(case: Case) -> dict[tuple[int, str], Any]:
 def _steps(made: Mapping[tuple[int, str], Any], problem: Problem) -> StepOf:
     """Give the steps of cells, called with our weights in place of their own."""
 
-    def step_of(layer: int, way: str) -> by_hand.Step:
+    def step_of(layer: int, way: str) -> equations.Step:
         cell = made[layer, way]
         native = layout.to_native(problem.case.cell, problem.weights(layer, way))
 
-        def step(x: Tensor, state: by_hand.State) -> by_hand.State:
+        def step(x: Tensor, state: equations.State) -> equations.State:
             if "c" not in state:
                 return {"h": functional_call(cell, native, (x, state["h"]))}
             h, c = functional_call(cell, native, (x, (state["h"], state["c"])))
@@ -137,7 +137,7 @@ def decoded(case: Case) -> Compute:
     return compute
 
 
-def _feed_back(problem: Problem, steps: list[by_hand.Step]) -> Tensors:
+def _feed_back(problem: Problem, steps: list[equations.Step]) -> Tensors:
     case, embedding = problem.case, problem["embedding"]
     start, stop = problem["start_stop"].long().unbind()  # type: ignore[attr-defined]
     states = [problem.initial(layer, "forward") for layer in range(case.layers)]
@@ -161,5 +161,5 @@ def _feed_back(problem: Problem, steps: list[by_hand.Step]) -> Tensors:
         token = (x @ problem["readout"] + problem["readout_bias"]).argmax(dim=1)
         tokens[:, t] = torch.where(running, token, stop)
         running = running & (token != stop)
-    stacked = by_hand.final_arrays(states, torch.stack)
+    stacked = equations.final_arrays(states, torch.stack)
     return {"tokens": tokens, "outputs": outputs, **stacked}

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.with_jax.arrays import Arrays, Tensor
 from rnn_parity_core.spec import Problem
 
-MakeStep = Callable[[str, Arrays], by_hand.Step]
+MakeStep = Callable[[str, Arrays], equations.Step]
 """A cell's name and canonical weights to the function that takes one step; the same
 function each time, as JAX knows by it what it has compiled."""
 
@@ -25,18 +25,18 @@ def concatenate(tensors: list[Tensor]) -> Tensor:
     return jnp.concatenate(tensors, axis=-1)
 
 
-def result(outputs: Tensor, finals: list[by_hand.State]) -> Arrays:
+def result(outputs: Tensor, finals: list[equations.State]) -> Arrays:
     """Give an outcome of outputs and of each pass' final states."""
-    return {"outputs": outputs, **by_hand.final_arrays(finals, jnp.stack)}
+    return {"outputs": outputs, **equations.final_arrays(finals, jnp.stack)}
 
 
 def unrolled(problem: Problem, inputs: list[Tensor], make_step: MakeStep) -> Arrays:
     """Call cells over a list of `T` times `[B, D]`."""
 
-    def step_of(layer: int, way: str) -> by_hand.Step:
+    def step_of(layer: int, way: str) -> equations.Step:
         return make_step(problem.case.cell, problem.weights(layer, way))
 
-    outputs, finals = by_hand.unroll(
+    outputs, finals = equations.unroll(
         problem.case, inputs, step_of, problem.initial, concatenate
     )
     return result(jnp.stack(outputs, axis=1), finals)

@@ -5,7 +5,7 @@ This module imports nothing of Keras; those beside it do, but for `layout` and
 imported: an adapter's module sets it, and its constructor checks that it is so.
 """
 
-from rnn_parity_core.backend import Gap, Means
+from rnn_parity_core.backend import Gap, Implementation
 
 BEYOND_BASIC = (
     "static",
@@ -36,7 +36,7 @@ DECODED_FROM = ("embedding", "readout", "readout_bias", "start_stop")
 """The arrays that a network that feeds itself reads by name."""
 
 
-def means(decoded: str, before: str = "keras") -> tuple[Means, ...]:
+def implementations(decoded: str, before: str = "keras") -> tuple[Implementation, ...]:
     """Name Keras' layers; what they do otherwise than the contract is said here.
 
     Args:
@@ -55,5 +55,7 @@ def means(decoded: str, before: str = "keras") -> tuple[Means, ...]:
             "repeats its last output, zeroed after",
             "variable_output": f"{cell} in {decoded}",
         }
-        found += [Means(f"{before} {api}", (v,), cells) for v, api in calls.items()]
+        found += [
+            Implementation(f"{before} {api}", (v,), cells) for v, api in calls.items()
+        ]
     return tuple(found)

@@ -11,15 +11,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnn_parity_backends import equations as by_hand
+from rnn_parity_backends import equations
 from rnn_parity_backends.with_keras import DECODED_FROM, layout
 from rnn_parity_core.backend import Unsupported
 from rnn_parity_core.spec import CELLS, Array, Case, Problem
 
 Tensors = Any  # the backend's own, or what Keras makes of them
-Decode = Callable[[dict[str, Tensors], list[by_hand.State]], dict[str, Tensors]]
+Decode = Callable[[dict[str, Tensors], list[equations.State]], dict[str, Tensors]]
 """Arrays that are `DECODED_FROM`, and each layer's initial states, to an outcome."""
-MakeDecode = Callable[[Case, list[by_hand.Step]], Decode]
+MakeDecode = Callable[[Case, list[equations.Step]], Decode]
 """A case and the step of each of its layers to the loop that feeds itself."""
 
 _At = tuple[int, str]  # layer and direction
@@ -51,7 +51,7 @@ class Network:
     """
 
     def __init__(
-        self, case: Case, by_hand_ops: by_hand.Ops, make_decode: MakeDecode
+        self, case: Case, by_hand_ops: equations.Ops, make_decode: MakeDecode
     ) -> None:
         if case.variant != "basic" and case.cell not in _KERAS:
             raise Unsupported(f"Keras has neither layer nor cell for {case.cell}")
@@ -92,11 +92,11 @@ def _variables(held: Any) -> list[Any]:
     return list(held.values()) if isinstance(held, dict) else held.weights
 
 
-def _outcome(outputs: Tensors, finals: list[by_hand.State]) -> dict[str, Tensors]:
-    return {"outputs": outputs, **by_hand.final_arrays(finals, ops.stack)}
+def _outcome(outputs: Tensors, finals: list[equations.State]) -> dict[str, Tensors]:
+    return {"outputs": outputs, **equations.final_arrays(finals, ops.stack)}
 
 
-def _by_hand(case: Case, elementwise: by_hand.Ops) -> tuple[_Held, _Call]:
+def _by_hand(case: Case, elementwise: equations.Ops) -> tuple[_Held, _Call]:
     """Run the equations of `by_hand` on slices of one tensor of inputs."""
     shapes = case.weight_shapes()
     held: _Held = {
@@ -108,9 +108,9 @@ def _by_hand(case: Case, elementwise: by_hand.Ops) -> tuple[_Held, _Call]:
         for layer, way in case.passes
     }
 
-    def step_of(layer: int, way: str) -> by_hand.Step:
+    def step_of(layer: int, way: str) -> equations.Step:
         read = {n: ops.convert_to_tensor(v) for n, v in held[layer, way].items()}
-        return by_hand.make_step(elementwise, case.cell, read)
+        return equations.make_step(elementwise, case.cell, read)
 
     def call(problem: Problem) -> dict[str, Tensors]:
         x = problem["inputs"]
@@ -122,10 +122,10 @@ def _by_hand(case: Case, elementwise: by_hand.Ops) -> tuple[_Held, _Call]:
 def _unroll(
     problem: Problem,
     inputs: list[Tensors],
-    step_of: Callable[[int, str], by_hand.Step],
+    step_of: Callable[[int, str], equations.Step],
 ) -> dict[str, Tensors]:
     """Call one cell for each layer and direction, once for each step."""
-    outputs, finals = by_hand.unroll(
+    outputs, finals = equations.unroll(
         problem.case, inputs, step_of, problem.initial, _side_by_side
     )
     return _outcome(ops.stack(outputs, axis=1), finals)
@@ -144,8 +144,8 @@ def _cells(case: Case) -> _Held:
     return cells
 
 
-def _step(cell: Any) -> by_hand.Step:
-    def step(x: Tensors, state: by_hand.State) -> by_hand.State:
+def _step(cell: Any) -> equations.Step:
+    def step(x: Tensors, state: equations.State) -> equations.State:
         # Keras' order of states; JAX hands dictionaries on sorted by their keys.
         names = [name for name in ("h", "c") if name in state]
         _, states = cell(x, [state[name] for name in names])

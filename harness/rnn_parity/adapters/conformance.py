@@ -8,7 +8,7 @@ from rnn_parity.adapters.measure import Row, measure_backends
 from rnn_parity.adapters.measure import exit_status as accuracy_status
 from rnn_parity.checks.metamorphic import Trial, relate
 from rnn_parity.checks.metamorphic import exit_status as relations_status
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.exit_status import Exit
@@ -74,7 +74,7 @@ def _is_wrong(result: Result) -> bool:
 
 
 def prove(
-    info: BackendInfo, cases: list[Case], out: Path, watch: Watch | None = None
+    info: BackendInfo, cases: list[Case], out: Path, observer: RunObserver | None = None
 ) -> Proof:
     """Ask a backend for everything; its report is written to the folder `out`.
 
@@ -82,7 +82,7 @@ def prove(
         FileError: The folder cannot be used.
 
     """
-    folder = compute(cases, [info], out, jobs=1, timeout=TIMEOUT, watch=watch)
+    folder = compute(cases, [info], out, jobs=1, timeout=TIMEOUT, observer=observer)
     report = judge_and_write(folder)
     relations = []
     if any(result.verdict in GOOD for result in report.results):

@@ -26,7 +26,7 @@ from rnn_parity.adapters.statement import (
     stated,
 )
 from rnn_parity.runs.engine import Runner
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
 from rnn_parity_core.backend import BackendInfo
@@ -90,7 +90,7 @@ def measure_backends(
     infos: list[BackendInfo],
     dtypes: list[str],
     samples: int,
-    watch: Watch | None = None,
+    observer: RunObserver | None = None,
 ) -> list[Row]:
     """Measure every function of every backend in every dtype.
 
@@ -98,7 +98,7 @@ def measure_backends(
         infos: The backends; one after the other, as each uses all processors.
         dtypes: Names of dtypes.
         samples: Arguments of each function; in half precisions all there are.
-        watch: Told of each problem as it ends.
+        observer: Told of each problem as it ends.
 
     """
     with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
@@ -107,7 +107,9 @@ def measure_backends(
         return [
             row
             for info in infos
-            for row in _backend(info, dtypes, samples, folder, watch or Watch())
+            for row in _backend(
+                info, dtypes, samples, folder, observer or RunObserver()
+            )
         ]
 
 
@@ -129,14 +131,14 @@ def _backend(
     dtypes: list[str],
     samples: int,
     folder: RunFolder,
-    watch: Watch,
+    observer: RunObserver,
 ) -> Iterator[Row]:
     """Give a backend's rows; a single one if it is absent."""
     with Runner(info, folder, _TIMEOUT) as runner:
 
         def compute(problem: Problem) -> Outcome:
             entry = runner.entry(problem)
-            watch.entry(entry)
+            observer.on_case_end(entry)
             return _outcome(folder, entry)
 
         for function, dtype in product(FUNCTIONS, dtypes):

@@ -9,7 +9,7 @@ from rnn_parity.adversary.formats import Format
 from rnn_parity_core.spec import CELLS, Array, Case
 
 
-class Drawn(NamedTuple):
+class Draw(NamedTuple):
     """A network while it is drawn."""
 
     case: Case
@@ -30,7 +30,7 @@ class Sizes(NamedTuple):
 class Family(NamedTuple):
     """Networks of one kind."""
 
-    arrays: Callable[[Drawn], None]
+    arrays: Callable[[Draw], None]
     sizes: Sizes = Sizes()
     tied: tuple[int, ...] = ()
     """Axes of the inputs along which they stay the same."""
@@ -39,17 +39,17 @@ class Family(NamedTuple):
     """Whether they have one layer and one direction."""
 
 
-def _trained(drawn: Drawn) -> None:
+def _trained(drawn: Draw) -> None:
     """Leave heavy-tailed weights, biases up to 20, gates at their ends."""
 
 
-def _hot(drawn: Drawn) -> None:
+def _hot(drawn: Draw) -> None:
     """Scale inputs by 100, as if somebody forgot to normalise them."""
     arrays = drawn.arrays
     arrays["inputs"] *= 100
 
 
-def _static(drawn: Drawn) -> None:
+def _static(drawn: Draw) -> None:
     """Let all features but one stay the same through all steps, of one sign.
 
     The sums are near zero, so that they are made of cancelling parts and are not
@@ -74,7 +74,7 @@ def _static(drawn: Drawn) -> None:
             arrays[name] = rng.standard_normal(shape) / np.sqrt(shape[0]) / 2
 
 
-def _equal(drawn: Drawn) -> None:
+def _equal(drawn: Draw) -> None:
     """Make all terms of a sum the same number."""
     arrays, rng = drawn.arrays, drawn.rng
     arrays["inputs"] = np.full(arrays["inputs"].shape, rng.uniform(0.5, 1))
@@ -87,7 +87,7 @@ def _equal(drawn: Drawn) -> None:
             arrays[name][:] = rng.choice([0.0, 0.01])
 
 
-def _unequal(drawn: Drawn) -> None:
+def _unequal(drawn: Draw) -> None:
     """Put many products below half an ulp beside a large one, of one sign."""
     case, arrays, rng = drawn.case, drawn.arrays, drawn.rng
     half = Format(case.dtype).eps / 2
@@ -107,7 +107,7 @@ def _unequal(drawn: Drawn) -> None:
             arrays[name] *= 0.05
 
 
-def _subnormal(drawn: Drawn) -> None:
+def _subnormal(drawn: Draw) -> None:
     """Put subnormal weights beside large inputs, or the other way around."""
     case, arrays, rng = drawn.case, drawn.arrays, drawn.rng
     tiny = Format(case.dtype).tiny
@@ -126,7 +126,7 @@ def _subnormal(drawn: Drawn) -> None:
             arrays[name] *= rng.choice([0, tiny, 1e-3])
 
 
-def _silent(drawn: Drawn) -> None:
+def _silent(drawn: Draw) -> None:
     """Put zeros in the inputs, in whole weights, and at the start."""
     arrays, rng = drawn.arrays, drawn.rng
     silent = [name for name in arrays if rng.random() < 1 / 3]
@@ -134,7 +134,7 @@ def _silent(drawn: Drawn) -> None:
         arrays[name] *= rng.random(arrays[name].shape) < rng.choice([0, 0.5])
 
 
-def _cancelling(drawn: Drawn) -> None:
+def _cancelling(drawn: Draw) -> None:
     """Let large products cancel, so that no gate is known well."""
     case, arrays, rng = drawn.case, drawn.arrays, drawn.rng
     half = Format(case.dtype).eps / 2
@@ -154,7 +154,7 @@ def _cancelling(drawn: Drawn) -> None:
             arrays[name] *= rng.choice([1e-3, 0.03, 1])
 
 
-def _latched(drawn: Drawn) -> None:
+def _latched(drawn: Draw) -> None:
     """Let c cancel in the first step, and be only kept from then on."""
     case, arrays, rng = drawn.case, drawn.arrays, drawn.rng
     units, x = case.units, arrays["inputs"]
@@ -172,7 +172,7 @@ def _latched(drawn: Drawn) -> None:
     arrays["initial_h"] *= 0.01
 
 
-def _vague(drawn: Drawn) -> None:
+def _vague(drawn: Draw) -> None:
     """Leave o unknown in the first step, and keep a small c after it."""
     case, arrays, rng = drawn.case, drawn.arrays, drawn.rng
     units, x, once = case.units, arrays["inputs"], 2 / Format(case.dtype).eps

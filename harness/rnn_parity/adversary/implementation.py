@@ -28,16 +28,16 @@ class Implementation(Affine):
 
     """
 
-    def exactly(self, value: Array, name: str = "") -> Made:
+    def constant(self, value: Array, name: str = "") -> Made:
         """Take a value that is given; initial states tell where a pass begins."""
         if name.startswith("initial"):
             self._of, self._count = name.partition(".")[2], 0
         return Made(np.asarray(value).astype(self._form.wide))
 
-    def seen(self, value: Array, instead_of: Made | None) -> Made:
+    def observe(self, value: Array, instead_of: Made | None) -> Made:
         """Take what a backend returned."""
         del instead_of
-        return self.exactly(value)
+        return self.constant(value)
 
     def weight(self, value: Array, name: str) -> Array:
         """Take a weight."""
@@ -47,20 +47,20 @@ class Implementation(Affine):
     def handed_on(self, value: Array, again: Made) -> Made:
         """Take what a backend's layer returned."""
         del again
-        return self.exactly(value)
+        return self.constant(value)
 
     def of_same_sums(self) -> Self:
         """Give this: it computes what it computes."""
         return self
 
-    def past(self, value: Made) -> Made:
+    def detach(self, value: Made) -> Made:
         """Take a value of earlier steps."""
         return value
 
-    def rebuilt(self, o: Made, h: Array, f: Made, i: Made, g: Made) -> None:
+    def infer_c(self, o: Made, h: Array, f: Made, i: Made, g: Made) -> None:
         """Give nothing: c is known."""
 
-    def nearer(self, a: Made, b: Made) -> Made:
+    def tighten(self, a: Made, b: Made) -> Made:
         """Take the first: it is known."""
         del b
         return a

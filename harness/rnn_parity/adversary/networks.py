@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from rnn_parity.adversary.families import FAMILIES, Drawn, Family
+from rnn_parity.adversary.families import FAMILIES, Draw, Family
 from rnn_parity.adversary.formats import Format
 from rnn_parity_core.backend import TF32_UNIT, Accuracy
 from rnn_parity_core.spec import CELLS, HALF_DTYPES, Array, Case, Problem
@@ -57,7 +57,7 @@ def draw(
         for name, shape in case.input_shapes().items()
         if name != "lengths"
     }
-    kind.arrays(Drawn(case, arrays, rng))
+    kind.arrays(Draw(case, arrays, rng))
     found = {name: of.astype(Format(dtype).type) for name, of in arrays.items()}
     found = {n: of.reshape(case.input_shapes()[n]) for n, of in found.items()}
     if case.variant == "variable_input":

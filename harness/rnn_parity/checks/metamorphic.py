@@ -43,7 +43,7 @@ class Trial(NamedTuple):
     status: Status
     """`inconclusive`: the bounds are too wide to show anything; `gap`: the backend
     declines what the relation asks for, as it declares that it may."""
-    headroom: float | None = None
+    bound_ratio: float | None = None
     """Difference / what both bounds allow; None where bits are compared, or nothing."""
     detail: str = ""
 
@@ -192,7 +192,7 @@ class Bench:
         status: Status = "holds" if found.is_shown else "inconclusive"
         return made._replace(
             status="violated" if found.words else status,
-            headroom=found.headroom,
+            bound_ratio=found.bound_ratio,
             detail=found.words,
         )
 
@@ -244,10 +244,10 @@ def table(trials: list[Trial], backends: list[str]) -> list[list[str]]:
 
 
 def _cell(trials: list[Trial]) -> str:
-    """Count what was checked, with the worst headroom: `✓ 3 0.42`, `✗ 1/3 2e+04`."""
+    """Count what was checked, with the worst bound_ratio: `✓ 3 0.42`, `✗ 1/3 2e+04`."""
     counts = {s: sum(t.status == s for t in trials) for s in ("violated", "error")}
     shown = [t for t in trials if t.status not in {"inconclusive", "gap"}]
-    numbers = [t.headroom for t in shown if t.headroom is not None]
+    numbers = [t.bound_ratio for t in shown if t.bound_ratio is not None]
     worst = _number(max(numbers)) if numbers else "bits"
     if counts["violated"]:
         return f"✗ {counts['violated']}/{len(trials)} {worst}"
@@ -262,6 +262,6 @@ def _cell(trials: list[Trial]) -> str:
     return MARKS["inconclusive"] if said == "inconclusive" else said
 
 
-def _number(headroom: float) -> str:
-    text = f"{headroom:.2f}"
-    return text if len(text) <= len("9.99") else f"{headroom:.0e}"
+def _number(bound_ratio: float) -> str:
+    text = f"{bound_ratio:.2f}"
+    return text if len(text) <= len("9.99") else f"{bound_ratio:.0e}"

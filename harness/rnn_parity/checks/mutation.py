@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rnn_parity.judge.certify import reference
-from rnn_parity.judge.peers import PEERS, peers
+from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES, within_fixed_tolerances
 from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
@@ -27,12 +27,12 @@ from rnn_parity_fixtures.faults import KINDS, Fault, plant
 from rnn_parity_reports.results import GOOD
 
 OURS = "rnn-parity"
-CHECKS = (OURS, *PEERS)
+CHECKS = (OURS, *FIXED_TOLERANCES)
 HEALTHY = "healthy"
 
 _TIMEOUT = 300.0  # seconds for one case
 
-_TITLES = ["faults", "cases", OURS, "named", *PEERS]
+_TITLES = ["faults", "cases", OURS, "named", *FIXED_TOLERANCES]
 
 Suites = dict[str, list[Case]]
 """What a user calls a suite → its cases."""
@@ -182,10 +182,10 @@ class _Bench:
         for _ in range(calls):
             entry = self._entry(info, problem)
         result = judge_entry(self._folder, problem, truth, info, entry).result
-        broken = dict.fromkeys(PEERS, True)
+        broken = dict.fromkeys(FIXED_TOLERANCES, True)
         if entry.status == "done":
             outcome = self._folder.outcome(info.name, case.id)
-            passes = peers(problem, truth, outcome)
+            passes = within_fixed_tolerances(problem, truth, outcome)
             broken = {name: not fine for name, fine in passes.items()}
         # Of what is inconclusive nothing is said: no fault is killed by that, and no
         # healthy backend called broken.

@@ -133,6 +133,6 @@ def measure(
     infos = select_backends(split_backends(backends))
     totals = problems(infos, chosen, samples)
     with interruptible(), RunProgress(console(stderr=True), totals) as progress:
-        rows = measure_backends(infos, chosen, samples, watch=progress)
+        rows = measure_backends(infos, chosen, samples, observer=progress)
     show_accuracy(console(), rows)
     raise typer.Exit(exit_status(rows))

@@ -113,7 +113,7 @@ def verify(
             timeout=timeout,
             memory=most,
             require_bound=require_bound,
-            watch=progress,
+            observer=progress,
         )
     finish(report, out)
 
@@ -171,6 +171,6 @@ def convert(
     show_layer(console(), found)
     with interruptible(), RunProgress(steps, {RUN_BY[to]: 2}) as progress:
         report = convert_layer(
-            found, to, out, timeout=timeout, say=steps.print, watch=progress
+            found, to, out, timeout=timeout, say=steps.print, observer=progress
         )
     show_conversion(console(), report.results, out)

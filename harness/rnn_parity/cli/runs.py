@@ -86,7 +86,7 @@ def run(
     """
     from rnn_parity.processes.guard import read_memory
     from rnn_parity.runs.engine import check_timeout, default_jobs
-    from rnn_parity.runs.judge_run import Judges
+    from rnn_parity.runs.judge_run import JudgePool
     from rnn_parity.runs.registry import select_backends
     from rnn_parity.runs.run import compute, judge_and_write
     from rnn_parity.store.folder import RunFolder
@@ -105,7 +105,7 @@ def run(
     jobs, most = jobs or default_jobs(), read_memory(memory)
     totals = {info.name: len(selected) for info in infos}
     progress = RunProgress(console(stderr=True), totals)
-    judges = Judges(RunFolder(out), jobs, progress)
+    judges = JudgePool(RunFolder(out), jobs, progress)
     with interruptible(out), progress, judges:
         folder = compute(
             *(selected, infos, out),
@@ -114,7 +114,7 @@ def run(
             memory=most,
             strict=strict or require_bound or by_id,
             require_bound=require_bound,
-            watch=judges,
+            observer=judges,
         )
         document = judge_and_write(folder, jobs, progress, judges)
     finish(document, out)
@@ -133,7 +133,7 @@ def _go_on(
     given again, and must be what they were; what is done asks for none.
     """
     from rnn_parity.runs.engine import default_jobs
-    from rnn_parity.runs.judge_run import Judges
+    from rnn_parity.runs.judge_run import JudgePool
     from rnn_parity.runs.registry import named_backends
     from rnn_parity.runs.run import judge_and_write, pending, resume
     from rnn_parity.store.folder import RunFolder
@@ -152,9 +152,9 @@ def _go_on(
     infos = named_backends(rest, python, host)
     totals = {name: len(cases) for name, cases in rest.items()}
     progress = RunProgress(console(stderr=True), totals)
-    judges = Judges(begun, jobs, progress)
+    judges = JudgePool(begun, jobs, progress)
     with interruptible(out), progress, judges:
-        folder = resume(out, infos, jobs=jobs, watch=judges)
+        folder = resume(out, infos, jobs=jobs, observer=judges)
         document = judge_and_write(folder, jobs, progress, judges)
     finish(document, out)
 

@@ -98,7 +98,7 @@ def sweep(
     folder = resume or out
     with ended_at_once(folder, "sweep"), progress:
         if resume:
-            whole: Whole = go_on(resume, where=where, watch=progress)
+            whole: Whole = go_on(resume, where=where, observer=progress)
         else:
             whole = begin(
                 *(
@@ -108,7 +108,7 @@ def sweep(
                 ),
                 where=where,
                 limits=Limits(timeout, most),
-                watch=progress,
+                observer=progress,
             )
     show_sweep(console(), whole, str(folder))
     raise typer.Exit(whole.summary.exit_status(strict=strict))

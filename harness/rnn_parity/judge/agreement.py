@@ -21,7 +21,7 @@ _AXES = {"outputs": ("row", "step", "unit"), "final": ("pass", "row", "unit")}
 class Agreement(NamedTuple):
     """How far two outcomes of one problem are apart."""
 
-    headroom: float
+    bound_ratio: float
     """Worst difference / what the bounds of both allow; at most 1 agrees."""
     words: str
     """What differs, got, allowed and where; nothing if they agree."""
@@ -55,9 +55,9 @@ def agreement(
         apart[full] = _finals(first, second, name, (own[full], other[full]))
     ratios = {name: ratio(*held) for name, held in apart.items()}
     worst = max(ratios, key=lambda name: float(ratios[name].max()))
-    headroom = float(ratios[worst].max())
-    words = _excess(worst, ratios[worst], *apart[worst]) if headroom > 1 else ""
-    return Agreement(headroom, words, is_shown)
+    bound_ratio = float(ratios[worst].max())
+    words = _excess(worst, ratios[worst], *apart[worst]) if bound_ratio > 1 else ""
+    return Agreement(bound_ratio, words, is_shown)
 
 
 def _finals(

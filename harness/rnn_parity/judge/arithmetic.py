@@ -28,37 +28,37 @@ def product(x: Array, w: Array) -> Array:
 class Float64:
     """Plain float64: the reference."""
 
-    def exactly(self, value: Array, name: str = "") -> Array:
+    def constant(self, value: Array, name: str = "") -> Array:
         """Widen a value that is given."""
         del name  # nobody asks for it later
         return value.astype(np.float64)
 
-    def seen(self, value: Array, instead_of: Array | None) -> Array:
+    def observe(self, value: Array, instead_of: Array | None) -> Array:
         """Widen a value that a backend returned."""
         del instead_of
-        return self.exactly(value)
+        return self.constant(value)
 
     def handed_on(self, value: Array, again: Array) -> Array:
         """Widen a value that a layer returned."""
         del again
-        return self.exactly(value)
+        return self.constant(value)
 
     def weight(self, value: Array, name: str) -> Array:
         """Widen a weight."""
-        return self.exactly(value, name)
+        return self.constant(value, name)
 
     def of_same_sums(self) -> Self:
         """Give this: it rounds nothing."""
         return self
 
-    def past(self, value: Array) -> Array:
+    def detach(self, value: Array) -> Array:
         """Take a value of earlier steps."""
         return value
 
-    def rebuilt(self, o: Array, h: Array, f: Array, i: Array, g: Array) -> None:
+    def infer_c(self, o: Array, h: Array, f: Array, i: Array, g: Array) -> None:
         """Give nothing: c is known as exactly as can be."""
 
-    def nearer(self, a: Array, b: Array) -> Array:
+    def tighten(self, a: Array, b: Array) -> Array:
         """Take either of two: both are exact."""
         del b
         return a

@@ -64,7 +64,7 @@ class Certificate(NamedTuple):
     """Of each layer below the last, if its outputs are known: as if it were alone."""
 
     @property
-    def headroom(self) -> float:
+    def bound_ratio(self) -> float:
         """Worst |error| / bound of all; infinite if an element is not a number."""
         finals = [ratio.max() for ratio in self.final_ratios.values()]
         tokens = [self.choices.ratio.max()] if self.choices else []

@@ -106,7 +106,7 @@ def judge_choices(problem: Problem, outcome: Outcome, accuracy: Accuracy) -> Cho
     tokens = outcome["tokens"].astype(np.int64)
     stop = int(problem["start_stop"][1])
     ops = Rounded(accuracy)
-    logits = _logits(ops, problem, ops.exactly(outcome["outputs"]))
+    logits = _logits(ops, problem, ops.constant(outcome["outputs"]))
     rows, times = np.indices(tokens.shape)
     behind = logits.value.max(axis=-1) - logits.value[rows, times, tokens]
     best = logits.value.argmax(axis=-1)

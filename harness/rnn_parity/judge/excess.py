@@ -38,7 +38,7 @@ def excess(certificate: Certificate, explanations: list[str]) -> list[str]:
         said += ", outputs are right" if certificate.has_outputs else ""
     words = [said]
     if explanations:
-        words.append(f"it would match with: {' or: '.join(explanations)}")
+        words.append(f"matches if: {' or: '.join(explanations)}")
     return words
 
 

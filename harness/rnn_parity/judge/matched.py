@@ -26,9 +26,9 @@ class _Seeds(NamedTuple):
 class _SeedsAdjoint(Float64Adjoint):
     """Float64 there, and several gradients on the way back."""
 
-    def exactly(self, value: Any, name: str = "") -> Any:
+    def constant(self, value: Any, name: str = "") -> Any:
         """Take gradients as they are."""
-        return value if isinstance(value, _Seeds) else super().exactly(value, name)
+        return value if isinstance(value, _Seeds) else super().constant(value, name)
 
     def mul(self, a: Any, b: Array) -> Any:
         """Multiply gradients, or a value, by a value."""

@@ -17,11 +17,11 @@ Value = TypeVar("Value")
 class Operations(Protocol[Value]):
     """What a cell may use; every function of values rounds in the case's dtype."""
 
-    def exactly(self, value: Array, name: str = "") -> Value:
+    def constant(self, value: Array, name: str = "") -> Value:
         """Take an array as given, without error, under a name if it has one."""
         ...
 
-    def seen(self, value: Array, instead_of: Value | None) -> Value:
+    def observe(self, value: Array, instead_of: Value | None) -> Value:
         """Take what a backend returned, in place of what was computed here."""
         ...
 
@@ -37,18 +37,18 @@ class Operations(Protocol[Value]):
         """Give the arithmetic of what is computed again from sums that are the same."""
         ...
 
-    def past(self, value: Value) -> Value:
+    def detach(self, value: Value) -> Value:
         """Take a value of earlier steps, which later ones go on from."""
         ...
 
-    def rebuilt(self, o: Value, h: Array, f: Value, i: Value, g: Value) -> Value | None:
+    def infer_c(self, o: Value, h: Array, f: Value, i: Value, g: Value) -> Value | None:
         """Give c, of `h = o tanh(c)` and `c = f c + i g`, as far as h tells.
 
         None: it is not needed.
         """
         ...
 
-    def nearer(self, a: Value, b: Value) -> Value:
+    def tighten(self, a: Value, b: Value) -> Value:
         """Take the first, unless the second is known much more exactly, by element."""
         ...
 

@@ -19,26 +19,26 @@ def pairs(problem: Problem, certificates: Mapping[str, Certificate]) -> list[Pai
     found = []
     shown = {n: of for n, of in certificates.items() if of.has_outputs}
     for (first, a), (second, b) in combinations(shown.items(), 2):
-        headroom = pair_headroom(a, b)
+        bound_ratio = pair_headroom(a, b)
         found.append(
             Pair(
                 problem.case.id,
                 first,
                 second,
-                headroom if np.isfinite(headroom) else None,
+                bound_ratio if np.isfinite(bound_ratio) else None,
                 compare(b.state, a.state, dtype=problem.case.dtype),
             )
         )
     return found
 
 
-def odd_one_out(pairs: list[Pair]) -> str | None:
+def outlier(pairs: list[Pair]) -> str | None:
     """Name the one backend that agrees with no other, while all others agree."""
     names = {name for pair in pairs for name in (pair.first, pair.second)}
     apart = [
         {pair.first, pair.second}
         for pair in pairs
-        if pair.headroom is None or pair.headroom > 1
+        if pair.bound_ratio is None or pair.bound_ratio > 1
     ]
     if len(names) < _FEWEST or len(apart) != len(names) - 1:
         return None

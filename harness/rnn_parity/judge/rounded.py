@@ -48,7 +48,7 @@ def _nowhere(limit: float) -> NDArray[np.bool_]:
 class Rounded(Sums):
     """Float64 with running error bounds for a backend; made as `Sums` are."""
 
-    def exactly(self, value: Array, name: str = "") -> Bounded:
+    def constant(self, value: Array, name: str = "") -> Bounded:
         """Take a value as given: a backend starts from the same bits.
 
         What is below the smallest normal number it may read as zero.
@@ -59,24 +59,24 @@ class Rounded(Sums):
             error = np.broadcast_to(_ZERO, wide.shape)  # one number in every place
         return Bounded(wide, error)
 
-    def past(self, value: Bounded) -> Bounded:
+    def detach(self, value: Bounded) -> Bounded:
         """Take a value of earlier steps."""
         return value
 
-    def seen(self, value: Array, instead_of: Bounded | None) -> Bounded:
+    def observe(self, value: Array, instead_of: Bounded | None) -> Bounded:
         """Take what a backend returned: its next step starts from these bits.
 
         Of a half precision it may have kept the number that these were rounded from.
         """
         del instead_of
-        taken = self.exactly(value)
+        taken = self.constant(value)
         if self._dtype not in HALF_DTYPES:
             return taken
         return Bounded(taken.value, taken.error + self._unit * np.abs(taken.value))
 
     def handed_on(self, value: Array, again: Bounded) -> Bounded:
         """Take what a layer returned: it and what went on may each be off by that."""
-        taken = self.seen(value, None)
+        taken = self.observe(value, None)
         if not self._accuracy.recomputes:
             return taken
         return Bounded(taken.value, taken.error + 2 * again.error)
@@ -203,7 +203,7 @@ class Rounded(Sums):
             found = found + curve.within(limit) * (inside - beyond)
         return found
 
-    def rebuilt(
+    def infer_c(
         self, o: Bounded, h: Array, f: Bounded, i: Bounded, g: Bounded
     ) -> Bounded:
         """Bound the c that a backend goes on with where it returned `h = o tanh(c)`.
@@ -244,7 +244,7 @@ class Rounded(Sums):
         tellable &= (farthest < _TELLABLE) & (error < _NEAR)
         return Bounded(np.copysign(c, h), np.where(tellable, error, np.inf))
 
-    def nearer(self, a: Bounded, b: Bounded) -> Bounded:
+    def tighten(self, a: Bounded, b: Bounded) -> Bounded:
         """Take the first, unless the second is known much more exactly."""
         return self.where(a.error <= _STILL_TAKEN * b.error, a, b)
 

@@ -91,9 +91,7 @@ def _outputs(problem: Problem, steps: Sequence[_Steps]) -> Array:
     return np.concatenate(parts, axis=-1)
 
 
-def smallest_changes(
-    slopes: Slopes, certificate: Certificate
-) -> dict[str, float | None]:
+def sensitivity(slopes: Slopes, certificate: Certificate) -> dict[str, float | None]:
     """Give the smallest relative change of each kind of weight that would have failed.
 
     All elements of one array change by the same factor. Of a kind, of all recurrent
@@ -123,7 +121,7 @@ def changes_in_layers(certificate: Certificate) -> dict[str, float | None]:
     found: list[dict[str, float | None]] = []
     for own in (*certificate.below, certificate._replace(problem=last)):
         moved = slopes(own.problem, reference(own.problem))
-        found.append(smallest_changes(moved, own))
+        found.append(sensitivity(moved, own))
     return {kind: _largest([of[kind] for of in found]) for kind in found[0]}
 
 

@@ -207,8 +207,8 @@ def _scores(cell: str, samples: Samples, accuracy: Accuracy) -> dict[str, _Score
         name: array if name == "units" else tape.weight(array, name)
         for name, array in samples.weights.items()
     }
-    before = {name: tape.constant(of.value) for name, of in samples.before.items()}
-    x = tape.constant(samples.x.value)
+    before = {name: tape.untraced(of.value) for name, of in samples.before.items()}
+    x = tape.untraced(samples.x.value)
     h = step(tape, cell, x, before, weights)["h"]
     found: dict[str, _Score] = tape.backward([(h, seed)])
     return found
@@ -217,9 +217,9 @@ def _scores(cell: str, samples: Samples, accuracy: Accuracy) -> dict[str, _Score
 class _ScoreAdjoint(Float64Adjoint):
     """Float64 there, and scores on the way back."""
 
-    def exactly(self, value: Any, name: str = "") -> Any:
+    def constant(self, value: Any, name: str = "") -> Any:
         """Take a score as it is."""
-        return value if isinstance(value, _Score) else super().exactly(value, name)
+        return value if isinstance(value, _Score) else super().constant(value, name)
 
     def mul(self, a: Any, b: Array) -> Any:
         """Multiply a score, or a value, by a value."""

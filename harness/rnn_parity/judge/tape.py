@@ -70,40 +70,40 @@ class Tape:
         self._nodes.append(node)
         return node
 
-    def exactly(self, value: Array, name: str = "") -> Node:
+    def constant(self, value: Array, name: str = "") -> Node:
         """Take an array as given; under a name its gradient can be asked for."""
-        node = self._node(self._ops.exactly(value))
+        node = self._node(self._ops.constant(value))
         if name:
             self._read[name] = node
         return node
 
-    def constant(self, value: Any) -> Node:
+    def untraced(self, value: Any) -> Node:
         """Take a value that nothing flows back to."""
         node = self._node(value)
         node.is_constant = True
         return node
 
-    def seen(self, value: Array, instead_of: Node | None) -> Node:
+    def observe(self, value: Array, instead_of: Node | None) -> Node:
         """Take what a backend returned; its gradient flows on to what made it."""
         flow = [(instead_of, lambda g: g)] if instead_of else []
-        return self._node(self._ops.seen(value, None), *flow)
+        return self._node(self._ops.observe(value, None), *flow)
 
     def handed_on(self, value: Array, again: Node) -> Node:
         """Take what a layer returned."""
-        return self.seen(value, again)
+        return self.observe(value, again)
 
     def of_same_sums(self) -> "Tape":
         """Give this: gradients are of what was computed first."""
         return self
 
-    def past(self, value: Node) -> Node:
+    def detach(self, value: Node) -> Node:
         """Take a value of earlier steps."""
         return value
 
-    def rebuilt(self, o: Node, h: Array, f: Node, i: Node, g: Node) -> None:
+    def infer_c(self, o: Node, h: Array, f: Node, i: Node, g: Node) -> None:
         """Give nothing: what c was made of is what matters here."""
 
-    def nearer(self, a: Node, b: Node) -> Node:
+    def tighten(self, a: Node, b: Node) -> Node:
         """Take the first."""
         del b
         return a
@@ -132,7 +132,7 @@ class Tape:
         until a garbage collection, of large weights several times their size.
         """
         for node, seed in seeds:
-            node.parts.append(self._ops.exactly(seed))
+            node.parts.append(self._ops.constant(seed))
         read, self._read = self._read, {}
         names = {id(node): name for name, node in read.items()}
         gradients: dict[str, Any] = {}
@@ -218,7 +218,7 @@ class Tape:
 
     def where(self, mask: NDArray[np.bool_], a: Node, b: Node) -> Node:
         """Take `a` where the mask holds, else `b`."""
-        ops, zero = self._ops, self._ops.exactly(np.zeros(()))
+        ops, zero = self._ops, self._ops.constant(np.zeros(()))
         return self._node(
             ops.where(mask, a.value, b.value),
             (a, lambda g: ops.where(mask, g, zero)),

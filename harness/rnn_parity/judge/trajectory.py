@@ -81,30 +81,30 @@ def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to
     finals: dict[str, list[Value]] = {state: [] for state in CELLS[case.cell].states}
     steps: list[Steps[Value]] = []
     lower: list[Value] = []
-    x = ops.exactly(problem["inputs"], "inputs")
+    x = ops.constant(problem["inputs"], "inputs")
     for layer in range(case.layers):
         outputs = []
         for number, way in enumerate(case.directions):
             this = _Pass(ops, problem, (layer, way), terms)
             if observed is None or layer < case.layers - 1:
-                made, final = this.followed(x)
+                made, final = this.free_running(x)
                 if below is not None:
                     shown = below[len(finals["h"])][:, np.newaxis]
                     # What goes on may have been computed once more, from equal sums.
                     same = _Pass(ops.of_same_sums(), problem, (layer, way), terms)
-                    again, _ = same.followed(x)
+                    again, _ = same.free_running(x)
                     made = ops.handed_on(shown, again)
             else:
                 seen = observed[..., number * size : (number + 1) * size]
                 if one_by_one:
-                    made, final = this.followed(x, seen)
+                    made, final = this.free_running(x, seen)
                 else:
-                    made, final, taken = this.observed(x, seen, at_once)
+                    made, final, taken = this.teacher_forced(x, seen, at_once)
                     steps += taken
             outputs.append(made)
             for state, value in final.items():
                 finals[state].append(value)
-        x = ops.past(ops.concatenate(outputs))
+        x = ops.detach(ops.concatenate(outputs))
         lower.append(x)
     return Trajectory(x, finals, tuple(steps), tuple(lower[:-1]))
 
@@ -160,11 +160,11 @@ class _Pass(Generic[Value]):
         self._initial = problem.initial(*which)
         number = case.passes.index(which)
         self._start = {
-            name: ops.exactly(array, f"initial_{name}.{number}")
+            name: ops.constant(array, f"initial_{name}.{number}")
             for name, array in self._initial.items()
         }
 
-    def followed(
+    def free_running(
         self, x: Value, seen: Array | None = None
     ) -> tuple[Value, State[Value]]:
         """Take one step after the other, from where the last one or a backend was.
@@ -182,7 +182,7 @@ class _Pass(Generic[Value]):
         for s in range(case.steps):
             start = state
             if before is not None:
-                start = {**state, "h": ops.seen(before[:, s], state["h"])}
+                start = {**state, "h": ops.observe(before[:, s], state["h"])}
             now = ops.take(steps, (slice(None), s))
             taken = step(ops, case.cell, now, start, self._weights, self._terms)
             valid = self._valid[:, s, np.newaxis]
@@ -190,13 +190,13 @@ class _Pass(Generic[Value]):
             outputs.append(ops.where(valid, taken["h"], zeros))
         return ops.take(ops.stack(outputs), self._index), state
 
-    def observed(
+    def teacher_forced(
         self, x: Value, seen: Array, at_once: int | None
     ) -> tuple[Value, State[Value], list[Steps[Value]]]:
         """Take many steps at once, each from where a backend was before it."""
         ops, case = self._ops, self._case
         ordered, shown = ops.take(x, self._index), seen[self._index]
-        states = ops.seen(self._before(shown), None)
+        states = ops.observe(self._before(shown), None)
         pieces, carry = [], (self._start.get("c"), self._start.get("c"))
         many = at_once or case.steps
         for first in range(0, case.steps, many):
@@ -237,7 +237,7 @@ class _Pass(Generic[Value]):
         """
         ops, rebuilt = self._ops, None
         if self._case.cell == "lstm" and self._terms is AS_PUBLISHED:
-            rebuilt = ops.rebuilt(early["o"], h, early["f"], early["i"], early["g"])
+            rebuilt = ops.infer_c(early["o"], h, early["f"], early["i"], early["g"])
         taken_from = self._recurrence(early)
         (c, start), before, after = carry, [], []
         for s in range(h.shape[1]):
@@ -245,9 +245,9 @@ class _Pass(Generic[Value]):
             before.append(start)
             after.append(taken)
             c = self._if(valid[:, s], taken, c)
-            start = ops.past(c)
+            start = ops.detach(c)
             if rebuilt is not None:
-                start = ops.nearer(ops.take(rebuilt, (slice(None), s)), start)
+                start = ops.tighten(ops.take(rebuilt, (slice(None), s)), start)
         return ops.stack(before), ops.stack(after), (c, start)
 
     def _recurrence(self, early: State[Value]) -> Callable[[int, Value], Value]:
@@ -274,4 +274,4 @@ class _Pass(Generic[Value]):
         return np.concatenate([start, shown[:, :-1]], axis=1)
 
     def _zeros(self, *axes: int) -> Value:
-        return self._ops.exactly(np.zeros((*axes, self._case.recurrent_size)))
+        return self._ops.constant(np.zeros((*axes, self._case.recurrent_size)))

@@ -18,7 +18,7 @@ from rnn_parity.judge.estimate import (
     estimate_in_layers,
 )
 from rnn_parity.judge.excess import excess, first
-from rnn_parity.judge.peers import peers
+from rnn_parity.judge.fixed_tolerances import within_fixed_tolerances
 from rnn_parity.judge.shown import next_steps, partly_shown, settled, unshown
 from rnn_parity.judge.steps import worst_of_each_step
 from rnn_parity.store.folder import RunFolder
@@ -111,7 +111,7 @@ def _settled(
     """Give the verdict on what is within every bound, why, and a result's fields."""
     problem, shares = certificate.problem, unshown(certificate)
     case, accuracy = problem.case, info.accuracy(problem.case)
-    fields: dict[str, Any] = {"weak": partly_shown(shares)}
+    fields: dict[str, Any] = {"not_shown": partly_shown(shares)}
     if spreads and asks_estimate(case, shares, info):
         if certificate.below:
             found = estimate_in_layers(problem, outcome, accuracy)
@@ -125,7 +125,7 @@ def _settled(
     elif verdict == "fail":
         attempts = Attempts()
         named = named_by_estimate(problem, outcome, accuracy, attempts)
-        words = [f"it would match with: {' or: '.join(named)}"] if named else []
+        words = [f"matches if: {' or: '.join(named)}"] if named else []
         fields["explanations"] = named
         detail = "; ".join([detail, *words, *attempts.words])
     # How a stack was taken apart; of one layer there is nothing to say.
@@ -170,18 +170,18 @@ def _judge_numbers(
     accuracy: Accuracy,
 ) -> tuple[dict[str, Any], str]:
     """Give a result's figures, and what is wrong with them in words, if anything."""
-    headroom, published = certificate.headroom, _published(problem, outcome)
+    bound_ratio, published = certificate.bound_ratio, _published(problem, outcome)
     attempts = Attempts()
     fields: dict[str, Any] = {
-        "headroom": headroom if np.isfinite(headroom) else None,
+        "bound_ratio": bound_ratio if np.isfinite(bound_ratio) else None,
         "figures": _figures(problem, truth, outcome, certificate),
         "published": published,
-        "peers": peers(problem, truth, outcome),
+        "fixed_tolerances": within_fixed_tolerances(problem, truth, outcome),
         "first_bad": first_bad(certificate, attempts),
         "steps": worst_of_each_step(certificate) if certificate.has_outputs else None,
         "systematic": _systematic(certificate),
     }
-    if headroom > 1:
+    if bound_ratio > 1:
         broken = nonfinite(outcome)
         if broken and nonfinite(truth):
             return fields, (

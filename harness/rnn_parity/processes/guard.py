@@ -86,7 +86,7 @@ def supervise(marks: str) -> None:
     _kill_all(marks)
 
 
-def bury(process: subprocess.Popen[bytes], mark: str) -> None:
+def kill_process_tree(process: subprocess.Popen[bytes], mark: str) -> None:
     """Kill a leader of its own session, and all that it started: its group first.
 
     What has left the group still has the environment that it was started with. A leader
@@ -216,5 +216,5 @@ class Guard:
 
     def _end(self, reason: str) -> None:
         self.reason = reason
-        bury(self._process, self._mark)
+        kill_process_tree(self._process, self._mark)
         self.ended.set()

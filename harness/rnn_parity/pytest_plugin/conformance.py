@@ -25,7 +25,7 @@ from rnn_parity.store.folder import RunFolder
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
-from rnn_parity_reports.describe import in_brief, verdict_of
+from rnn_parity_reports.describe import one_line, verdict_of
 from rnn_parity_reports.results import GOOD
 
 
@@ -95,7 +95,7 @@ class BackendConformance:
         if result.verdict == "gap":
             raise DeclaredGap(result.detail)
         if result.verdict == "inconclusive":
-            pytest.skip(in_brief(result))
+            pytest.skip(one_line(result))
         if result.verdict not in GOOD:
             pytest.fail(f"{verdict_of(result)}: {result.detail}", pytrace=False)
 

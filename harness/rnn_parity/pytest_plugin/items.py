@@ -23,7 +23,7 @@ from rnn_parity_core.backend import BackendInfo, BackendRecord
 from rnn_parity_core.errors import ParityError, clean
 from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
-from rnn_parity_reports.describe import in_brief, in_full, next_lines, table
+from rnn_parity_reports.describe import in_full, next_lines, one_line, table
 from rnn_parity_reports.results import GOOD, Result
 
 ALL = "all"
@@ -39,7 +39,7 @@ class DeclaredGap(Exception):  # noqa: N818 - the expected end of an xfail
     """A backend declined a case, as it declares."""
 
 
-class CameOf(msgspec.Struct, frozen=True):
+class ItemResult(msgspec.Struct, frozen=True):
     """What came of an item; it travels with pytest's report of it."""
 
     entry: Entry
@@ -47,7 +47,7 @@ class CameOf(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Options:
     """What the command line asks for."""
 
     cases: list[Case]
@@ -61,7 +61,7 @@ class Asked:
     `--parity-strict`."""
 
     @classmethod
-    def by(cls, config: pytest.Config) -> "Asked":
+    def by(cls, config: pytest.Config) -> "Options":
         """Read the options.
 
         Raises:
@@ -118,7 +118,7 @@ class Items:
 
     """
 
-    def __init__(self, asked: Asked, folder: RunFolder) -> None:
+    def __init__(self, asked: Options, folder: RunFolder) -> None:
         self.asked = asked
         self._folder = folder
         self._runners: dict[str, Runner] = {}
@@ -153,7 +153,7 @@ class Items:
         for runner in self._runners.values():
             runner.close()
 
-    def compute(self, case: Case, info: BackendInfo) -> tuple[CameOf, Result]:
+    def compute(self, case: Case, info: BackendInfo) -> tuple[ItemResult, Result]:
         """Compute and judge a case; the backend's worker stays for the next one."""
         if info.name not in self._runners:
             self._runners[info.name] = Runner(
@@ -163,7 +163,7 @@ class Items:
         problem = catalogue.build(case)
         entry = runner.entry(problem)
         judged = judge_entry(self._folder, problem, reference(problem), info, entry)
-        return CameOf(entry, runner.record), judged.result
+        return ItemResult(entry, runner.record), judged.result
 
 
 class _Collector(pytest.Collector):
@@ -197,7 +197,7 @@ class _ParityItem(pytest.Item):
         self._items = items
         self._case = case
         self._info = info
-        self.came_of: CameOf | None = None
+        self.came_of: ItemResult | None = None
 
     def runtest(self) -> None:
         self.came_of, result = self._items.compute(self._case, self._info)
@@ -208,13 +208,13 @@ class _ParityItem(pytest.Item):
         if result.verdict == "gap":
             raise DeclaredGap(result.detail)
         if result.verdict == "inconclusive" and not self._items.asked.strict:
-            pytest.skip(in_brief(result))
+            pytest.skip(one_line(result))
         if result.verdict not in GOOD:
             raise ParityFailure(self._words(result))
 
     def _words(self, result: Result) -> str:
         verbosity = self.config.get_verbosity()
-        lines = [in_brief(result)]
+        lines = [one_line(result)]
         whole = verbosity >= _WHOLE
         lines += in_full(result) if whole else next_lines(result)
         lines += table(result) if verbosity >= _EVERY_ARRAY else []

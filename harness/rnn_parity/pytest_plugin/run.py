@@ -19,10 +19,10 @@ from msgspec.structs import replace
 
 from rnn_parity.processes.ending import NOTHING_KEPT, Ended, heed
 from rnn_parity.processes.starting import die_with_parent
-from rnn_parity.pytest_plugin.items import Asked, CameOf, Items
+from rnn_parity.pytest_plugin.items import ItemResult, Items, Options
 from rnn_parity.runs.run import begin, judge_and_write, new_record
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.journal import alone
+from rnn_parity.store.journal import folder_lock
 from rnn_parity.store.record import Entry, Line, RunRecord
 from rnn_parity_core.backend import BackendRecord
 from rnn_parity_core.errors import ParityError, clean
@@ -44,7 +44,7 @@ def register(config: pytest.Config) -> None:
         pytest.UsageError: The options ask for nothing, or the folder cannot be used.
 
     """
-    asked = Asked.by(config)
+    asked = Options.by(config)
     given = getattr(config, "workerinput", None)
     if given:
         die_with_parent()
@@ -72,7 +72,9 @@ class Gathering:
 
     """
 
-    def __init__(self, config: pytest.Config, asked: Asked, folder: RunFolder) -> None:
+    def __init__(
+        self, config: pytest.Config, asked: Options, folder: RunFolder
+    ) -> None:
         self._config = config
         self._asked = asked
         self._folder = folder
@@ -136,7 +138,7 @@ class Gathering:
         cases, infos, left_out = self._what_is_selected()
         asked = self._asked
         try:
-            self._alone.enter_context(alone(self._folder.path))
+            self._alone.enter_context(folder_lock(self._folder.path))
             made = new_record(
                 cases,
                 infos,
@@ -181,7 +183,7 @@ class Gathering:
         case, info = self._nodes[report.nodeid]
         key = (case.id, info.name)
         if sent := getattr(report, "parity", None):
-            came_of = msgspec.convert(sent, CameOf)
+            came_of = msgspec.convert(sent, ItemResult)
             self._keep(came_of.entry, came_of.record)
         elif key not in self._entries and report.failed:
             said = " ".join(str(report.longrepr).split())[:_MESSAGE]

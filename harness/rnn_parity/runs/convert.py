@@ -9,13 +9,13 @@ from rnn_parity.models.layer import Recurrent, difference
 from rnn_parity.models.read import read_whole
 from rnn_parity.models.write import WRITERS
 from rnn_parity.runs.model_batches import problems_of
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.runs.verify import Plan
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_core.errors import FileError, UsageError, unknown_name
 from rnn_parity_core.files import write_named
-from rnn_parity_reports.describe import in_brief, sizes
+from rnn_parity_reports.describe import one_line, sizes
 from rnn_parity_reports.results import BAD, Report
 
 RUN_BY = {
@@ -71,7 +71,7 @@ def convert_layer(
     *,
     timeout: float = TIMEOUT,
     say: Callable[[str], object] = lambda _: None,
-    watch: Watch | None = None,
+    observer: RunObserver | None = None,
 ) -> Report:
     """Write a layer as `convert` does; `say` is told what is being done."""
     if to not in WRITERS:
@@ -101,11 +101,13 @@ def convert_layer(
         planned = Plan(back, problems_of(back, None), [info], {}, [])
         on = " and ".join(sizes(problem.case) for problem in planned.problems)
         say(f"running {on} on {info.name}, and judging them")
-        report = planned.run(Path(path) / "run", jobs=1, timeout=timeout, watch=watch)
+        report = planned.run(
+            Path(path) / "run", jobs=1, timeout=timeout, observer=observer
+        )
     for result in report.results:
         if result.verdict not in BAD:
             continue
-        said = f"{in_brief(result)} on {info.name}"
+        said = f"{one_line(result)} on {info.name}"
         raise FileError(f"{to} does not compute {layer.name}: {said}; nothing written")
     write_named(out, data)
     return report

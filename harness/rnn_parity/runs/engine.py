@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from rnn_parity.runs.layer_by_layer import can_be_taken_apart, with_layers
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.registry import absence
 from rnn_parity.runs.resume_check import another_environment, differences
 from rnn_parity.store.folder import RunFolder
@@ -163,7 +163,7 @@ class Engine:
     Args:
         folder: The run's; outcomes, logs and the journal go there.
         jobs: Workers at work at the same time.
-        watch: Told of each case as it begins and ends.
+        observer: Told of each case as it begins and ends.
         problem: Gives a case's problem, to any thread.
 
     """
@@ -173,7 +173,7 @@ class Engine:
         folder: RunFolder,
         *,
         jobs: int,
-        watch: Watch,
+        observer: RunObserver,
         problem: Callable[[Case], Problem],
     ) -> None:
         self._folder = folder
@@ -181,7 +181,7 @@ class Engine:
         absent = [e.backend for e in self._begun.entries if e.status == "absent"]
         self._were_absent = frozenset(absent)
         self._jobs = jobs
-        self._watch = watch
+        self._observer = observer
         self._problem = problem
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -222,7 +222,7 @@ class Engine:
                 if self._stopping.is_set():
                     break
                 with self._lock:
-                    self._watch.starting(info.name, case.id)
+                    self._observer.on_case_start(info.name, case.id)
                 entry = runner.entry(self._problem(case))
                 if self._stopping.is_set():  # it was ended by us, perhaps
                     break
@@ -234,7 +234,7 @@ class Engine:
                         self._folder.journal.append(Line(said=said))
                         noted = True
                     self._folder.journal.append(Line(entry=entry))
-                    self._watch.entry(entry)
+                    self._observer.on_case_end(entry)
 
     def _check_same(self, entry: Entry, now: BackendRecord | None) -> None:
         """See that a backend which goes on with a run is the one that began."""

@@ -39,7 +39,7 @@ from rnn_parity_core.cases import check_case
 from rnn_parity_core.errors import ParityError, UsageError, clean, unknown_name
 from rnn_parity_core.spec import CELLS, Array, Case, Problem
 from rnn_parity_fixtures import catalogue
-from rnn_parity_reports.describe import in_brief, in_full, table, verdict_of
+from rnn_parity_reports.describe import in_full, one_line, table, verdict_of
 from rnn_parity_reports.results import GOOD, Report, Result
 
 MAX_ULP = 1e6
@@ -223,7 +223,12 @@ def _layer_info(
         if not 0 <= value <= MAX_ULP:
             raise UsageError(f"ulp of {function} is {value}, expected 0 to {MAX_ULP:g}")
     plain = BackendInfo(
-        name, adapter="", requires={}, install="", means=(), elementwise_ulp={}
+        name,
+        adapter="",
+        requires={},
+        install="",
+        implementations=(),
+        elementwise_ulp={},
     )
     base = replace(references[0], name=name, gaps=()) if references else plain
     said = {function: {case.dtype: float(value)} for function, value in ulp.items()}
@@ -270,9 +275,9 @@ def _failure(info: BackendInfo, case: Case, result: Result, report: Report) -> s
     """Say why the assertion fails; nothing if it holds."""
     others = report.results[1:]
     if result.verdict not in GOOD:
-        lines = [in_brief(result), *in_full(result), *table(result)]
+        lines = [one_line(result), *in_full(result), *table(result)]
     elif broken := [other for other in others if other.verdict not in GOOD]:
-        lines = [f"{info.name} passes, the reference does not: {in_brief(broken[0])}"]
+        lines = [f"{info.name} passes, the reference does not: {one_line(broken[0])}"]
         lines += in_full(broken[0])
     else:
         return ""
@@ -287,8 +292,8 @@ def _beside(other: Result, report: Report) -> str:
     for pair in report.pairs:
         if pair.outputs.max_abs is not None:
             said += f"; outputs differ by {pair.outputs.max_abs:.3g} at most"
-        if pair.headroom is not None:
-            said += f", single steps by {pair.headroom:.3g}x what may be"
+        if pair.bound_ratio is not None:
+            said += f", single steps by {pair.bound_ratio:.3g}x what may be"
     return clean(said)
 
 

@@ -12,7 +12,7 @@ from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
 from rnn_parity_core.backend import Absent, BackendInfo, Unsupported
 from rnn_parity_core.exit_status import Exit, exit_of
-from rnn_parity_core.graph import Drawn
+from rnn_parity_core.graph import GraphResult
 from rnn_parity_core.spec import Problem
 
 _INTERRUPTS = 0.2  # seconds between two: a worker may just be about to start
@@ -25,7 +25,7 @@ def graphs(
     jobs: int,
     timeout: float,
     memory: int = 0,
-) -> list[Drawn]:
+) -> list[GraphResult]:
     """Ask backends for the graph of what they run; `jobs` of them at a time."""
     with (
         tempfile.TemporaryDirectory(prefix="rnn-parity-") as path,
@@ -52,30 +52,30 @@ def graphs(
 
 def _drawn(
     info: BackendInfo, problem: Problem, worker: Worker, timeout: float
-) -> Drawn:
+) -> GraphResult:
     if reason := absence(info):
-        return Drawn(info.name, "absent", reason)
+        return GraphResult(info.name, "absent", reason)
     try:
         worker.load(info)
         graph = worker.graph(info.name, problem, timeout)
     except Absent as absent:
-        return Drawn(info.name, "absent", str(absent))
+        return GraphResult(info.name, "absent", str(absent))
     except Unsupported as declined:
-        return Drawn(info.name, "unsupported", str(declined))
+        return GraphResult(info.name, "unsupported", str(declined))
     except WorkerError as error:
-        return Drawn(info.name, "error", str(error))
+        return GraphResult(info.name, "error", str(error))
     finally:
         worker.close()
-    return Drawn(info.name, "drawn", graph=graph)
+    return GraphResult(info.name, "drawn", graph=graph)
 
 
-def exit_status(found: list[Drawn]) -> Exit:
+def exit_status(found: list[GraphResult]) -> Exit:
     """0 all that have a graph gave it, 2 nothing is drawn, 3 a crash or a hang."""
     said = {drawn.status for drawn in found}
     return exit_of(wrong=False, crashed="error" in said, done="drawn" in said)
 
 
-def as_json(case: str, found: list[Drawn]) -> str:
+def as_json(case: str, found: list[GraphResult]) -> str:
     """Give what backends answered as JSON text."""
     document = {"schema": "rnn-parity.graphs/1", "case": case, "backends": found}
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

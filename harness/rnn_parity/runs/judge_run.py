@@ -1,4 +1,4 @@
-"""Judges a whole saved run: case by case, on several processors if it is large."""
+"""JudgePool a whole saved run: case by case, on several processors if it is large."""
 
 import os
 import shlex
@@ -15,16 +15,16 @@ from rnn_parity.judge.certify import reference
 from rnn_parity.judge.estimate import Spreads
 from rnn_parity.judge.helper import starting
 from rnn_parity.judge.memory import keep_memory
-from rnn_parity.judge.pairs import odd_one_out, pairs
+from rnn_parity.judge.not_shown import not_shown_by
+from rnn_parity.judge.pairs import outlier, pairs
 from rnn_parity.judge.sensitivity import (
     changes_by_estimate,
     changes_in_layers,
+    sensitivity,
     slopes,
-    smallest_changes,
 )
 from rnn_parity.judge.verdict import judge_entry
-from rnn_parity.judge.weak import weaknesses
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry, RunRecord
 from rnn_parity_core.backend import BackendInfo
@@ -80,7 +80,7 @@ class _Run:
         return [i for i in self._infos if (case, i.name) not in self._left_out]
 
 
-class Judges(Watch):
+class JudgePool(RunObserver):
     """Processes that judge cases; to be told of a run as it goes, if there is one.
 
     A case is judged once its last backend has answered, beside those that compute, and
@@ -89,16 +89,16 @@ class Judges(Watch):
     Args:
         folder: The run's.
         jobs: Processes at most.
-        watch: Told of what this is told of.
+        observer: Told of what this is told of.
 
     """
 
     def __init__(
-        self, folder: RunFolder, jobs: int, watch: Watch | None = None
+        self, folder: RunFolder, jobs: int, observer: RunObserver | None = None
     ) -> None:
         self._folder = folder
         self._jobs = jobs
-        self._watch = watch or Watch()
+        self._observer = observer or RunObserver()
         self._run: _Run | None = None
         self._pool: ProcessPoolExecutor | None = None
         self._begun: dict[str, tuple[_Asked, Future[_CaseJudged]]] = {}
@@ -112,13 +112,13 @@ class Judges(Watch):
                 _kill(self._pool)
             self._pool.shutdown(cancel_futures=True)
 
-    def starting(self, backend: str, case: str) -> None:
+    def on_case_start(self, backend: str, case: str) -> None:
         """Hear that a backend begins a case."""
-        self._watch.starting(backend, case)
+        self._observer.on_case_start(backend, case)
 
-    def entry(self, entry: Entry) -> None:
+    def on_case_end(self, entry: Entry) -> None:
         """Hear what came of a case on a backend, and judge the case if it is whole."""
-        self._watch.entry(entry)
+        self._observer.on_case_end(entry)
         run = self._run = self._run or _Run(self._folder.record())
         run.take(entry)
         self._begun.pop(entry.case, None)  # by an outcome that was computed again
@@ -159,15 +159,15 @@ def _stand_back() -> None:
 def judge(
     folder: RunFolder,
     jobs: int = 1,
-    watch: Watch | None = None,
-    judges: Judges | None = None,
+    observer: RunObserver | None = None,
+    judges: JudgePool | None = None,
 ) -> Report:
     """Judge every outcome of a saved run.
 
     Args:
         folder: The run's.
         jobs: Processes at most.
-        watch: Told of each case as it is judged.
+        observer: Told of each case as it is judged.
         judges: Those who were told of the run while it was computed.
 
     Raises:
@@ -179,19 +179,19 @@ def judge(
     run = _Run(record)
     asked = [run.asked(case) for case in run.cases]
     done = []
-    watch = watch or Watch()
-    for of_case in _judged(folder, asked, jobs, watch, judges):
+    observer = observer or RunObserver()
+    for of_case in _judged(folder, asked, jobs, observer, judges):
         done.append(of_case)
-        watch.judged(of_case.results, len(asked))
+        observer.on_judged(of_case.results, len(asked))
     results = [result for of_case in done for result in of_case.results]
-    results = [replace(r, reproduce=_again(record, r.reproduce)) for r in results]
+    results = [replace(r, reproduce=_again(record, r)) for r in results]
     return Report(
         schema="rnn-parity.report/1",
         environment=record.environment,
         backends=record.backends,
         results=results,
         pairs=[pair for of_case in done for pair in of_case.pairs],
-        odd_one_out={
+        outliers={
             case.id: of_case.odd
             for case, of_case in zip(record.cases, done, strict=True)
             if of_case.odd
@@ -203,11 +203,15 @@ def judge(
     )
 
 
-def _again(record: RunRecord, run: str) -> str:
+def _again(record: RunRecord, result: Result) -> str:
     """Give the command that computes a result again: none builds arrays of memory."""
     if record.verify:
-        return f"rnn-parity verify {shlex.join(record.verify)}"
-    return "" if any(case.given for case in record.cases) else run
+        computed = {info.name for info in record.infos if info.adapter}
+        backend = result.backend if result.backend in computed else "numpy"
+        return (
+            f"rnn-parity verify {shlex.join([*record.verify, '--backends', backend])}"
+        )
+    return "" if any(case.given for case in record.cases) else result.reproduce
 
 
 def _unanswered(case: Case, info: BackendInfo) -> Entry:
@@ -219,14 +223,14 @@ def _judged(
     folder: RunFolder,
     asked: list[_Asked],
     jobs: int,
-    watch: Watch,
-    judges: Judges | None,
+    observer: RunObserver,
+    judges: JudgePool | None,
 ) -> Iterator[_CaseJudged]:
     if jobs == 1 or len(asked) <= _SMALL:
-        yield from (_judge_case(folder, of_case, watch) for of_case in asked)
+        yield from (_judge_case(folder, of_case, observer) for of_case in asked)
         return
     try:
-        with judges or Judges(folder, jobs) as at_work:
+        with judges or JudgePool(folder, jobs) as at_work:
             for future in [at_work.judge(of_case) for of_case in asked]:
                 yield future.result()
     except BrokenProcessPool:
@@ -237,19 +241,19 @@ def _judged(
 
 
 def _judge_case(
-    folder: RunFolder, asked: _Asked, watch: Watch | None = None
+    folder: RunFolder, asked: _Asked, observer: RunObserver | None = None
 ) -> _CaseJudged:
     case, entries = asked
     problem = folder.problem(case)
     layers = any({*entry.arrays} & {*case.layer_shapes()} for _, entry in entries)
     truth, spreads = reference(problem, layers=layers), Spreads(problem)
-    weak = weaknesses(problem, truth)
+    weak = not_shown_by(problem, truth)
     results, certificates, moved = [], {}, None
     for info, entry in entries:
-        if watch:
-            watch.judging(info.name, case.id)
+        if observer:
+            observer.on_judging_start(info.name, case.id)
         result, certificate = judge_entry(folder, problem, truth, info, entry, spreads)
-        notes = [*weak, *result.weak, *_not_given(case, entry)]
+        notes = [*weak, *result.not_shown, *_not_given(case, entry)]
         changes: dict[str, float | None] = {}
         if certificate:
             # Nobody needs more, and sums for each weight are as large as the weights.
@@ -263,10 +267,10 @@ def _judge_case(
                     changes = changes_by_estimate(spread, outcome)
                 else:
                     moved = moved or slopes(problem, truth)
-                    changes = smallest_changes(moved, certificate)
-        results.append(replace(result, weak=notes, smallest_changes=changes))
+                    changes = sensitivity(moved, certificate)
+        results.append(replace(result, not_shown=notes, sensitivity=changes))
     compared = pairs(problem, certificates)
-    return _CaseJudged(results, compared, odd_one_out(compared))
+    return _CaseJudged(results, compared, outlier(compared))
 
 
 def _not_given(case: Case, entry: Entry) -> list[str]:

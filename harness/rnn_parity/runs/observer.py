@@ -4,17 +4,17 @@ from rnn_parity.store.record import Entry
 from rnn_parity_reports.results import Result
 
 
-class Watch:
+class RunObserver:
     """Does nothing; called by one thread at a time."""
 
-    def starting(self, backend: str, case: str) -> None:
+    def on_case_start(self, backend: str, case: str) -> None:
         """Hear that a backend begins a case."""
 
-    def entry(self, entry: Entry) -> None:
+    def on_case_end(self, entry: Entry) -> None:
         """Hear what came of a case on a backend."""
 
-    def judging(self, backend: str, case: str) -> None:
+    def on_judging_start(self, backend: str, case: str) -> None:
         """Hear whose outcome is judged next, if that is done in this process."""
 
-    def judged(self, results: list[Result], total: int) -> None:
+    def on_judged(self, results: list[Result], total: int) -> None:
         """Hear the results of one more case of `total`."""

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from rnn_parity.processes.packages import PACKAGES
-from rnn_parity.workers.host import by_hand
+from rnn_parity.workers.host import typed_command
 from rnn_parity.workers.interpreter import NEEDED, lacking, with_interpreters
 from rnn_parity_core.backend import BackendInfo, Scalar
 from rnn_parity_core.errors import ParityError, UsageError, unknown_name
@@ -128,7 +128,7 @@ def absence(info: BackendInfo) -> str | None:
         return None
     if info.interpreter or info.host:
         pip = f"-m pip install {' '.join(gone)}"
-        install = by_hand(info.interpreter, info.host, pip)
+        install = typed_command(info.interpreter, info.host, pip)
         return f"{', '.join(gone)} not installed there; install with: {install}"
     return f"{', '.join(gone)} not installed; install with: {info.install}"
 

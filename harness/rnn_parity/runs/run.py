@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 import rnn_parity
 from rnn_parity.runs.engine import Engine
-from rnn_parity.runs.judge_run import Judges, judge
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.judge_run import JudgePool, judge
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.resume_check import another_environment, differences
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.journal import alone
+from rnn_parity.store.journal import folder_lock
 from rnn_parity.store.record import Entry, RunRecord
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import FileError, UsageError
@@ -38,7 +38,7 @@ def compute(  # noqa: PLR0913 - as many as a run has
     memory: int = 0,
     strict: bool = False,
     require_bound: bool = False,
-    watch: Watch | None = None,
+    observer: RunObserver | None = None,
 ) -> RunFolder:
     """Compute cases on backends into a folder, without judging them.
 
@@ -51,7 +51,7 @@ def compute(  # noqa: PLR0913 - as many as a run has
         memory: Bytes that a worker and what it starts may hold; 0: any number.
         strict: Whether what is inconclusive counts, as `Report.strict` says.
         require_bound: Whether what is consistent counts, too.
-        watch: Told of what begins and ends.
+        observer: Told of what begins and ends.
 
     Raises:
         UsageError: Memory of another machine is to be watched.
@@ -65,16 +65,20 @@ def compute(  # noqa: PLR0913 - as many as a run has
             "out --memory or --host"
         )
     folder.check()
-    with alone(out):
+    with folder_lock(out):
         record = new_record(cases, infos, timeout=timeout, memory=memory)
         counting = replace(record, strict=strict, require_bound=require_bound)
         begin(folder, counting)
-        complete(folder, infos, jobs=jobs, watch=watch)
+        complete(folder, infos, jobs=jobs, observer=observer)
     return folder
 
 
 def resume(
-    out: Path, infos: list[BackendInfo], *, jobs: int, watch: Watch | None = None
+    out: Path,
+    infos: list[BackendInfo],
+    *,
+    jobs: int,
+    observer: RunObserver | None = None,
 ) -> RunFolder:
     """Compute what is left of a run that was cut short, as `compute` would have.
 
@@ -82,7 +86,7 @@ def resume(
         out: The run's folder.
         infos: The backends that `pending` names, as they are here.
         jobs: Workers at a time.
-        watch: Told of what begins and ends.
+        observer: Told of what begins and ends.
 
     Raises:
         UsageError: It would not go on in the environment in which it began.
@@ -98,10 +102,10 @@ def resume(
     here = replace(describe_environment(), started=begun.environment.started)
     if found := differences(begun.environment, here):
         raise another_environment("this environment", found)
-    with alone(out):
+    with folder_lock(out):
         folder.journal.mend()
         folder.sweep()
-        complete(folder, infos, jobs=jobs, watch=watch)
+        complete(folder, infos, jobs=jobs, observer=observer)
     return folder
 
 
@@ -173,7 +177,11 @@ def begin(folder: RunFolder, record: RunRecord) -> None:
 
 
 def complete(
-    folder: RunFolder, infos: list[BackendInfo], *, jobs: int, watch: Watch | None
+    folder: RunFolder,
+    infos: list[BackendInfo],
+    *,
+    jobs: int,
+    observer: RunObserver | None,
 ) -> None:
     """Compute what is pending of a run on backends, and write what came of it.
 
@@ -184,7 +192,7 @@ def complete(
     """
     rest = pending(folder)
     engine = Engine(
-        folder, jobs=jobs, watch=watch or Watch(), problem=_Problems(folder)
+        folder, jobs=jobs, observer=observer or RunObserver(), problem=_Problems(folder)
     )
     try:
         engine.run([info for info in infos if info.name in rest], rest)
@@ -229,15 +237,15 @@ class _Problems:
 def judge_and_write(
     folder: RunFolder,
     jobs: int = 1,
-    watch: Watch | None = None,
-    judges: Judges | None = None,
+    observer: RunObserver | None = None,
+    judges: JudgePool | None = None,
 ) -> Report:
     """Judge a saved run and write report.json and its views into its folder.
 
     Args:
         folder: The run's.
         jobs: Processes that judge, at most.
-        watch: Told of each case as it is judged.
+        observer: Told of each case as it is judged.
         judges: Those who were told of the run while it was computed.
 
     Raises:
@@ -245,9 +253,9 @@ def judge_and_write(
 
     """
     record = folder.record()
-    with alone(folder.path):
+    with folder_lock(folder.path):
         _write_what_was_not_reached(folder, record)
-        report = judge(folder, jobs, watch, judges)
+        report = judge(folder, jobs, observer, judges)
         write_views(report, folder.write)
     return report
 

@@ -103,7 +103,7 @@ def least_accurate(name: str, infos: Iterable[BackendInfo]) -> BackendInfo:
         adapter="",
         requires={},
         install="",
-        means=(),
+        implementations=(),
         elementwise_ulp=ulp,
         elementwise_absolute=absolute,
         factor_units=rounding,

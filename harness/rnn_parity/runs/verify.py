@@ -20,12 +20,12 @@ from rnn_parity.runs.model_batches import (
     problems_of,
     write_batches,
 )
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.registry import built_in_backends, known_backends, select_backends
 from rnn_parity.runs.run import begin, complete, judge_and_write, new_record
 from rnn_parity.runs.user_arrays import keep_outcome, least_accurate
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.journal import alone
+from rnn_parity.store.journal import folder_lock
 from rnn_parity_core.backend import Accuracy, BackendInfo, BackendRecord, Scalar
 from rnn_parity_core.errors import ParityError, UsageError
 from rnn_parity_core.spec import Array, Problem
@@ -45,7 +45,8 @@ class Plan:
     expected: Mapping[str, Mapping[str, Array]]
     """ID of a case → arrays; nothing where nobody expects anything."""
     again: Sequence[str]
-    """Arguments of `rnn-parity verify` that do this; none where arrays were given."""
+    """Arguments of `rnn-parity verify` that do this, but for the backend; none where
+    arrays were given."""
 
     def run(
         self,
@@ -55,7 +56,7 @@ class Plan:
         timeout: float,
         memory: int = 0,
         require_bound: bool = False,
-        watch: Watch | None = None,
+        observer: RunObserver | None = None,
     ) -> Report:
         """Compute it, judge everything and write the report; as `verify` says."""
         cases, folder = [problem.case for problem in self.problems], RunFolder(out)
@@ -69,14 +70,14 @@ class Plan:
         )
         record = replace(made, strict=True, require_bound=require_bound)
         folder.check()
-        with alone(out):
+        with folder_lock(out):
             begin(folder, record)
             for problem in self.problems:
                 folder.write_problem(problem)
             if self.expected:
                 _add_expected(folder, self.problems, self.expected, self.infos)
-            complete(folder, self.infos, jobs=jobs, watch=watch)
-        return judge_and_write(folder, jobs, watch)
+            complete(folder, self.infos, jobs=jobs, observer=observer)
+        return judge_and_write(folder, jobs, observer)
 
 
 def verify(  # noqa: PLR0913 - as many as a run has
@@ -93,7 +94,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
     timeout: float = TIMEOUT,
     memory: str = "",
     require_bound: bool = False,
-    watch: Watch | None = None,
+    observer: RunObserver | None = None,
 ) -> Report:
     """Compute a recurrent layer of a file on backends, and judge what they return.
 
@@ -120,7 +121,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
         timeout: Seconds for one backend, and for reading a file.
         memory: What one backend's worker may hold: `4G`; any number of bytes without.
         require_bound: Whether what is consistent by an estimate counts as inconclusive.
-        watch: Told of what begins and ends.
+        observer: Told of what begins and ends.
 
     Returns:
         The report; `report.exit_status` is 0 if all pass, 4 if nothing is wrong and
@@ -150,7 +151,7 @@ def verify(  # noqa: PLR0913 - as many as a run has
             timeout=timeout,
             memory=most,
             require_bound=require_bound,
-            watch=watch,
+            observer=observer,
         )
 
 
@@ -187,8 +188,7 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
     files = {"--inputs": inputs, "--expected": expected}
     again: list[str] = []
     if all(data is None or isinstance(data, str | Path) for data in files.values()):
-        named = ",".join(info.name for info in infos)
-        options = {"--layer": layer, "--cell": cell, **files, "--backends": named}
+        options = {"--layer": layer, "--cell": cell, **files}
         said = ((option, str(value)) for option, value in options.items() if value)
         again = [str(model), *(word for pair in said for word in pair)]
         again += [word for name in ignored for word in ("--ignore", name)]
@@ -277,9 +277,9 @@ def _whose(problem: Problem, expected: Mapping[str, Array], allowed: Accuracy) -
         with suppress(ParityError):  # of another dtype, it may state nothing
             stated.append((info.name, info.accuracy(problem.case)))
     more = [(name, of) for name, of in stated if not of.within(allowed)]
-    if not more or certify(problem, expected, allowed).headroom <= 1:
+    if not more or certify(problem, expected, allowed).bound_ratio <= 1:
         return ""
-    names = [n for n, of in more if certify(problem, expected, of).headroom <= 1]
+    names = [n for n, of in more if certify(problem, expected, of).bound_ratio <= 1]
     return (
         f"by the accuracy that {' or '.join(names)} states it would pass; if that "
         "computed it, add it to --backends"

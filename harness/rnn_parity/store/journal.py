@@ -108,7 +108,7 @@ class Journal(Generic[Line]):
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Iterator[None]:
     """Hold a folder, made if it is not there; the system lets go of it for the dead.
 
     Raises:

@@ -10,7 +10,7 @@ from distributed import Client, Future, Nanny, Scheduler, SpecCluster
 
 from rnn_parity.processes.starting import supervised
 from rnn_parity.runs.resume_check import differences
-from rnn_parity.sweep.record import Answer, Asked, Identity, Limits
+from rnn_parity.sweep.record import Answer, Identity, Limits, Question
 from rnn_parity.sweep.work import answer
 from rnn_parity_core.errors import ParityError, UsageError, clean
 
@@ -65,7 +65,7 @@ class Crew:
                 found.setdefault(name, []).append(address)
         return found
 
-    def submit(self, asked: Asked, worker: str = "") -> Future:
+    def submit(self, asked: Question, worker: str = "") -> Future:
         """Ask a worker that offers the backend, or one by its address."""
         return self._client.submit(
             answer,
@@ -90,7 +90,7 @@ class Crew:
         """
         offers = self.offers()
         asked = [
-            (backend, worker, self.submit(Asked(backend, limits, []), worker))
+            (backend, worker, self.submit(Question(backend, limits, []), worker))
             for backend in backends
             for worker in offers.get(tag(backend), [])
         ]

@@ -13,7 +13,15 @@ from distributed import Future, KilledWorker
 
 from rnn_parity.runs.resume_check import differences
 from rnn_parity.sweep.cluster import Crew, another_worker, in_words, tag
-from rnn_parity.sweep.record import KILLS, Answer, Asked, Identity, Limits, Row, again
+from rnn_parity.sweep.record import (
+    KILLS,
+    Answer,
+    Identity,
+    Limits,
+    Question,
+    Row,
+    again,
+)
 from rnn_parity_core.errors import ParityError
 from rnn_parity_core.spec import Case
 from rnn_parity_reports.results import Result
@@ -32,7 +40,7 @@ class Ask(NamedTuple):
     cases: tuple[Numbered, ...]
 
 
-class FlowWatch:
+class FlowObserver:
     """Who is told how it goes; tells nobody by itself."""
 
     def answered(self, backend: str, rows: list[Row]) -> None:
@@ -56,7 +64,7 @@ class Flow:
         crew: Those who are asked.
         limits: What one case may take.
         identities: By what each backend must be computed.
-        watch: Told of what comes and who goes.
+        observer: Told of what comes and who goes.
 
     """
 
@@ -65,12 +73,12 @@ class Flow:
         crew: Crew,
         limits: Limits,
         identities: Mapping[str, Identity],
-        watch: FlowWatch,
+        observer: FlowObserver,
     ) -> None:
         self._crew = crew
         self._limits = limits
         self._identities = identities
-        self._watch = watch
+        self._observer = observer
         self._open: dict[Future, tuple[Ask, Ask]] = {}
         self._answers: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._suspects: deque[tuple[Ask, Ask]] = deque()
@@ -112,10 +120,10 @@ class Flow:
         for name, workers in there.items():
             if workers and name in self._deserted:
                 self._deserted.remove(name)
-                self._watch.staffed(name)
+                self._observer.staffed(name)
             elif not workers and name in at_work - self._deserted:
                 self._deserted.add(name)
-                self._watch.deserted(name, self._crew.command(name))
+                self._observer.deserted(name, self._crew.command(name))
         return {name: max(1, workers * _AT_ONCE) for name, workers in there.items()}
 
     def _fill(
@@ -131,7 +139,7 @@ class Flow:
                 self._submit(ask, ask)
 
     def _submit(self, ask: Ask, of: Ask) -> None:
-        asked = Asked(ask.backend, self._limits, list(ask.cases))
+        asked = Question(ask.backend, self._limits, list(ask.cases))
         future = self._crew.submit(asked)
         self._open[future] = ask, of
         future.add_done_callback(self._answers.put)
@@ -155,7 +163,7 @@ class Flow:
             rows = answer.rows
         if not rows:
             return
-        self._watch.answered(ask.backend, rows)
+        self._observer.answered(ask.backend, rows)
         if ask is not of:
             together = self._singly[of]
             together += rows

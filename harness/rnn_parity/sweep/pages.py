@@ -36,7 +36,12 @@ def to_markdown(sweep: Sweep, summary: Summary, shrunk: list[Shrunk]) -> str:
     lines = [f"# Sweep of {escape(', '.join(sweep.suite))}", ""]
     lines += [f"{sweep.cases:,} cases on each of {len(sweep.backends)} backends.", ""]
     lines += [*_table(table(summary)), ""]
-    lines += ["## Median headroom of what passes", "", *_table(medians(summary)), ""]
+    lines += [
+        "## Median error / bound where it passes",
+        "",
+        *_table(medians(summary)),
+        "",
+    ]
     if summary.kinds:
         lines += ["## What fails, and the smallest case that does", ""]
         lines += _failures(summary, shrunk)

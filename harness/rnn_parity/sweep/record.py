@@ -61,7 +61,7 @@ class Sweep(_Record, frozen=True):
             yield number, first, min(first + self.slice, self.cases)
 
 
-class Asked(_Record, frozen=True):
+class Question(_Record, frozen=True):
     """What a Dask worker is asked for: some cases on one backend."""
 
     backend: str

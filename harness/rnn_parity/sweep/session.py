@@ -15,9 +15,9 @@ from rnn_parity.runs.registry import (
 )
 from rnn_parity.runs.resume_check import another_environment, differences
 from rnn_parity.runs.run import describe_environment
-from rnn_parity.store.journal import alone
+from rnn_parity.store.journal import folder_lock
 from rnn_parity.sweep.cluster import Crew, tag, workers_at, workers_here
-from rnn_parity.sweep.flow import Ask, Flow, FlowWatch
+from rnn_parity.sweep.flow import Ask, Flow, FlowObserver
 from rnn_parity.sweep.pages import smallest_csv, to_markdown
 from rnn_parity.sweep.record import Limits, Slice, Sweep, slice_length
 from rnn_parity.sweep.shrink import Shrunk, shrink
@@ -28,7 +28,7 @@ from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 
 
-class SweepWatch(FlowWatch):
+class SweepObserver(FlowObserver):
     """Who is told how a sweep goes; tells nobody by itself."""
 
     def begins(self, totals: dict[str, int], done: dict[str, int]) -> None:
@@ -74,7 +74,7 @@ def begin(
     *,
     where: Where,
     limits: Limits,
-    watch: SweepWatch,
+    observer: SweepObserver,
 ) -> Whole:
     """Sweep a suite into a new folder.
 
@@ -84,7 +84,7 @@ def begin(
         out: The folder.
         where: Where cases are computed.
         limits: What one case may take.
-        watch: Told how it goes.
+        observer: Told how it goes.
 
     Raises:
         UsageError: A name is unknown, or no worker offers a backend.
@@ -95,7 +95,7 @@ def begin(
     cases, store = catalogue.sequence(suite), Store(out)
     named = _named(backends, where)
     store.check_new()
-    with alone(out), where.crew(named) as crew:
+    with folder_lock(out), where.crew(named) as crew:
         named = named or _offered(crew)
         sweep = Sweep(
             "rnn-parity.sweep/1",
@@ -107,10 +107,10 @@ def begin(
             limits,
         )
         store.begin(sweep)
-        return _Running(store, sweep, cases, crew, watch).whole({})
+        return _Running(store, sweep, cases, crew, observer).whole({})
 
 
-def resume(out: Path, *, where: Where, watch: SweepWatch) -> Whole:
+def resume(out: Path, *, where: Where, observer: SweepObserver) -> Whole:
     """Go on with a sweep that was cut short.
 
     Raises:
@@ -127,7 +127,7 @@ def resume(out: Path, *, where: Where, watch: SweepWatch) -> Whole:
         raise another_environment("the suite", found)
     infos = named_backends(names) if where.scheduler else select_backends(names)
     with ExitStack() as stack:
-        stack.enter_context(alone(out))
+        stack.enter_context(folder_lock(out))
         store.clean()
         done = _done(store, sweep, cases)
         crew = stack.enter_context(where.crew([info.name for info in infos]))
@@ -135,7 +135,7 @@ def resume(out: Path, *, where: Where, watch: SweepWatch) -> Whole:
         for name, begun in sweep.backends.items():
             if unlike := differences(begun, now[name]):
                 raise another_environment(name, unlike)
-        return _Running(store, sweep, cases, crew, watch).whole(done)
+        return _Running(store, sweep, cases, crew, observer).whole(done)
 
 
 def _named(backends: list[str], where: Where) -> list[str]:
@@ -174,7 +174,7 @@ class _Running(NamedTuple):
     sweep: Sweep
     cases: Sequence[Case]
     crew: Crew
-    watch: SweepWatch
+    observer: SweepObserver
 
     def whole(self, done: dict[str, set[int]]) -> Whole:
         """Compute the slices that are not done, sum all up, and shrink what fails.
@@ -183,7 +183,7 @@ class _Running(NamedTuple):
             ParityError: Workers are gone, or no room is left; what is left is said.
 
         """
-        flow = Flow(self.crew, self.sweep.limits, self.sweep.backends, self.watch)
+        flow = Flow(self.crew, self.sweep.limits, self.sweep.backends, self.observer)
         try:
             return self._whole(flow, done)
         except ParityError as error:
@@ -201,7 +201,7 @@ class _Running(NamedTuple):
 
     def _whole(self, flow: Flow, done: dict[str, set[int]]) -> Whole:
         store, sweep = self.store, self.sweep
-        self.watch.begins(
+        self.observer.begins(
             dict.fromkeys(sweep.backends, sweep.cases),
             {name: self._count(numbers) for name, numbers in done.items()},
         )
@@ -214,7 +214,7 @@ class _Running(NamedTuple):
             store.write_part(of, [case for _, case in ask.cases], rows)
         failures = store.file("failures.csv")
         summary = summed_up(sweep.backends, self._rows(), failures)
-        self.watch.shrinks(len(summary.kinds))
+        self.observer.shrinks(len(summary.kinds))
         whole = Whole(sweep, summary, shrink(flow, summary.kinds))
         store.write("smallest.csv", smallest_csv(whole.shrunk).encode())
         store.write("summary.md", to_markdown(*whole).encode())

@@ -17,7 +17,7 @@ from rnn_parity_core.cases import check_case
 from rnn_parity_core.errors import UsageError
 from rnn_parity_core.probing import probing
 from rnn_parity_core.spec import Case
-from rnn_parity_reports.describe import kind_of
+from rnn_parity_reports.describe import failure_signature
 from rnn_parity_reports.results import Result
 
 MOST_SHRUNK = 20
@@ -87,7 +87,7 @@ def _round(flow: Flow, active: list[Shrunk], deadline: float) -> None:
 
 
 def _consider(each: Shrunk, case: Case, row: Row) -> None:
-    alike = (row.result.verdict, kind_of(row.result)) == each.kind[-2:]
+    alike = (row.result.verdict, failure_signature(row.result)) == each.kind[-2:]
     if alike and size(case) < size(each.smallest):
         each.smallest, each.result, each.done = case, row.result, False
 

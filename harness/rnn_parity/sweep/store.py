@@ -20,7 +20,7 @@ from rnn_parity.sweep.record import Row, Slice, Sweep
 from rnn_parity_core.errors import FileError
 from rnn_parity_core.files import checked_size, inside, remove_unfinished, write_file
 from rnn_parity_core.spec import Case
-from rnn_parity_reports.describe import kind_of
+from rnn_parity_reports.describe import failure_signature
 from rnn_parity_reports.results import Verdict, encode, read_record
 from rnn_parity_reports.rows import COLUMNS, REALS, TEXTS, row
 
@@ -28,12 +28,12 @@ MAX_PART_BYTES = 2**24
 """Of one file of rows."""
 
 _OF_CASE = ("cell", "variant", "dtype", "task")
-_LEFT_OUT = ("odd_one_out", "smallest_changes")  # of several backends; of much time
+_LEFT_OUT = ("outliers", "sensitivity")  # of several backends; of much time
 _OF_RESULT = tuple(name for name in COLUMNS if name not in _LEFT_OUT)
 _TEXTS = (*_OF_CASE, *TEXTS, "kind")
 PART_COLUMNS = ("number", *_OF_CASE, *_OF_RESULT, "kind")
 """Of a file of rows: those of results.csv, and what sums them up."""
-_ALWAYS = ("kind", "detail", "reproduce", "peers_failing")
+_ALWAYS = ("kind", "detail", "reproduce", "fixed_tolerances_failing")
 
 
 def _type(name: str) -> pa.DataType:
@@ -198,7 +198,7 @@ def _line(case: Case, made: Row) -> list[Any]:
     of_case = [getattr(case, name) for name in _OF_CASE]
     cells = dict(zip(COLUMNS, row(made.result), strict=True))
     of_result = [cells[name] for name in _OF_RESULT]
-    return [made.number, *of_case, *of_result, kind_of(made.result)]
+    return [made.number, *of_case, *of_result, failure_signature(made.result)]
 
 
 def _check(

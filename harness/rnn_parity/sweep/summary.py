@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from rnn_parity.judge.peers import PEERS
+from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES
 from rnn_parity.sweep.record import Kind
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.files import replacing
@@ -32,12 +32,12 @@ class Tally:
     """What one backend made of a suite."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
-    peers: Counter[str] = field(default_factory=Counter)
+    fixed_tolerances: Counter[str] = field(default_factory=Counter)
     """Fixed tolerance → networks that pass here, and that it calls broken."""
-    headrooms: dict[tuple[str, str], "array[float]"] = field(
+    bound_ratios: dict[tuple[str, str], "array[float]"] = field(
         default_factory=lambda: defaultdict(lambda: array("d"))
     )
-    """Cell and dtype → headroom of each network that passes."""
+    """Cell and dtype → bound_ratio of each network that passes."""
 
     @property
     def computed(self) -> int:
@@ -48,10 +48,16 @@ class Tally:
         """Count one row."""
         self.verdicts[row["verdict"]] += 1
         if row["verdict"] in GOOD:
-            failing = row["peers_failing"].split("; ") if row["peers_failing"] else ()
-            self.peers.update(name for name in failing if name in PEERS)
-            if row["verdict"] == "pass" and row["headroom"] is not None:
-                self.headrooms[row["cell"], row["dtype"]].append(row["headroom"])
+            failing = (
+                row["fixed_tolerances_failing"].split("; ")
+                if row["fixed_tolerances_failing"]
+                else ()
+            )
+            self.fixed_tolerances.update(
+                name for name in failing if name in FIXED_TOLERANCES
+            )
+            if row["verdict"] == "pass" and row["bound_ratio"] is not None:
+                self.bound_ratios[row["cell"], row["dtype"]].append(row["bound_ratio"])
 
 
 @dataclass
@@ -151,30 +157,32 @@ def _write_line(file: IO[bytes], cells: Iterable[object]) -> None:
 def table(summary: Summary) -> list[list[str]]:
     """Give what came of each backend, titles first: what README.md has of many."""
     titles = ["backend", "right networks", "called broken", "not shown", "largest"]
-    lines = [[*titles, *PEERS, "gap", "error", "absent"]]
+    lines = [[*titles, *FIXED_TOLERANCES, "gap", "error", "absent"]]
     for name, tally in summary.tallies.items():
-        largest = max((max(of) for of in tally.headrooms.values()), default=0.0)
+        largest = max((max(of) for of in tally.bound_ratios.values()), default=0.0)
         numbers = [
             tally.computed,
             tally.verdicts["fail"],
             tally.verdicts["inconclusive"],
         ]
-        rest = [tally.peers[peer] for peer in PEERS]
+        rest = [tally.fixed_tolerances[peer] for peer in FIXED_TOLERANCES]
         rest += [tally.verdicts[verdict] for verdict in ("gap", "error", "absent")]
         lines.append([name, *_in_words(numbers), f"{largest:.2f}", *_in_words(rest)])
     return lines
 
 
 def medians(summary: Summary) -> list[list[str]]:
-    """Give the median headroom by backend and cell, a column for each dtype."""
-    dtypes = sorted({d for t in summary.tallies.values() for _, d in t.headrooms})
+    """Give the median bound_ratio by backend and cell, a column for each dtype."""
+    dtypes = sorted({d for t in summary.tallies.values() for _, d in t.bound_ratios})
     lines = [["backend", "cell", *dtypes]]
     for name, tally in summary.tallies.items():
-        for cell in sorted({cell for cell, _ in tally.headrooms}):
-            every = [tally.headrooms.get((cell, dtype), array("d")) for dtype in dtypes]
+        for cell in sorted({cell for cell, _ in tally.bound_ratios}):
+            every = [
+                tally.bound_ratios.get((cell, dtype), array("d")) for dtype in dtypes
+            ]
             lines.append([name, cell, *map(_median, every)])
         together = [
-            [h for (_, d), of in tally.headrooms.items() if d == dtype for h in of]
+            [h for (_, d), of in tally.bound_ratios.items() if d == dtype for h in of]
             for dtype in dtypes
         ]
         lines.append([name, "all cells", *map(_median, together)])

@@ -18,12 +18,12 @@ from threadpoolctl import threadpool_limits
 
 import rnn_parity
 from rnn_parity.judge.certify import reference
+from rnn_parity.judge.not_shown import not_shown_by
 from rnn_parity.judge.verdict import judge_entry
-from rnn_parity.judge.weak import weaknesses
 from rnn_parity.runs.engine import Runner
 from rnn_parity.runs.registry import named_backends
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.sweep.record import Answer, Asked, Identity, Limits, Row
+from rnn_parity.sweep.record import Answer, Identity, Limits, Question, Row
 from rnn_parity_core.backend import BackendInfo, BackendRecord
 from rnn_parity_core.errors import ParityError
 from rnn_parity_core.spec import Case
@@ -36,13 +36,13 @@ def answer(asked: bytes) -> bytes:
     """Compute and judge what is asked for; of no cases, say by what it would be.
 
     Args:
-        asked: An `Asked` as JSON.
+        asked: An `Question` as JSON.
 
     Returns:
         An `Answer` as JSON.
 
     """
-    question = msgspec.json.decode(asked, type=Asked)
+    question = msgspec.json.decode(asked, type=Question)
     address = str(get_worker().address)
     try:
         kept = _take(question.backend, question.limits)
@@ -108,9 +108,9 @@ def _row(kept: _Kept, number: int, case: Case) -> Row:
     truth = reference(problem) if entry.status == "done" else {}
     judged = judge_entry(kept.folder, problem, truth, kept.info, entry)
     kept.folder.forget_outcome(kept.info.name, case.id)
-    weak = weaknesses(problem, truth) if truth else []
-    weak += judged.result.weak
-    return Row(number, replace(judged.result, weak=weak, steps=None))
+    weak = not_shown_by(problem, truth) if truth else []
+    weak += judged.result.not_shown
+    return Row(number, replace(judged.result, not_shown=weak, steps=None))
 
 
 _idle: list[_Kept] = []

@@ -49,9 +49,10 @@ def show_proof(console: Console, info: BackendInfo, proof: Proof, where: str) ->
         grid.add_row(Text(label, "dim"), Text(clean(words)))
     grid.add_row(Text("report", "dim"), Text(clean(where), "bold"))
     console.print(grid)
-    proven = proof.exit_status == 0
+    proven, summary = proof.exit_status == 0, proof.report.summary
     mark, style = STYLES["pass" if proven else "fail"]
-    said = "is proven" if proven else "is not proven"
+    said = f"{'conforms' if proven else 'does not conform'} in "
+    said += f"{summary.passed + summary.consistent} of {summary.expected} cases"
     console.print(Text(f"{mark} {clean(info.name)} {said}", f"bold {style}"))
 
 

@@ -25,7 +25,7 @@ def show_backends(
             soft_wrap=True,
         )
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
-        for means in info.means:
+        for means in info.implementations:
             what = [", ".join(means.variants), *means.cells]
             table.add_row(Text(clean(" ".join(what)), "dim"), Text(clean(means.api)))
         for gap in info.gaps:
@@ -81,7 +81,7 @@ def _means(
             reasons.setdefault(kept, []).append(info.name)
             if not gap.is_partial:
                 return Text(gap.kind, "yellow")
-    means = info.means_for(cell, variant)
+    means = info.implementation_for(cell, variant)
     if means is None:
         return Text("undeclared", "red")
     return Text("by hand", "dim") if means.by_hand else Text("native", "green")

@@ -21,7 +21,7 @@ COLOURS: dict[Verdict, str] = {
     "absent": "dim",
 }
 STYLES = {verdict: (MARKS[verdict], colour) for verdict, colour in COLOURS.items()}
-LABEL_STYLES = {"verdict": "bold", "odd one": "bold red", "weak data": "yellow"}
+LABEL_STYLES = {"verdict": "bold", "outlier": "bold red", "not shown": "yellow"}
 CELL_WIDTH = 6
 _WIDTH_OFF_TERMINAL = 140
 

@@ -5,10 +5,10 @@ from rich.table import Table
 from rich.text import Text
 
 from rnn_parity_core.errors import clean
-from rnn_parity_core.graph import Drawn
+from rnn_parity_core.graph import GraphResult
 
 
-def show_graphs(console: Console, found: list[Drawn], page: str) -> None:
+def show_graphs(console: Console, found: list[GraphResult], page: str) -> None:
     """Print the size of each backend's graph, or why there is none."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("backend")

@@ -88,7 +88,7 @@ def show_conversion(console: Console, results: Sequence[Result], out: Path) -> N
     if shown:
         result = max(shown, key=lambda of: number_of(of) or 0)
         estimate = " (estimate)" if by_estimate(result) else ""
-        words = f"{result.backend} computes the same, headroom "
+        words = f"{result.backend} computes the same, error / bound "
         words += f"{number_of(result):.2f}{estimate}"
         mark = (f"{mark_of(result)} ", COLOURS[result.verdict])
         console.print(Text.assemble(mark, clean(words)), soft_wrap=True)
@@ -97,6 +97,6 @@ def show_conversion(console: Console, results: Sequence[Result], out: Path) -> N
         run = result.verdict == "inconclusive"
         words = f"{'run, but' if run else 'not run, so'} not certified: {why}"
         console.print(Text(clean(words), COLOURS[result.verdict]), soft_wrap=True)
-    for note in dict.fromkeys(note for of in results for note in of.weak):
-        console.print(Text(clean(f"  weak data: {note}"), "dim"), soft_wrap=True)
+    for note in dict.fromkeys(note for of in results for note in of.not_shown):
+        console.print(Text(clean(f"  not shown: {note}"), "dim"), soft_wrap=True)
     console.print(Text.assemble("wrote ", (clean(str(out)), "bold")), soft_wrap=True)

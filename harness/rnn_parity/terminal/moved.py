@@ -11,8 +11,8 @@ from rnn_parity_reports.describe import and_others
 from rnn_parity_reports.moved import Change, Difference, Kind, Moved, OneSided
 from rnn_parity_reports.moved_views import (
     ByBackend,
-    alike,
     by_backend,
+    group_by_cause,
     headline,
     state,
     worst,
@@ -22,7 +22,7 @@ _MOST_WORDS = 10
 _MARKS: dict[Kind, tuple[str, str]] = {
     "regression": ("✗ regressed", "bold red"),
     "changed": ("~ changed", "magenta"),
-    "headroom": ("↑ headroom", "yellow"),
+    "bound_ratio": ("↑ error / bound", "yellow"),
     "explanation": ("~ explained", "yellow"),
     "improvement": ("✓ improved", "green"),
 }
@@ -43,7 +43,7 @@ def show_moved(console: Console, moved: Moved) -> None:
 
 
 def _show_kind(console: Console, changes: list[Change]) -> None:
-    reasons = alike(changes)
+    reasons = group_by_cause(changes)
     for same in reasons[:_MOST_WORDS]:
         change = same[0]
         mark, style = _MARKS[change.kind]
@@ -53,7 +53,7 @@ def _show_kind(console: Console, changes: list[Change]) -> None:
         if others := and_others(same):
             console.print(f"  {others}")
         if change.kind == "regression" and change.new.reproduce:
-            again = clean(f"  again: {change.new.reproduce}")
+            again = clean(f"  reproduce: {change.new.reproduce}")
             console.print(Text(again, "dim"), soft_wrap=True)
     if left := sum(map(len, reasons[_MOST_WORDS:])):
         mark, _ = _MARKS[changes[0].kind]
@@ -64,7 +64,7 @@ def _show_kind(console: Console, changes: list[Change]) -> None:
 
 def _words(change: Change) -> str:
     said = f"{state(change.old)} → {state(change.new)}"
-    if change.kind in {"headroom", "improvement"}:
+    if change.kind in {"bound_ratio", "improvement"}:
         return said
     return f"{said}: {change.new.detail}" if change.new.detail else said
 

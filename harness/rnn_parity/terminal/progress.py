@@ -14,7 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from rnn_parity.runs.observer import Watch
+from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.record import Entry
 from rnn_parity_core.errors import clean
 from rnn_parity_reports.results import Result
@@ -36,7 +36,7 @@ def bars(console: Console) -> Progress:
     )
 
 
-class RunProgress(Watch):
+class RunProgress(RunObserver):
     """A bar for each backend, then one for judging; silent off a terminal.
 
     Args:
@@ -67,12 +67,12 @@ class RunProgress(Watch):
         """Give what is on the screen now."""
         return self._progress.get_renderable()
 
-    def starting(self, backend: str, case: str) -> None:
+    def on_case_start(self, backend: str, case: str) -> None:
         """Show the case that a backend is at."""
         self._progress.start_task(self._tasks[backend])
         self._describe(self._tasks[backend], case, self._errors[backend], "error")
 
-    def entry(self, entry: Entry) -> None:
+    def on_case_end(self, entry: Entry) -> None:
         """Count one more result of a backend."""
         self._errors[entry.backend] += entry.status == "error"
         task = self._tasks[entry.backend]
@@ -80,13 +80,13 @@ class RunProgress(Watch):
         self._progress.advance(task)
         self._describe(task, entry.case, self._errors[entry.backend], "error")
 
-    def judging(self, backend: str, case: str) -> None:
+    def on_judging_start(self, backend: str, case: str) -> None:
         """Show whose outcome is judged: of a large layer it takes long."""
         task = self._judging()
         if not self._failed:
             self._describe(task, f"{backend} {case}", 0, "differ")
 
-    def judged(self, results: list[Result], total: int) -> None:
+    def on_judged(self, results: list[Result], total: int) -> None:
         """Count one more case of `total` that was judged, and who failed in it."""
         task = self._judging()
         self._progress.update(task, total=total)

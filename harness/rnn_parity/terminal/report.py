@@ -19,9 +19,9 @@ from rnn_parity.terminal.common import (
 from rnn_parity_core.errors import clean
 from rnn_parity_reports.describe import (
     MARKS,
-    alike,
     and_others,
     by_estimate,
+    group_by_cause,
     mark_of,
     number_of,
     verdicts_of,
@@ -36,7 +36,7 @@ _MOST_GAPS = 4
 def show_report(console: Console, report: Report, where: str) -> None:
     """Print the table, what differs, what else there is to know, and where."""
     console.print(_matrix(report))
-    troubled = alike(report.results)
+    troubled = group_by_cause(report.results)
     for results in troubled[:_MOST_WORDS]:
         _show_trouble(console, results)
     if left := sum(map(len, troubled[_MOST_WORDS:])):
@@ -49,12 +49,12 @@ def show_report(console: Console, report: Report, where: str) -> None:
         style = LABEL_STYLES.get(label, "dim")
         facts.add_row(Text(label, style), text)
     console.print(facts)
-    path = Text.assemble(("report     ", "dim"), (clean(where), "bold"))
+    path = Text.assemble(("report  ", "dim"), (clean(where), "bold"))
     console.print(path, soft_wrap=True)
 
 
 def _matrix(report: Report) -> Table:
-    """Cases down, backends across, in each cell the verdict and the headroom."""
+    """Cases down, backends across, in each cell the verdict and the bound_ratio."""
     by_case: dict[str, dict[str, Result]] = {}
     for result in report.results:
         by_case.setdefault(result.case, {})[result.backend] = result
@@ -85,7 +85,7 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
     yield "verdict", verdicts(verdicts_of(report.results))
     yield (
         "numbers",
-        Text("headroom: worst error / its bound, by step or summed; above 1 fails"),
+        Text("error / bound, the worst of each case; above 1 fails"),
     )
     if report.summary.inconclusive:
         mark = MARKS["inconclusive"]
@@ -97,33 +97,35 @@ def _facts(report: Report) -> Iterator[tuple[str, Text]]:
         yield "", Text(f"{words}may differ by; above 1 fails")
     if published := [r for r in report.results if r.published]:
         yield "published", _published(published)
-    if judged := [r for r in report.results if r.peers]:
-        yield "peers", _peers(judged)
-    every = (c for r in report.results for c in r.smallest_changes.values())
+    if judged := [r for r in report.results if r.fixed_tolerances]:
+        yield "fixed tolerances", _fixed_tolerances(judged)
+    every = (c for r in report.results for c in r.sensitivity.values())
     changes = [change for change in every if change is not None]
     if changes:
-        words = f"all of a weight, off by {median(changes):.1g} of itself, would fail "
-        words += f"(median; from {min(changes):.1g} to {max(changes):.1g})"
-        yield "sees", Text(words)
+        words = (
+            f"a weight scaled by 1 + {median(changes):.1g} would fail (median; from "
+        )
+        words += f"{min(changes):.1g} to {max(changes):.1g})"
+        yield "sensitivity", Text(words)
     if report.pairs:
         far = max(report.pairs, key=lambda pair: pair.outputs.max_abs or 0.0)
-        words = f"{far.first} and {far.second} differ most, by "
-        words += f"{far.outputs.max_abs or 0:.1e} in {far.case}"
-        yield "pairs", Text(clean(words))
-    for backend in dict.fromkeys(report.odd_one_out.values()):
-        where = [case for case, odd in report.odd_one_out.items() if odd == backend]
+        words = f"{far.outputs.max_abs or 0:.1e} between {far.first} and {far.second}, "
+        words += f"in {far.case}"
+        yield "largest difference", Text(clean(words))
+    for backend in dict.fromkeys(report.outliers.values()):
+        where = [case for case, odd in report.outliers.items() if odd == backend]
         words = f"{backend} differs from all others, which agree, in "
         words += where[0] if len(where) == 1 else count(where, "case")
-        yield "odd one", Text(clean(words))
+        yield "outlier", Text(clean(words))
     absent = {r.backend: r.detail for r in report.results if r.verdict == "absent"}
     for backend, detail in absent.items():
         yield "absent", Text(clean(f"{backend}: {without_place(detail)}"))
     yield from _gaps(report)
-    for note in dict.fromkeys(note for r in report.results for note in r.weak):
-        cases = {r.case for r in report.results if note in r.weak}
+    for note in dict.fromkeys(note for r in report.results for note in r.not_shown):
+        cases = {r.case for r in report.results if note in r.not_shown}
         whole = cases == {r.case for r in report.results}
         some = "" if whole else f" (in {count(cases, 'case')})"
-        yield "weak data", Text(clean(f"{note}{some}"))
+        yield "not shown", Text(clean(f"{note}{some}"))
 
 
 def _gaps(report: Report) -> Iterator[tuple[str, Text]]:
@@ -140,13 +142,13 @@ def _gaps(report: Report) -> Iterator[tuple[str, Text]]:
         yield "gap", Text(f"and {left} more: rnn-parity backends")
 
 
-def _peers(results: list[Result]) -> Text:
+def _fixed_tolerances(results: list[Result]) -> Text:
     """Say what fixed tolerances would have called broken."""
     said = []
-    for name in results[0].peers:
-        broken = sum(not result.peers[name] for result in results)
+    for name in results[0].fixed_tolerances:
+        broken = sum(not result.fixed_tolerances[name] for result in results)
         said.append(f"{name} {broken}")
-    words = f"fixed tolerances would fail, of {len(results)}: {', '.join(said)}"
+    words = f"would fail, of {len(results)}: {', '.join(said)}"
     return Text(clean(words))
 
 
@@ -175,5 +177,5 @@ def _show_trouble(console: Console, results: list[Result]) -> None:
     for step in result.next_steps:
         console.print(Text(clean(f"  next: {step}")), soft_wrap=True)
     if result.reproduce:
-        again = Text(clean(f"  again: {result.reproduce}"), "dim")
-        console.print(again, soft_wrap=True)
+        words = Text(clean(f"  reproduce: {result.reproduce}"), "dim")
+        console.print(words, soft_wrap=True)

@@ -63,7 +63,9 @@ def show_relations(console: Console, trials: list[Trial], backends: list[str]) -
         mark, style = STYLES["fail" if trial.status == "violated" else "error"]
         words = Text.assemble((f"{mark} ", style), clean(trial.words))
         console.print(words, soft_wrap=True)
-        console.print(Text(clean(f"  again: {trial.reproduce}"), "dim"), soft_wrap=True)
+        console.print(
+            Text(clean(f"  reproduce: {trial.reproduce}"), "dim"), soft_wrap=True
+        )
     console.print()
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(no_wrap=True)

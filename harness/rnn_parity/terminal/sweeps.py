@@ -10,7 +10,7 @@ from rich.text import Text
 
 from rnn_parity.sweep.pages import left_out
 from rnn_parity.sweep.record import Row, again
-from rnn_parity.sweep.session import SweepWatch, Whole
+from rnn_parity.sweep.session import SweepObserver, Whole
 from rnn_parity.sweep.shrink import Shrunk
 from rnn_parity.sweep.summary import medians, table
 from rnn_parity.terminal.common import LABEL_STYLES, STYLES, count, verdicts
@@ -21,7 +21,7 @@ from rnn_parity_reports.results import BAD
 _MOST_WORDS = 10
 
 
-class SweepProgress(SweepWatch):
+class SweepProgress(SweepObserver):
     """A bar for each backend; off a terminal only what is to be done about it.
 
     Args:
@@ -97,7 +97,7 @@ def show_sweep(console: Console, whole: Whole, where: str) -> None:
         Text("numbers", "dim"),
         "right networks: computed and judged; called broken: by us, then by fixed "
         "tolerances of what passes; not shown: inconclusive, as a bound is too wide; "
-        "then medians of headroom of what passes",
+        "then medians of error / bound of what passes",
     )
     for words in left_out(whole.summary, whole.shrunk):
         facts.add_row(Text("left out", "yellow"), words)
@@ -123,5 +123,5 @@ def _show_kind(console: Console, each: Shrunk) -> None:
     words = Text.assemble((f"{mark} ", style), clean(told))
     words.append(f", in {each.count} case{'' if each.count == 1 else 's'}")
     console.print(words, soft_wrap=True)
-    said = Text(clean(f"  again: {again(each.smallest, kind.backend)}"), "dim")
+    said = Text(clean(f"  reproduce: {again(each.smallest, kind.backend)}"), "dim")
     console.print(said, soft_wrap=True)

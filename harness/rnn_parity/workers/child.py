@@ -1,4 +1,4 @@
-"""A process that answers questions, as seen from here: start it, ask it, bury it."""
+"""A process that answers questions, as seen from here: start it, ask it, end it."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from execnet.gateway_base import Popen2IO, get_execmodel
 from execnet.gateway_bootstrap import bootstrap_exec
 from execnet.gateway_io import Popen2IOMaster, popen_bootstrapline
 
-from rnn_parity.processes.guard import Guard, bury, ended_within, new_mark
+from rnn_parity.processes.guard import Guard, ended_within, kill_process_tree, new_mark
 from rnn_parity.processes.logs import MAX_BYTES, TAIL, shorten
 from rnn_parity.processes.packages import roots
 from rnn_parity.processes.starting import DIES_WITH_PARENT, python, start
@@ -85,7 +85,7 @@ class Child:
         On another machine it ends because its connection does.
         """
         if self._process:
-            bury(self._process.popen, self._mark)
+            kill_process_tree(self._process.popen, self._mark)
 
     def close(self) -> None:
         """End the process, by force if it does not end by itself, and its children."""

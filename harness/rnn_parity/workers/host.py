@@ -113,7 +113,7 @@ def _far_python(python: str) -> str:
     return quote((python or "python3").removeprefix("~/"))
 
 
-def by_hand(python: str, host: str, words: str = "") -> str:
+def typed_command(python: str, host: str, words: str = "") -> str:
     """Give what a user types to run a Python, with `words` after it."""
     if not host:
         return f"{quote(python)} {words}".strip()

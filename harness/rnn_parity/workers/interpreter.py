@@ -16,9 +16,9 @@ from rnn_parity.processes.starting import SAFE_PATH
 from rnn_parity.workers.host import (
     LOST,
     as_program,
-    by_hand,
     check_host,
     python_command,
+    typed_command,
 )
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import UsageError, clean, unknown_name
@@ -127,7 +127,7 @@ def lacking(python: str, host: str, modules: Mapping[str, str]) -> list[str]:
     version, missing = _asked(python, host, tuple(modules))
     if version < LEAST:
         raise UsageError(
-            f"{by_hand(python, host)} is Python {'.'.join(map(str, version))}, "
+            f"{typed_command(python, host)} is Python {'.'.join(map(str, version))}, "
             f"expected {'.'.join(map(str, LEAST))} or later; give --python one of an "
             "environment made with that"
         )
@@ -150,7 +150,7 @@ def _asked(
     except subprocess.TimeoutExpired:
         raise UsageError(
             f"{host or python} gave no answer within {_TIMEOUT:g} s; see what this "
-            f"does: {by_hand(python, host, '--version')}"
+            f"does: {typed_command(python, host, '--version')}"
         ) from None
     except OSError as error:
         program = "ssh" if host else python
@@ -174,7 +174,7 @@ def _no_answer(python: str, host: str, done: subprocess.CompletedProcess[bytes])
     if done.returncode == LOST:
         return (
             f"cannot log in to {host}: ssh says {last!r}; this must work without a "
-            f"question: {by_hand(python, host, '--version')}"
+            f"question: {typed_command(python, host, '--version')}"
         )
     return (
         f"no Python answers on {host}, which says {last!r}; give --python the "

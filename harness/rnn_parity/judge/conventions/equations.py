@@ -176,7 +176,7 @@ def _before(ops: Any, x: Any, r: Any, h: Any, w: Any) -> Any:
 
 def _of_all(ops: Any, x: Any, r: Any, h: Any, w: Any) -> Any:
     """`r (x Wn + bn + h Un + b_hn)`."""
-    ones = ops.exactly(np.ones(1))
+    ones = ops.constant(np.ones(1))
     return ops.mul(r, reset_after(ops, x, ones, h, w))
 
 
@@ -189,7 +189,7 @@ _RESETS: Mapping[str, Mapping[str, Terms]] = {
         "reset after the product instead of before it": Terms(candidate=reset_after),
         "reset of the inputs' part too": Terms(
             candidate=lambda ops, x, r, h, w: ops.mul(
-                r, reset_before(ops, x, ops.exactly(np.ones(1)), h, w)
+                r, reset_before(ops, x, ops.constant(np.ones(1)), h, w)
             )
         ),
     },
@@ -198,7 +198,7 @@ _GRU: Mapping[str, Terms] = {
     "z and 1 - z swapped": Terms(mix=lambda ops, z, h, n: ops.mix(z, n, h)),
     "1 - z left out": Terms(mix=lambda ops, z, h, n: ops.add(ops.mul(z, h), n)),
     "update gate left out": Terms(mix=lambda _ops, _z, _h, n: n),
-    "reset gate left out": Terms(reset=lambda ops, _r, _z: ops.exactly(np.ones(1))),
+    "reset gate left out": Terms(reset=lambda ops, _r, _z: ops.constant(np.ones(1))),
     "update gate z resets, too": Terms(reset=lambda _ops, _r, z: z),
 }
 

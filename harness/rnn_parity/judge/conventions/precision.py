@@ -84,9 +84,9 @@ class _SeenRounded(Guessing):
         super().__init__(accuracy)
         self._inner = inner
 
-    def seen(self, value: Array, instead_of: Bounded | None) -> Bounded:
+    def observe(self, value: Array, instead_of: Bounded | None) -> Bounded:
         """Take what a backend returned, and by how much that was rounded."""
-        exact = super().seen(value, instead_of)
+        exact = super().observe(value, instead_of)
         return Bounded(exact.value, spacing(exact.value, self._inner) / 2)
 
 

@@ -61,7 +61,7 @@ class CaseView {
   verdict(row, result) {
     const backend = clean(this.report.backends[result.backend]);
     const headline = {
-      pass: result.headroom === null ? `${backend} passes` : `${backend} passes: its worst step takes ${short(result.headroom)} of its bound`,
+      pass: result.bound_ratio === null ? `${backend} passes` : `${backend} passes: its worst step takes ${short(result.bound_ratio)} of its bound`,
       consistent: `${backend} is consistent (estimate): no bound shows that it is right`,
       inconclusive: `${backend}: inconclusive, neither right nor wrong`,
       fail: `${backend} differs${result.word === "fail" ? "" : " (estimate)"}`, error: `${backend} crashed, hung or raised`, gap: `${backend} declares that it does not do this`, absent: `${backend} is not installed here`,
@@ -69,16 +69,16 @@ class CaseView {
     const lines = [el("p", { class: "big" }, headline)];
     const bad = result.first_bad;
     if (bad) lines.push(el("p", { id: "first-bad" }, `The first bad step is ${bad.step}: row ${bad.row}, unit ${bad.unit}, layer ${bad.layer}` + (bad.direction ? `, ${bad.direction}` : "") + (bad.gate ? `, gate ${bad.gate}` : "") + (bad.times_bound ? `; ${short(bad.times_bound)} times its bound` : "")));
-    if (result.explanations?.length) lines.push(el("p", { id: "explanation" }, el("b", {}, "It would match with: "), clean(result.explanations.join(" or: "))));
+    if (result.explanations?.length) lines.push(el("p", { id: "explanation" }, el("b", {}, "Matches if: "), clean(result.explanations.join(" or: "))));
     const rest = this.rest(result);
     if (rest) lines.push(el("p", {}, clean(rest)));
     if (result.verdict === "consistent") lines.push(el("p", { id: "estimate" }, clean(`${result.estimate?.where ?? ""}: ${result.estimated}`)));
     if (result.next_steps?.length) lines.push(el("p", {}, "What would show more, any of:"), el("ul", { id: "next-steps" }, ...result.next_steps.map((step) => el("li", {}, clean(step)))));
-    const odd = this.report.odd_one_out[row.name];
-    if (odd !== undefined) lines.push(el("p", {}, clean(`${odd} is the odd one out: it differs from all others, which agree`)));
-    for (const note of result.weak ?? []) lines.push(el("p", { class: "soft" }, clean(`Weak data: ${note}`)));
-    const broken = Object.entries(result.peers ?? {}).filter(([, passes]) => !passes).map(([name]) => name);
-    if (result.peers && Object.keys(result.peers).length) lines.push(el("p", { class: "soft" }, clean(broken.length ? `Fixed tolerances that would fail this: ${broken.join(", ")}` : `All fixed tolerances would pass this: ${Object.keys(result.peers).join(", ")}`)));
+    const odd = this.report.outliers[row.name];
+    if (odd !== undefined) lines.push(el("p", {}, clean(`${odd} is an outlier: it differs from all others, which agree`)));
+    for (const note of result.not_shown ?? []) lines.push(el("p", { class: "soft" }, clean(`Not shown: ${note}`)));
+    const broken = Object.entries(result.fixed_tolerances ?? {}).filter(([, passes]) => !passes).map(([name]) => name);
+    if (result.fixed_tolerances && Object.keys(result.fixed_tolerances).length) lines.push(el("p", { class: "soft" }, clean(broken.length ? `Fixed tolerances that would fail this: ${broken.join(", ")}` : `All fixed tolerances would pass this: ${Object.keys(result.fixed_tolerances).join(", ")}`)));
     return el("div", { class: `said ${result.verdict}` }, ...lines);
   }
 
@@ -86,7 +86,7 @@ class CaseView {
   rest(result) {
     const parts = (result.detail ?? "").replace(/ \[[^\]]*\]$/, "").split("; ");
     const above = (part) => (result.first_bad && part.startsWith("the first bad step"))
-      || (result.explanations?.length && part.startsWith("it would match with"));
+      || (result.explanations?.length && part.startsWith("matches if"));
     return parts.filter((part) => !above(part)).join("; ");
   }
 
@@ -104,7 +104,7 @@ class CaseView {
   }
 
   steps(into, result, points) {
-    if (result.headroom === null && !points) return;
+    if (result.bound_ratio === null && !points) return;
     into.append(el("h3", {}, "Error of every step, and its bound"));
     if (!points) {
       into.append(el("p", { class: "soft" }, "Left out to keep this file small; report.json has them."));
@@ -131,17 +131,17 @@ class CaseView {
     const share = new Map(pairs.flatMap(([, first, second, ...rest]) => [[`${first},${second}`, rest], [`${second},${first}`, rest]]));
     const compared = [...row.results.keys()].filter((b) => pairs.some((pair) => pair[1] === b || pair[2] === b));
     const values = compared.flatMap((a) => compared.map((b) => {
-      const [headroom, apart] = share.get(`${a},${b}`) ?? [0, 0];
-      return { a: name(a), b: name(b), share: headroom ?? 1e9, apart: a === b ? "" : short(apart) };
+      const [bound_ratio, apart] = share.get(`${a},${b}`) ?? [0, 0];
+      return { a: name(a), b: name(b), share: bound_ratio ?? 1e9, apart: a === b ? "" : short(apart) };
     }));
     const target = el("div", { class: "chart", id: "pairs-chart" });
     draw(target, "pairs", values);
-    const rows = pairs.map(([, first, second, headroom, max_abs, max_ulp]) => [`${name(first)} and ${name(second)}`, short(max_abs), short(max_ulp), short(headroom)]);
+    const rows = pairs.map(([, first, second, bound_ratio, max_abs, max_ulp]) => [`${name(first)} and ${name(second)}`, short(max_abs), short(max_ulp), short(bound_ratio)]);
     into.append(el("h3", {}, "Every two backends: how far outputs are apart"), target, this.details("The same as a table", ["backends", "max abs", "max ulp", "share of both bounds"], rows));
   }
 
   changes(into, result) {
-    const rows = Object.entries(result.smallest_changes ?? {}).map(([kind, least]) => [clean(kind), least === null ? "not even twice" : short(least)]);
+    const rows = Object.entries(result.sensitivity ?? {}).map(([kind, least]) => [clean(kind), least === null ? "not even twice" : short(least)]);
     if (rows.length) into.append(el("h3", {}, "Smallest relative change of weights that would have failed"), this.table(["weight", "change"], rows));
   }
 

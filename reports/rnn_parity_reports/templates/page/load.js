@@ -42,7 +42,7 @@ function said(result) {
 
 // Of what is right: the nearer to its limit, the warmer.
 function shade(result) {
-  return ["pass", "consistent"].includes(result.verdict) ? `--headroom:${Math.min(result.number ?? 0, 1)}` : null;
+  return ["pass", "consistent"].includes(result.verdict) ? `--bound-ratio:${Math.min(result.number ?? 0, 1)}` : null;
 }
 
 function link(caseId, backend) {

@@ -48,8 +48,8 @@ async function start() {
   document.addEventListener("keydown", keys);
   byId("theme").addEventListener("click", theme);
   byId("spread").addEventListener("toggle", () => {
-    const judged = report.results.filter((r) => r.headroom > 0 && r.number === r.headroom);
-    draw(byId("spread-chart"), "spread", judged.map((r) => ({ backend: clean(report.backends[r.backend]), headroom: r.headroom })));
+    const judged = report.results.filter((r) => r.bound_ratio > 0 && r.number === r.bound_ratio);
+    draw(byId("spread-chart"), "spread", judged.map((r) => ({ backend: clean(report.backends[r.backend]), bound_ratio: r.bound_ratio })));
   }, { once: true });
   await follow();
   document.documentElement.dataset.ready = Math.ceil(performance.now()); // ms since it was opened

@@ -16,7 +16,7 @@ function columnsOf(steps, bad) {
 function network(it, result, points) {
   const bad = result.first_bad;
   return el("div", { class: "network", tabindex: "0", role: "group", "aria-label": "The network" },
-    new Drawing(it, bad, points, result.number === result.headroom).svg);
+    new Drawing(it, bad, points, result.number === result.bound_ratio).svg);
 }
 
 class Drawing {

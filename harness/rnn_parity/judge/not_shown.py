@@ -11,7 +11,7 @@ _FLAT = 1 - 1 / 128
 _MANY = 0.25
 
 
-def weaknesses(problem: Problem, reference: Outcome) -> list[str]:
+def not_shown_by(problem: Problem, reference: Outcome) -> list[str]:
     """List what could be wrong without this problem showing it.
 
     Args:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnn_parity.judge.certify import reference
-from rnn_parity.judge.weak import weaknesses
+from rnn_parity.judge.not_shown import not_shown_by
 from rnn_parity_core.spec import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import weight, with_arrays
@@ -17,7 +17,7 @@ SATURATED = "over a quarter of outputs are saturated: errors before tanh hide"
 
 def notes(problem: Problem, **arrays: Array) -> list[str]:
     planted = with_arrays(problem, **arrays)
-    return weaknesses(planted, reference(planted))
+    return not_shown_by(planted, reference(planted))
 
 
 def seeded(sizes: str) -> Problem:
@@ -35,13 +35,13 @@ def test_the_standard_suite_has_no_weakness(cell: str) -> None:
     assert len(cases) > 40
     for case in cases:
         problem = catalogue.build(case)
-        assert weaknesses(problem, reference(problem)) == [], case.id
+        assert not_shown_by(problem, reference(problem)) == [], case.id
 
 
 @pytest.mark.parametrize("variant", catalogue.NOTEBOOK_VARIANTS)
 def test_the_notebook_starts_from_zero_and_has_no_biases(variant: str) -> None:
     problem = catalogue.build(catalogue.case_from_id(f"notebook-{variant}-f32"))
-    found = weaknesses(problem, reference(problem))
+    found = not_shown_by(problem, reference(problem))
     assert found[:2] == [ZERO_BIAS, ZERO_STATE]
     assert set(found) <= {ZERO_BIAS, ZERO_STATE, SATURATED}
 
@@ -94,7 +94,7 @@ def test_saturation_is_noted_from_a_quarter_of_outputs_on(
 ) -> None:
     outputs = np.full((3, 7, 5), 0.5)
     outputs.flat[:count] = value  # of 105
-    found = weaknesses(
+    found = not_shown_by(
         problem, {"outputs": outputs, "final_h": outputs[np.newaxis, :, -1]}
     )
     assert found == ([SATURATED] if noted else [])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnn_parity.judge.certify import reference
-from rnn_parity.judge.peers import PEERS, peers
+from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES, within_fixed_tolerances
 from rnn_parity_core.spec import Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import honest
@@ -18,13 +18,13 @@ def built(dtype: str = "f32") -> Problem:
 
 
 def said(problem: Problem, outcome: dict[str, Array]) -> dict[str, bool]:
-    return peers(problem, reference(problem), outcome)
+    return within_fixed_tolerances(problem, reference(problem), outcome)
 
 
 @pytest.mark.parametrize("dtype", ["f64", "f32", "bf16", "f16"])
 def test_what_is_rounded_and_nothing_else_passes_everywhere(dtype: str) -> None:
     problem = built(dtype)
-    assert said(problem, honest(problem)) == dict.fromkeys(PEERS, True)
+    assert said(problem, honest(problem)) == dict.fromkeys(FIXED_TOLERANCES, True)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_wrong_dtype_is_seen_by_those_that_look() -> None:
 
 def test_missing_misshaped_or_nan_passes_nowhere() -> None:
     problem = built()
-    nowhere = dict.fromkeys(PEERS, False)
+    nowhere = dict.fromkeys(FIXED_TOLERANCES, False)
     missing, flat, nan = (honest(problem) for _ in range(3))
     del missing["final_c"]
     flat["outputs"] = flat["outputs"].ravel()
@@ -89,6 +89,6 @@ def test_another_token_passes_nowhere() -> None:
     problem = catalogue.build(catalogue.case_from_id(DECODING))
     outcome = {n: a.copy() for n, a in honest(problem).items()}
     outcome["tokens"] = reference(problem)["tokens"].astype(np.int32)
-    assert said(problem, outcome) == dict.fromkeys(PEERS, True)
+    assert said(problem, outcome) == dict.fromkeys(FIXED_TOLERANCES, True)
     outcome["tokens"][0, 0] = 3 - outcome["tokens"][0, 0]
-    assert said(problem, outcome) == dict.fromkeys(PEERS, False)
+    assert said(problem, outcome) == dict.fromkeys(FIXED_TOLERANCES, False)

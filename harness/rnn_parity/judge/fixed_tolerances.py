@@ -26,7 +26,7 @@ def _always(value: float) -> dict[str, float]:
 _TORCH_ATOL = {**_always(1e-5), "float64": 1e-7}
 _TORCH_RTOL = {"float64": 1e-7, "float32": 1.3e-6, "float16": 1e-3, "bfloat16": 1.6e-2}
 
-PEERS = {
+FIXED_TOLERANCES = {
     # numpy.org/doc/stable/reference/generated/numpy.testing.assert_allclose.html
     "np.testing": _Tolerance(_always(1e-7), _always(0.0), looks_at_dtype=False),
     # docs.pytorch.org/docs/stable/testing.html
@@ -39,7 +39,9 @@ PEERS = {
 """Name → relative and absolute tolerance by dtype."""
 
 
-def peers(problem: Problem, truth: Outcome, outcome: Outcome) -> dict[str, bool]:
+def within_fixed_tolerances(
+    problem: Problem, truth: Outcome, outcome: Outcome
+) -> dict[str, bool]:
     """Say which fixed tolerances would pass an outcome.
 
     It is compared with the float64 trajectory, rounded to the case's dtype: with what
@@ -56,7 +58,7 @@ def peers(problem: Problem, truth: Outcome, outcome: Outcome) -> dict[str, bool]
     wrong = contract_violations(outcome, shapes, case.dtype)
     misshaped = [words for words in wrong if " has dtype " not in words]
     found = {}
-    for name, peer in PEERS.items():
+    for name, peer in FIXED_TOLERANCES.items():
         unfit = wrong if peer.looks_at_dtype else misshaped
         found[name] = not unfit and all(
             _close(truth[array], outcome[array], case.dtype, peer) for array in shapes
