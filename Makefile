@@ -51,14 +51,14 @@ trained: $(INSTALLED)
 	$(BIN)/rnn-parity download
 
 # What takes minutes: the g2p network, trained networks and the standard suite on every
-# backend, the kill score.
+# backend, the mutation score.
 slow: trained
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/rnn-parity run --cases trained --out parity-trained
 	$(BIN)/rnn-parity run --cases trained --backends $(ENGINES) --out parity-trained
 	$(BIN)/rnn-parity run --cases standard --out parity-standard
 	$(BIN)/rnn-parity run --cases standard --backends $(ENGINES) --out parity-standard
-	$(BIN)/rnn-parity audit --each 2
+	$(BIN)/rnn-parity mutation-test --each 2
 
 # 100,000 mutated files for every reader, 2,000 of models by their formats' structures;
 # some 40 minutes, and longer beside other work.

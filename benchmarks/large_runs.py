@@ -85,7 +85,7 @@ def write_run(path: Path, cases: list[Case], moved: int = 0) -> None:
     folder.finish(record)
     results = [Result(case.id, INFO.name, "pass", bound_ratio=0.1) for case in cases]
     report = Report(
-        schema="rnn-parity.report/1",
+        schema="rnn-parity.report/2",
         environment=record.environment,
         backends={},
         results=results,

@@ -143,7 +143,7 @@ def report_of(*results: Result, **changes: Any) -> Report:
     environment = Environment("1", "3", "p", "c", 1, None, "now")
     return Report(
         **{
-            "schema": "rnn-parity.report/1",
+            "schema": "rnn-parity.report/2",
             "environment": environment,
             "backends": {},
             "results": list(results),

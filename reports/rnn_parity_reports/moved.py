@@ -110,7 +110,7 @@ class Numbers(_Record, frozen=True):
 class Moved(_Record, frozen=True):
     """What moved between two reports, or two backends of one."""
 
-    schema: Literal["rnn-parity.moved/1"]
+    schema: Literal["rnn-parity.moved/2"]
     old: str
     """The older side, as it was named."""
     new: str
@@ -169,7 +169,7 @@ def moved(
     changes = sorted(_changes(before, after), key=_seriousness)
     common = len(before.keys() & after.keys())
     return Moved(
-        schema="rnn-parity.moved/1",
+        schema="rnn-parity.moved/2",
         old=names[0],
         new=names[1],
         started=(old.environment.started, new.environment.started),

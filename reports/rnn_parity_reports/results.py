@@ -3,6 +3,7 @@
 Every other format is a view of it. Its numbers are finite: what has none is null.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -14,8 +15,11 @@ from rnn_parity_core.errors import FileError, UsageError
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.files import check_names, read_bytes
 from rnn_parity_core.spec import Case
+from rnn_parity_reports.version_1 import upgraded
 
 MAX_REPORT_BYTES = 2**30
+_BEGIN = 200  # characters, among which the schema is
+_VERSION_1 = re.compile(rb'"schema": *"rnn-parity.[a-z]+/1"')
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 Verdict = Literal[
@@ -192,7 +196,7 @@ class Summary(_Record, frozen=True):
 class Report(_Record, frozen=True):
     """One run's verdicts."""
 
-    schema: Literal["rnn-parity.report/1"]
+    schema: Literal["rnn-parity.report/2"]
     environment: Environment
     backends: dict[str, BackendRecord]
     results: list[Result]
@@ -286,7 +290,10 @@ def read_record(path: Path, kind: type[Record]) -> Record:
     """
     data = read_bytes(path, MAX_REPORT_BYTES)
     try:
-        record = msgspec.json.decode(data, type=kind)
+        if _VERSION_1.search(data[:_BEGIN]):
+            record = msgspec.convert(upgraded(msgspec.json.decode(data)), kind)
+        else:
+            record = msgspec.json.decode(data, type=kind)
         check_names(data)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         what = kind.__name__.lower()

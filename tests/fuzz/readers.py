@@ -158,7 +158,7 @@ def _part_read(data: bytes, folder: Path) -> object:
 def _sweeps() -> list[bytes]:
     said = Identity("0.1.0", "2.4", "0" * 16, "3.11", {"numpy": "2.4"}, {"x": 1})
     environment = RunFolder(_run()).record().environment
-    limits, name = Limits(60.0, 0), "rnn-parity.sweep/1"
+    limits, name = Limits(60.0, 0), "rnn-parity.sweep/2"
     suite = ["random:40:4"]
     return [encode(Sweep(name, environment, suite, 40, 1, {"numpy": said}, limits))]
 

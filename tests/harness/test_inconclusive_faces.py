@@ -1,4 +1,4 @@
-"""What faces do with a result that shows nothing: the command, pytest, the audit."""
+"""What faces do with a result that shows nothing: the command, pytest, the mutation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from rnn_parity.checks import mutation as audit
+from rnn_parity.checks import mutation
 from rnn_parity.judge.verdict import Judged, judge_entry
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_fixtures import catalogue
@@ -82,15 +82,15 @@ def test_pytest_fails_what_is_named_and_skips_what_is_of_a_suite(
 def test_a_fault_of_which_nothing_is_shown_is_not_killed_nor_health_an_alarm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fault = audit.KINDS["layout"]["bias doubled"]
-    monkeypatch.setattr(audit, "KINDS", {"layout": {"bias doubled": fault}})
+    fault = mutation.KINDS["layout"]["bias doubled"]
+    monkeypatch.setattr(mutation, "KINDS", {"layout": {"bias doubled": fault}})
 
     def hazy(*asked: Any) -> Judged:
         judged = judge_entry(*asked)
         return judged._replace(result=replace(judged.result, verdict="inconclusive"))
 
-    monkeypatch.setattr(audit, "judge_entry", hazy)
+    monkeypatch.setattr(mutation, "judge_entry", hazy)
     cases = {"s": [catalogue.case_from_id(FORWARD)]}
-    trials = audit.audit([INFO], cases, each=1, jobs=1)
-    assert {trial.broken[audit.OURS] for trial in trials} == {False}
-    assert audit.survivors(trials) == [f"layout: bias doubled survives {FORWARD}"]
+    trials = mutation.mutation_test([INFO], cases, each=1, jobs=1)
+    assert {trial.broken[mutation.OURS] for trial in trials} == {False}
+    assert mutation.survivors(trials) == [f"layout: bias doubled survives {FORWARD}"]

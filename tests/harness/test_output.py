@@ -48,7 +48,10 @@ def shell(script: str, folder: Path, **env: str) -> tuple[int, str, str]:
         "us cases >&-",
         "{ us backends --matrix; echo $? > code; } | :; exit $(cat code)",
         "{ us cases standard; echo $? > code; } | head -c1 > one; exit $(cat code)",
-        "us audit --cases notebook-basic-f32 --backends numpy --each 1 > /dev/full",
+        (
+            "us mutation-test --cases notebook-basic-f32 --backends numpy --each 1 "
+            "> /dev/full"
+        ),
     ],
 )
 def test_what_cannot_be_printed_is_said_in_one_line(script: str, copy: Path) -> None:
@@ -168,8 +171,8 @@ def test_a_pipe_or_device_that_is_named_is_written_to(
             for empty in ("", ",")
             for command in (
                 *(["run"], ["sweep", "random:9:1"], ["verify", MODEL]),
-                *(["graph", "notebook-basic-f32"], ["relations"], ["measure"]),
-                *(["audit"], ["verify", MODEL, "--write-inputs", "x.npz"]),
+                *(["graph", "notebook-basic-f32"], ["metamorphic"], ["measure"]),
+                *(["mutation-test"], ["verify", MODEL, "--write-inputs", "x.npz"]),
             )
         ),
         ("--variants", ["run", "--variants", ""]),

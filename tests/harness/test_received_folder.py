@@ -27,7 +27,8 @@ COMMANDS = {
     "convert": "convert m.safetensors --to canonical --out c.safetensors",
     "sweep": "sweep random:10:1 --backends numpy --out s",
     "graph": f"graph {CASE} --backends torch",
-    "audit": f"audit --cases {CASE} --backends numpy,torch --each 1 --jobs 2",
+    "mutation-test": f"mutation-test --cases {CASE} --backends numpy,torch "
+    "--each 1 --jobs 2",
     "measure": "measure --backends numpy --dtypes float32 --samples 1000",
     "python": f"run --cases {CASE} --backends numpy --python numpy={sys.executable}",
 }

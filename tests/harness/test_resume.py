@@ -25,7 +25,7 @@ from rnn_parity.runs.run import (
     resume,
 )
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.journal import LOCK, alone
+from rnn_parity.store.journal import LOCK, folder_lock
 from rnn_parity.store.record import Line
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_core.arrays import pack
@@ -163,7 +163,7 @@ def test_two_runs_in_one_folder_are_refused_but_the_dead_hold_nothing(
     command_line: Cli, tmp_path: Path
 ) -> None:
     only = ("run", "--backends", "numpy", "--out", "run")
-    with alone(tmp_path / "run"):
+    with folder_lock(tmp_path / "run"):
         for command in (only, ("run", "--resume", "run"), ("compare", "run")):
             if command is not only:
                 begun = new_record(CASES, [INFO], timeout=9, memory=0)
@@ -202,7 +202,7 @@ def test_a_line_that_has_no_room_leaves_those_before_it(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_the_systems_and_no_file_that_outlives_it(tmp_path: Path) -> None:
-    with alone(tmp_path / "run"), pytest.raises(filelock.Timeout):
+    with folder_lock(tmp_path / "run"), pytest.raises(filelock.Timeout):
         filelock.FileLock(tmp_path / "run" / LOCK, timeout=0).acquire()
 
 

@@ -144,7 +144,7 @@ def sweep(**fields: Any) -> Sweep:
     identity = Identity("0.1.0", "2.4", "0" * 16, "3.11", {"numpy": "2.4"}, {"x": 1})
     environment = catalogue_environment()
     made = Sweep(
-        "rnn-parity.sweep/1",
+        "rnn-parity.sweep/2",
         environment,
         ["random:40:4"],
         40,
@@ -298,7 +298,7 @@ def test_the_list_of_smallest_cases_is_no_formula() -> None:
     ("text", "words"),
     [
         (b"{", "is not a whole sweep of rnn-parity"),
-        (b'{"schema": "rnn-parity.run/1"}', "is not a whole sweep of rnn-parity"),
+        (b'{"schema": "rnn-parity.run/2"}', "is not a whole sweep of rnn-parity"),
     ],
 )
 def test_a_folder_of_something_else_is_refused(

@@ -148,7 +148,7 @@ def test_json_is_written_to_a_file(
     command = ("compare", *names, "--format", "json", "--out", "deep/moved.json")
     assert command_line(*command) == (1, "", "")
     found = json.loads((tmp_path / "deep/moved.json").read_bytes())
-    assert found["schema"] == "rnn-parity.moved/1"
+    assert found["schema"] == "rnn-parity.moved/2"
     assert found["numbers"] == []  # reports alone hold no outcomes
 
 

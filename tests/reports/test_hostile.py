@@ -117,7 +117,7 @@ def hostile_sweep(words: str) -> tuple[Sweep, Summary, list[Shrunk]]:
     environment = Environment(words, words, words, words, 1, words, words)
     return (
         Sweep(
-            *("rnn-parity.sweep/1", environment, [words], 1, 1, {words: identity}),
+            *("rnn-parity.sweep/2", environment, [words], 1, 1, {words: identity}),
             Limits(1.0, 0),
         ),
         Summary({words: Tally()}, {kind: Found(1, case, 0)}),

@@ -46,7 +46,7 @@ def test_a_click_in_the_matrix_shows_first_bad_step_explanation_and_charts(
     expect(page.locator("#first-bad")).to_contain_text("The first bad step is 2: row 1")
     expect(page.locator("#first-bad")).to_contain_text("gate r")
     expect(page.locator("#explanation")).to_contain_text("gate order z, r, n instead")
-    expect(page.locator(".said")).to_contain_text("the odd one out")
+    expect(page.locator(".said")).to_contain_text("an outlier")
     expect(page.locator(".network rect.first")).to_have_count(1)
     assert page.locator(".network rect.bad").count() == 5
     expect(page.locator("#steps-chart svg")).to_be_visible()

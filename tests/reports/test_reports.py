@@ -34,7 +34,7 @@ from rnn_parity_reports.write import to_csv
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """Give a judged run with everything in it: each verdict, a NaN, an odd one out."""
+    """Give a judged run with everything in it: each verdict, a NaN, an outlier."""
     names = ("nan in outputs", "bias dropped", "declines", "raises", "output missing")
     infos = [INFO, replace(INFO, name="twin"), *(plant(INFO, name) for name in names)]
     infos.append(replace(INFO, name="gone", requires={"nonesuch_": "nonesuch"}))

@@ -46,7 +46,7 @@ def test_hostile_names_stay_one_cell_and_one_line_of_the_markdown() -> None:
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert [heading.lstrip("# ") for heading in headings[1:]] == [
         "What differs",
-        "The odd one out",
+        "Outliers",
         "What this data could not have shown",
         "Where",
     ]

@@ -56,7 +56,7 @@ class Trial(NamedTuple):
     def reproduce(self) -> str:
         """The command that does it again."""
         chosen = f"--cases {self.case} --backends {quote(self.backend)}"
-        return f"rnn-parity relations {chosen}"
+        return f"rnn-parity metamorphic {chosen}"
 
 
 class _NoAnswer(Exception):  # noqa: N818 - what a trial ends with, not a fault of ours

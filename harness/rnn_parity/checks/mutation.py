@@ -67,7 +67,7 @@ class _Work(NamedTuple):
     cases: list[Case]
 
 
-def audit(
+def mutation_test(
     infos: list[BackendInfo],
     suites: Suites,
     *,
@@ -201,7 +201,7 @@ class _Bench:
         case = problem.case.id
         try:
             if not self._worker:
-                self._worker = Worker(self._folder.log("audit"))
+                self._worker = Worker(self._folder.log("mutation"))
             if info.name not in self._loaded:
                 self._worker.load(info)
                 self._loaded.add(info.name)

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from rnn_parity.cli.adapters import conform, new_backend
-from rnn_parity.cli.checks import audit, measure, relations
+from rnn_parity.cli.checks import measure, metamorphic, mutation_test
 from rnn_parity.cli.graphs import graph
 from rnn_parity.cli.lists import backends, cases, download
 from rnn_parity.cli.models import convert, verify
@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 for command in (
     *(run, sweep, verify, convert, compare, report, graph, backends, cases, download),
-    *(audit, relations, measure, new_backend, conform),
+    *(mutation_test, metamorphic, measure, new_backend, conform),
 ):
     app.command()(command)
 

@@ -1,4 +1,4 @@
-"""Commands that check the checks and the backends: audit, relations, measure."""
+"""Commands that check checks and backends: mutation-test, metamorphic, measure."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from rnn_parity.cli.options import (
 )
 
 
-def audit(
+def mutation_test(
     cases: Annotated[
         str,
         typer.Option(
@@ -37,19 +37,19 @@ def audit(
         bool, typer.Option("--markdown", help="Print the table as Markdown.")
     ] = False,
 ) -> None:
-    """Plant every known fault, and count who kills it: the kill score.
+    """Plant every known fault, and count who kills it: the mutation score.
 
     Beside it, what fixed tolerances kill on the same outcomes, and what each check
     calls broken that is not. Exit status: 0 if every fault that applies is killed in
-    some case of some suite and no healthy case is called broken, else 1. A suite of
-    weak data may let faults live that another one kills: its own score says how many.
+    some case of some suite and no healthy case is called broken, else 1. A suite whose
+    data does not show a fault may let it live: its own score says how many.
     """
-    from rnn_parity.checks.mutation import audit as plant_all
     from rnn_parity.checks.mutation import by_kind, by_suite, remarks, survivors
+    from rnn_parity.checks.mutation import mutation_test as plant_all
     from rnn_parity.runs.engine import default_jobs
     from rnn_parity.runs.registry import select_backends
     from rnn_parity.terminal.common import console
-    from rnn_parity.terminal.scores import show_audit
+    from rnn_parity.terminal.scores import show_mutation_scores
     from rnn_parity_fixtures import catalogue
 
     names = split(cases, "--cases", "standard")
@@ -62,11 +62,11 @@ def audit(
         trials = plant_all(infos, suites, each=each, jobs=jobs or default_jobs())
     tables = [by_kind(trials)] + [by_suite(trials)] * (len(suites) > 1)
     alive, notes = survivors(trials), list(remarks(infos, suites, trials))
-    show_audit(console(), tables, alive, notes, markdown=markdown)
+    show_mutation_scores(console(), tables, alive, notes, markdown=markdown)
     raise typer.Exit(1 if alive else 0)
 
 
-def relations(
+def metamorphic(
     cases: Cases = "standard",
     backends: Backends = None,
     each: Annotated[

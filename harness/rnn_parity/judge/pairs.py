@@ -1,4 +1,4 @@
-"""Every two backends against each other, and who is the odd one out."""
+"""Every two backends against each other, and which is the outlier."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -11,7 +11,7 @@ from rnn_parity.judge.compare import compare
 from rnn_parity_core.spec import CELLS, Array, Problem
 from rnn_parity_reports.results import Pair
 
-_FEWEST = 3  # of two that differ, neither is the odd one
+_FEWEST = 3  # of two that differ, neither is the outlier
 
 
 def pairs(problem: Problem, certificates: Mapping[str, Certificate]) -> list[Pair]:

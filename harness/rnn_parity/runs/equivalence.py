@@ -148,7 +148,7 @@ class Parity:
         entries += [self._computed(info, ready.problem) for info in references]
         environment = self._environment
         record = RunRecord(
-            *("rnn-parity.run/1", environment, [case], ready.infos, {}, entries),
+            *("rnn-parity.run/2", environment, [case], ready.infos, {}, entries),
             strict=True,
         )
         self._folder.write_record(record)

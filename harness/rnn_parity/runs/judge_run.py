@@ -186,7 +186,7 @@ def judge(
     results = [result for of_case in done for result in of_case.results]
     results = [replace(r, reproduce=_again(record, r)) for r in results]
     return Report(
-        schema="rnn-parity.report/1",
+        schema="rnn-parity.report/2",
         environment=record.environment,
         backends=record.backends,
         results=results,

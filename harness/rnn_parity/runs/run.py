@@ -150,7 +150,7 @@ def new_record(  # noqa: PLR0913 - as many as a run has
 ) -> RunRecord:
     """Give the record of a run that begins now."""
     return RunRecord(
-        "rnn-parity.run/1",
+        "rnn-parity.run/2",
         describe_environment(),
         cases,
         infos,

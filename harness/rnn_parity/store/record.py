@@ -40,7 +40,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The contents of run.json."""
 
-    schema: Literal["rnn-parity.run/1"]
+    schema: Literal["rnn-parity.run/2"]
     environment: Environment
     cases: list[Case]
     infos: list[BackendInfo]

@@ -44,7 +44,7 @@ class Limits(_Record, frozen=True):
 class Sweep(_Record, frozen=True):
     """The contents of sweep.json."""
 
-    schema: Literal["rnn-parity.sweep/1"]
+    schema: Literal["rnn-parity.sweep/2"]
     environment: Environment
     """Of whoever asked: workers have their own."""
     suite: list[str]

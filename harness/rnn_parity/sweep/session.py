@@ -98,7 +98,7 @@ def begin(
     with folder_lock(out), where.crew(named) as crew:
         named = named or _offered(crew)
         sweep = Sweep(
-            "rnn-parity.sweep/1",
+            "rnn-parity.sweep/2",
             describe_environment(),
             suite,
             len(cases),

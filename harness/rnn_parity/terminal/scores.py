@@ -13,7 +13,7 @@ from rnn_parity_core.errors import clean
 from rnn_parity_reports.describe import MARKS
 
 
-def show_audit(
+def show_mutation_scores(
     console: Console,
     tables: list[tuple[list[str], list[list[str]]]],
     alive: list[str],

@@ -1,4 +1,4 @@
-"""The kill score: faults that live and false alarms are not passed over."""
+"""The mutation score: faults that live and false alarms are not passed over."""
 
 import re
 import signal
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rnn_parity.checks import mutation as audit
+from rnn_parity.checks import mutation
 from rnn_parity.checks.mutation import (
     HEALTHY,
     OURS,
@@ -47,14 +47,16 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
         "layout": {"bias doubled": KINDS["layout"]["bias doubled"]},
         "contract": {"output missing": KINDS["contract"]["output missing"]},
     }
-    monkeypatch.setattr(audit, "KINDS", chosen)
+    monkeypatch.setattr(mutation, "KINDS", chosen)
 
 
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_faults_are_planted_in_a_real_adapter_and_killed(jobs: int) -> None:
     seen: list[Trial] = []
-    trials = audit.audit([INFO], {"s": CASES}, each=2, jobs=jobs, notify=seen.append)
+    trials = mutation.mutation_test(
+        [INFO], {"s": CASES}, each=2, jobs=jobs, notify=seen.append
+    )
     assert sorted(seen) == sorted(trials)
     kinds = [t.kind for t in trials]
     assert kinds == ["layout"] * 2 + ["contract"] * 2 + [HEALTHY] * 2
@@ -77,7 +79,7 @@ def test_an_interruption_ends_every_share_after_the_trial_at_hand() -> None:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        audit.audit([INFO], {"s": CASES}, each=1, jobs=2, notify=interrupt)
+        mutation.mutation_test([INFO], {"s": CASES}, each=1, jobs=2, notify=interrupt)
     assert 1 <= len(seen) < 10
 
 
@@ -137,7 +139,7 @@ def test_a_row_for_each_suite_has_all_its_kinds_and_then_its_false_alarms() -> N
 @pytest.mark.usefixtures("few")
 def test_what_kinds_have_in_a_suite_adds_up_to_what_the_suite_has() -> None:
     suites = {"first": CASES[:1], "second": CASES}
-    trials = audit.audit([INFO], suites, each=2, jobs=1)
+    trials = mutation.mutation_test([INFO], suites, each=2, jobs=1)
     _, rows = by_suite(trials)
     for suite, faulty, healthy in zip(suites, rows[::2], rows[1::2], strict=True):
         _, kinds = by_kind([t for t in trials if t.suite == suite])
@@ -155,11 +157,11 @@ def test_a_fault_is_planted_in_the_first_backend_that_has_a_case_for_it(
     pytest.importorskip("torch")
     names = ("lengths ignored", "length 0 taken for full")
     chosen = {"sequence": {name: KINDS["sequence"][name] for name in names}}
-    monkeypatch.setattr(audit, "KINDS", chosen)
+    monkeypatch.setattr(mutation, "KINDS", chosen)
     cases = [CASES[1], catalogue.case_from_id(EMPTY_ROW)]
     assert TORCH.gap(cases[1])
     infos, suites = [TORCH, INFO], {"s": cases}
-    trials = audit.audit(infos, suites, each=1, jobs=1)
+    trials = mutation.mutation_test(infos, suites, each=1, jobs=1)
     assert [(t.backend, t.fault, t.case) for t in trials] == [
         ("torch", "lengths ignored", CASES[1].id),
         ("numpy", "length 0 taken for full", EMPTY_ROW),
@@ -180,7 +182,7 @@ def test_faults_without_a_case_are_named_and_a_suite_without_any_is_refused() ->
     assert "projection transposed" in idle([INFO], {"s": CASES})
     assert set(idle([INFO], {"s": []})) == set(FAULTS)
     with pytest.raises(UsageError, match="no fault applies to any case of b on numpy"):
-        audit.audit([INFO], {"a": CASES, "b": []}, each=1, jobs=1)
+        mutation.mutation_test([INFO], {"a": CASES, "b": []}, each=1, jobs=1)
 
 
 @pytest.mark.usefixtures("few")
@@ -188,12 +190,12 @@ def test_the_command_prints_the_table_in_both_forms(
     command_line: Callable[..., tuple[int, str, str]],
 ) -> None:
     chosen = ("--backends", "numpy", "--jobs", "1")
-    status, out, _ = command_line("audit", "--cases", CASES[0].id, *chosen)
+    status, out, _ = command_line("mutation-test", "--cases", CASES[0].id, *chosen)
     assert status == 0
     assert re.search(r"^layout +1 +1 +1 \(100 %\)", out, re.MULTILINE)
     assert "suite" not in out
     both = ("--cases", f"{CASES[0].id},random:2:1", *chosen, "--markdown")
-    status, out, _ = command_line("audit", *both)
+    status, out, _ = command_line("mutation-test", *both)
     assert status == 0
     assert "| layout | 1 | 2 | 1 (100 %) | 100 % | 1 (100 %) |" in out
     assert f"\n\n| suite | faults | cases | {OURS} |" in out
@@ -207,10 +209,10 @@ def test_a_fault_that_survives_every_suite_fails_the_command(
 ) -> None:
     # The notebook's biases are zero: twice of them is the same.
     chosen = ("--backends", "numpy", "--each", "1", "--jobs", "1")
-    status, out, _ = command_line("audit", "--cases", "notebook", *chosen)
+    status, out, _ = command_line("mutation-test", "--cases", "notebook", *chosen)
     assert (status, "layout: bias doubled survives notebook-" in out) == (1, True)
     both = f"notebook,{CASES[0].id}"
-    status, out, _ = command_line("audit", "--cases", both, *chosen)
+    status, out, _ = command_line("mutation-test", "--cases", both, *chosen)
     assert (status, "survives" in out) == (0, False)
     assert re.search(r"^notebook +2 of 2 +2 +1 \(50 %\)", out, re.MULTILINE)
 
@@ -218,9 +220,9 @@ def test_a_fault_that_survives_every_suite_fails_the_command(
 def test_backends_that_are_unknown_or_none_are_refused(
     command_line: Callable[..., tuple[int, str, str]],
 ) -> None:
-    status, _, err = command_line("audit", "--backends", "nonesuch")
+    status, _, err = command_line("mutation-test", "--backends", "nonesuch")
     assert (status, "unknown backend" in err) == (2, True)
-    status, _, err = command_line("audit", "--backends", ",")
+    status, _, err = command_line("mutation-test", "--backends", ",")
     assert (status, "--backends names nothing" in err) == (2, True)
 
 

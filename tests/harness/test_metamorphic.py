@@ -173,7 +173,7 @@ def test_nothing_to_check_and_unknown_names_are_one_line(command_line: Cli) -> N
     ):
         cases, backends = arguments
         status, out, err = command_line(
-            "relations", "--cases", cases, "--backends", backends
+            "metamorphic", "--cases", cases, "--backends", backends
         )
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert words in err
@@ -183,7 +183,7 @@ def test_nothing_to_check_and_unknown_names_are_one_line(command_line: Cli) -> N
 
 def test_the_command_prints_the_table(command_line: Cli) -> None:
     chosen = ("--cases", f"{FORWARD.id},{TWO_WAY.id}", "--backends", "numpy")
-    status, out, err = command_line("relations", *chosen)
+    status, out, err = command_line("metamorphic", *chosen)
     assert (status, err) == (0, "")
     assert re.search(r"^relation +numpy *$", out, re.MULTILINE)
     assert re.search(r"^repeated call +✓ 2 bits *$", out, re.MULTILINE)
@@ -194,7 +194,7 @@ def test_the_command_prints_the_table(command_line: Cli) -> None:
 
 @pytest.mark.usefixtures("only_numpy")
 def test_without_names_the_installed_backends_run(command_line: Cli) -> None:
-    status, out, _ = command_line("relations", "--cases", FORWARD.id)
+    status, out, _ = command_line("metamorphic", "--cases", FORWARD.id)
     assert status == 0
     assert re.search(r"^relation +numpy *$", out, re.MULTILINE)
 
@@ -207,12 +207,12 @@ def test_what_is_violated_is_named_with_the_command_that_shows_it(
         "rnn_parity.runs.registry.known_backends", lambda: {"numpy": wrong}
     )
     chosen = ("--cases", FORWARD.id, "--backends", "numpy", "--each", "1")
-    status, out, _ = command_line("relations", *chosen)
+    status, out, _ = command_line("metamorphic", *chosen)
     assert status == 1
     assert re.search(r"^batch split +✗ 1/1 \S+ *$", out, re.MULTILINE)
     assert re.search(
         r"^✗ batch split: outputs: .* got .* \[numpy, lstm", out, re.MULTILINE
     )
-    again = f"  reproduce: rnn-parity relations --cases {FORWARD.id} --backends numpy"
+    again = f"  reproduce: rnn-parity metamorphic --cases {FORWARD.id} --backends numpy"
     assert again in out
     assert "verdict  2 hold, 2 violated of 4" in out
