@@ -28,10 +28,10 @@ from rnn_parity.judge.trajectory import trajectory
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.models.read import read
 from rnn_parity.runs.engine import Runner
+from rnn_parity.runs.expected import EXPECTED
 from rnn_parity.runs.model_batches import problems_of
 from rnn_parity.runs.registry import absence, built_in_backends, known_backends
 from rnn_parity.runs.user_arrays import least_accurate
-from rnn_parity.runs.verify import EXPECTED
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_core.backend import Accuracy
 from rnn_parity_core.layers import lower_outputs, one_layer

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from rnn_parity_reports.describe import SEVERITY, mark_of, number_of
-from rnn_parity_reports.results import COMPUTED, Report, Result, Verdict
+from rnn_parity_reports.results import BAD, COMPUTED, Report, Result, Verdict
 
 MOST_CASES = 40
 """Cases that have a row each in a short view; with more, cells are summed up."""
@@ -15,6 +15,8 @@ class Cell(NamedTuple):
 
     verdict: Verdict | Literal[""]
     text: str
+    short: str = ""
+    """As short as can be: the mark, and one number."""
 
 
 class Row(NamedTuple):
@@ -69,4 +71,17 @@ def _cell(results: list[Result]) -> Cell:
     numbers = [number_of(r) for r in results if r.verdict in COMPUTED]
     if known := [number for number in numbers if number is not None]:
         said += f"{',' * (len(results) > 1)} {max(known):.3g}"
-    return Cell(worst, said)
+    return Cell(worst, said, _short(results, alike))
+
+
+def _short(results: list[Result], worst: list[Result]) -> str:
+    """Give the mark and how many are bad; else the worst number of those that pass."""
+    if len(results) > 1 and worst[0].verdict in BAD | {"inconclusive"}:
+        return f"{mark_of(worst[0])} {len(worst)}/{len(results)}"
+    shown = [result for result in results if number_of(result) is not None]
+    result = max(shown, key=lambda of: number_of(of) or 0.0, default=worst[0])
+    number = number_of(result)
+    if number is None:
+        return mark_of(result)
+    text = f"{number:.2f}"
+    return f"{mark_of(result)} {text if len(text) <= len('9.99') else f'{number:.0e}'}"

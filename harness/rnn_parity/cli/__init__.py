@@ -1,16 +1,22 @@
 """The command line; only what `--help` needs is imported, commands import the rest."""
 
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+import rnn_parity
 from rnn_parity.cli.adapters import conform, new_backend
 from rnn_parity.cli.checks import measure, metamorphic, mutation_test
+from rnn_parity.cli.config import defaults
+from rnn_parity.cli.examples import epilog
 from rnn_parity.cli.graphs import graph
 from rnn_parity.cli.lists import backends, cases, download
 from rnn_parity.cli.models import convert, verify
 from rnn_parity.cli.options import say_ended
-from rnn_parity.cli.runs import compare, report, run
+from rnn_parity.cli.reports import compare, report
+from rnn_parity.cli.runs import run
 from rnn_parity.cli.streams import take_streams
 from rnn_parity.cli.sweeps import sweep
 from rnn_parity.judge.memory import keep_memory
@@ -19,20 +25,39 @@ from rnn_parity_core.errors import ParityError, clean
 from rnn_parity_core.exit_status import Exit
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Same weights, same batch, every framework: the same recurrent network, "
-    "or a report that says which one differs.",
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(run, sweep, verify, convert, compare, report, graph, backends, cases, download),
+    *(run, verify, convert, compare, report, graph, sweep, backends, cases, download),
     *(mutation_test, metamorphic, measure, new_backend, conform),
 ):
-    app.command()(command)
+    name = command.__name__.replace("_", "-")
+    app.command(name, epilog=epilog(name))(command)
 
 
 _LONGEST = 8000  # characters of a line, should it quote a file that has longer names
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rnn-parity {rnn_parity.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def rnn_parity_command(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Say which it is."
+        ),
+    ] = False,
+) -> None:
+    """Check that a recurrent layer computes the same in every framework."""
 
 
 def main() -> None:
@@ -42,7 +67,8 @@ def main() -> None:
     restore = heed()
     try:
         try:
-            app()
+            command = typer.main.get_group(app)
+            command.main(default_map=defaults(command.commands, Path.cwd()))
         finally:
             sys.stdout.flush()  # or it fails when nobody is there to say so
     except Ended as ended:

@@ -5,12 +5,17 @@ from typing import Annotated
 
 import typer
 
-from rnn_parity.cli.options import Cases, interruptible, split
+from rnn_parity.cli.options import Cases, Folder, interruptible, split
+from rnn_parity.cli.output import Form, print_json
 
 
 def new_backend(
-    name: Annotated[str, typer.Argument(help="The backend's name: acme.")],
-    out: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The backend's name: acme.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where its folder is made.")
+    ] = Path(),
 ) -> None:
     """Write the package of a new backend: installable, with its tests, and working."""
     from rnn_parity.adapters.new_backend import write_package
@@ -23,11 +28,12 @@ def new_backend(
 
 
 def conform(
-    name: Annotated[str, typer.Argument(help="The backend, installed.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The backend, installed.")
+    ],
     cases: Cases = "standard",
-    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path(
-        "parity-conformance"
-    ),
+    out: Folder = Path("parity-conformance"),
+    form: Form = "table",
 ) -> None:
     """Prove a backend: every case, relation and accuracy; what ran, what did not.
 
@@ -46,5 +52,10 @@ def conform(
     progress = RunProgress(console(stderr=True), {info.name: len(selected)})
     with interruptible(out), progress:
         proof = prove(info, selected, out, progress)
-    show_proof(console(), info, proof, str(out / "report.html"))
+    if form == "json":
+        relations, accuracy = proof.relations, proof.accuracy
+        checked = {"relations": relations, "accuracy": accuracy}
+        print_json({**checked, "report": proof.report})
+    else:
+        show_proof(console(), info, proof, str(out / "report.html"))
     raise typer.Exit(proof.exit_status)

@@ -1,6 +1,6 @@
 """Commands that check checks and backends: mutation-test, metamorphic, measure."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,7 +11,9 @@ from rnn_parity.cli.options import (
     interruptible,
     split,
     split_backends,
+    whole,
 )
+from rnn_parity.cli.output import Form, print_json
 
 
 def mutation_test(
@@ -29,13 +31,18 @@ def mutation_test(
         ),
     ] = "torch,numpy",
     each: Annotated[
-        int, typer.Option(min=1, help="Cases of a suite that each fault is tried in.")
+        int,
+        typer.Option(
+            parser=whole(1),
+            metavar="N",
+            help="Cases of a suite that each fault is tried in.",
+        ),
     ] = 4,
     jobs: Jobs = 0,
-    *,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the table as Markdown.")
-    ] = False,
+    form: Annotated[
+        Literal["table", "markdown", "json"],
+        typer.Option("--format", metavar="FORM", help="table, markdown or json."),
+    ] = "table",
 ) -> None:
     """Plant every known fault, and count who kills it: the mutation score.
 
@@ -62,7 +69,12 @@ def mutation_test(
         trials = plant_all(infos, suites, each=each, jobs=jobs or default_jobs())
     tables = [by_kind(trials)] + [by_suite(trials)] * (len(suites) > 1)
     alive, notes = survivors(trials), list(remarks(infos, suites, trials))
-    show_mutation_scores(console(), tables, alive, notes, markdown=markdown)
+    if form == "json":
+        print_json({"alive": alive, "notes": notes, "trials": trials})
+    else:
+        show_mutation_scores(
+            console(), tables, alive, notes, markdown=form == "markdown"
+        )
     raise typer.Exit(1 if alive else 0)
 
 
@@ -70,9 +82,13 @@ def metamorphic(
     cases: Cases = "standard",
     backends: Backends = None,
     each: Annotated[
-        int, typer.Option(min=1, help="Cases that each relation is tried in.")
+        int,
+        typer.Option(
+            parser=whole(1), metavar="N", help="Cases that each relation is tried in."
+        ),
     ] = 3,
     jobs: Jobs = 0,
+    form: Form = "table",
 ) -> None:
     """Hold every backend to itself: checks that need no second framework.
 
@@ -95,7 +111,12 @@ def metamorphic(
         console(stderr=True).status("asking again, otherwise", spinner="dots"),
     ):
         trials = relate(infos, selected, each=each, jobs=jobs or default_jobs())
-    show_relations(console(), trials, [info.name for info in infos])
+    if form == "json":
+        print_json(
+            [trial._asdict() | {"reproduce": trial.reproduce} for trial in trials]
+        )
+    else:
+        show_relations(console(), trials, [info.name for info in infos])
     raise typer.Exit(exit_status(trials))
 
 
@@ -107,9 +128,12 @@ def measure(
     samples: Annotated[
         int,
         typer.Option(
-            min=1, help="Arguments of each function; in half precisions all there are."
+            parser=whole(1),
+            metavar="N",
+            help="Arguments of each function; in half precisions all there are.",
         ),
     ] = 1_000_000,
+    form: Form = "table",
 ) -> None:
     """Measure how far tanh and the logistic function are off, beside what is stated.
 
@@ -134,5 +158,8 @@ def measure(
     totals = problems(infos, chosen, samples)
     with interruptible(), RunProgress(console(stderr=True), totals) as progress:
         rows = measure_backends(infos, chosen, samples, observer=progress)
-    show_accuracy(console(), rows)
+    if form == "json":
+        print_json(rows)
+    else:
+        show_accuracy(console(), rows)
     raise typer.Exit(exit_status(rows))

@@ -11,23 +11,28 @@ from rnn_parity.cli.options import (
     Memory,
     interruptible,
     split_backends,
-    write_out,
 )
+from rnn_parity.cli.output import write_out
 
 
 def graph(
     case: Annotated[str, typer.Argument(metavar="CASE", help="A case's ID.")],
     backends: Backends = None,
-    out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path(
-        "graph.html"
-    ),
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The HTML page to write.")
+    ] = Path("graph.html"),
     form: Annotated[
         Literal["html", "json"],
-        typer.Option("--format", help="html: a page; json: print the graphs instead."),
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help="html: a page; json: print the graphs instead.",
+        ),
     ] = "html",
     jobs: Jobs = 0,
     timeout: Annotated[
-        float, typer.Option(help="Seconds for the graph of one backend.")
+        float,
+        typer.Option(metavar="SECONDS", help="What one backend's graph may take."),
     ] = 300.0,
     memory: Memory = "",
 ) -> None:

@@ -4,8 +4,11 @@ from typing import Annotated
 
 import typer
 
+from rnn_parity.cli.output import Form, print_json
+
 
 def backends(
+    form: Form = "table",
     *,
     matrix: Annotated[
         bool, typer.Option("--matrix", help="What each does for each cell and variant.")
@@ -16,11 +19,20 @@ def backends(
     from rnn_parity.terminal.catalogue import show_backends, show_matrix
     from rnn_parity.terminal.common import console
 
+    known = known_backends().values()
+    if form == "json":
+        print_json(
+            [
+                {"info": of, "absent": absence(of), "versions": installed_versions(of)}
+                for of in known
+            ]
+        )
+        return
     if matrix:
-        show_matrix(console(), list(known_backends().values()))
+        show_matrix(console(), list(known))
         return
     rows = []
-    for info in known_backends().values():
+    for info in known:
         reason = absence(info)
         found = " ".join(f"{k} {v}" for k, v in installed_versions(info).items())
         said = f"; only if named: {info.on_request}" if info.on_request else ""
@@ -31,8 +43,11 @@ def backends(
 def cases(
     suite: Annotated[
         str | None,
-        typer.Argument(help="A suite, or probe:SUITE; all suites by default."),
+        typer.Argument(
+            metavar="[SUITE]", help="A suite, or probe:SUITE; all suites by default."
+        ),
     ] = None,
+    form: Form = "table",
 ) -> None:
     """List suites and their cases."""
     from rnn_parity.terminal.catalogue import show_cases
@@ -40,10 +55,11 @@ def cases(
     from rnn_parity_core.spec import DTYPES
     from rnn_parity_fixtures.catalogue import select, suites
 
-    if suite is None:
-        show_cases(console(), suites(), whole=False)
-        return
-    show_cases(console(), {suite: select([suite], [], list(DTYPES))}, whole=True)
+    found = {suite: select([suite], [], list(DTYPES))} if suite else suites()
+    if form == "json":
+        print_json({n: {case.id: case for case in of} for n, of in found.items()})
+    else:
+        show_cases(console(), found, whole=suite is not None)
 
 
 def download() -> None:

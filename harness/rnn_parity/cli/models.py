@@ -6,21 +6,33 @@ from typing import Annotated, Literal
 import typer
 
 from rnn_parity.cli.options import (
-    Backends,
+    Folder,
+    Host,
     Jobs,
     Memory,
+    Python,
     RequireBound,
-    finish,
     interruptible,
     split_backends,
 )
+from rnn_parity.cli.output import Form, Quiet, Verbose, finish, print_json
 
 Model = Annotated[
-    Path, typer.Argument(help=".safetensors, .pt, .keras, .h5 or .onnx with weights.")
+    Path,
+    typer.Argument(
+        metavar="MODEL", help=".safetensors, .pt, .keras, .h5 or .onnx with weights."
+    ),
 ]
-Form = Literal["torch", "keras", "tensorflow-v1", "flax", "onnx", "canonical"]
-Layer = Annotated[str, typer.Option(help="Which layer; several as a stack: a,b.")]
-CellName = Annotated[str, typer.Option(help="Which cell, if the file does not say.")]
+FileForm = Literal["torch", "keras", "tensorflow-v1", "flax", "onnx", "canonical"]
+Layer = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Which layer; a,b is a stack: b reads a's output."
+    ),
+]
+CellName = Annotated[
+    str, typer.Option(metavar="NAME", help="Which cell, if the file does not say.")
+]
 Ignore = Annotated[
     list[str] | None,
     typer.Option(
@@ -29,7 +41,10 @@ Ignore = Annotated[
     ),
 ]
 Timeout = Annotated[
-    float, typer.Option(help="Seconds for one backend, and for reading a file.")
+    float,
+    typer.Option(
+        metavar="SECONDS", help="What one backend, or reading a file, may take."
+    ),
 ]
 
 
@@ -41,6 +56,7 @@ def verify(
     inputs: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="Inputs [B, T, D]: .npy; .npz or .safetensors may also have initial_h,"
             " initial_c and lengths. Seeded without it. Beside it a batch is run that "
             "shows every weight.",
@@ -49,6 +65,7 @@ def verify(
     expected: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="What you expect, judged as one more backend. .npy: outputs; .npz or "
             ".safetensors: any of outputs, final_h and final_c; of a stack also "
             "layer0.outputs, … of all lower layers; and of probe.outputs, ….",
@@ -62,17 +79,27 @@ def verify(
             "your own framework to compute; .npz or .safetensors.",
         ),
     ] = None,
-    backends: Backends = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
-        "parity-report"
-    ),
+    backends: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            help="Backends; without it the framework that the file comes from, and "
+            "NumPy; all: every one that is installed and needs no request.",
+        ),
+    ] = None,
+    python: Python = None,
+    host: Host = None,
+    out: Folder = Path("parity-report"),
     jobs: Jobs = 0,
     timeout: Timeout = 300.0,
     memory: Memory = "",
+    form: Form = "table",
     *,
     require_bound: RequireBound = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Run a recurrent layer of a file on backends, and judge what they return.
+    """Check a recurrent layer of a model file: on backends, and beside your outputs.
 
     Exit status: that of a run; 4 if anything is inconclusive.
     """
@@ -100,10 +127,13 @@ def verify(
         inputs=inputs,
         expected=expected,
         backends=split_backends(backends),
+        interpreters=python or (),
+        hosts=host or (),
         timeout=timeout,
     )
-    show_layer(console(), planned.layer)
-    show_problems(console(), planned.problems, inputs, expected)
+    if form == "table" and not quiet:
+        show_layer(console(), planned.layer)
+        show_problems(console(), planned.problems, inputs, expected)
     totals = {info.name: len(planned.problems) for info in planned.infos}
     progress = RunProgress(console(stderr=True), totals)
     with interruptible(out), progress:
@@ -115,7 +145,7 @@ def verify(
             require_bound=require_bound,
             observer=progress,
         )
-    finish(report, out)
+    finish(report, out, form, verbose=verbose, quiet=quiet)
 
 
 def _write_inputs(
@@ -146,12 +176,23 @@ def _write_inputs(
 
 def convert(
     model: Model,
-    to: Annotated[Form, typer.Option(help="The form.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The new file.")],
+    to: Annotated[
+        FileForm,
+        typer.Option(
+            metavar="FORM",
+            help="torch, keras, tensorflow-v1, flax, onnx or canonical.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The new file.")
+    ],
     layer: Layer = "",
     cell: CellName = "",
     ignore: Ignore = None,
+    python: Python = None,
+    host: Host = None,
     timeout: Timeout = 300.0,
+    form: Form = "table",
 ) -> None:
     """Write a recurrent layer of a file in another form, once that is certified.
 
@@ -159,7 +200,7 @@ def convert(
     written, 2 it cannot be.
     """
     from rnn_parity.models.apart import read_layer
-    from rnn_parity.runs.convert import RUN_BY, convert_layer
+    from rnn_parity.runs.convert import certifier, convert_layer
     from rnn_parity.runs.engine import check_timeout
     from rnn_parity.terminal.common import console
     from rnn_parity.terminal.models import show_conversion, show_layer
@@ -167,10 +208,18 @@ def convert(
 
     check_timeout(timeout)
     steps = console(stderr=True)
+    info = certifier(to, python or (), host or ())
     found = read_layer(model, layer, cell, ignore or (), timeout)
-    show_layer(console(), found)
-    with interruptible(), RunProgress(steps, {RUN_BY[to]: 2}) as progress:
+    if form == "table":
+        show_layer(console(), found)
+    with interruptible(), RunProgress(steps, {info.name: 2}) as progress:
         report = convert_layer(
-            found, to, out, timeout=timeout, say=steps.print, observer=progress
+            *(found, to, out, info),
+            timeout=timeout,
+            say=steps.print,
+            observer=progress,
         )
-    show_conversion(console(), report.results, out)
+    if form == "json":
+        print_json({"wrote": str(out), "results": report.results})
+    else:
+        show_conversion(console(), report.results, out)

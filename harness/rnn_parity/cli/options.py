@@ -3,21 +3,33 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from rnn_parity.processes.ending import NOTHING_KEPT, Ended, heed
 from rnn_parity.store.journal import LOCK
 from rnn_parity_core.errors import UsageError
-from rnn_parity_core.files import write_named
 
-if TYPE_CHECKING:
-    from rnn_parity_reports.results import Report
+
+def whole(least: int) -> Callable[[Any], int]:
+    """Return a parser of whole numbers that are no smaller than one."""
+
+    def parsed(value: Any) -> int:
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            number = least - 1
+        if number < least:
+            raise typer.BadParameter(f"{value!r} is no whole number from {least} on")
+        return number
+
+    return parsed
+
 
 NONE_NAMED = "if none is named, all that are installed and need no request."
 
@@ -25,8 +37,14 @@ Cases = Annotated[str, typer.Option(metavar="A,B,…", help="Suites or case IDs.
 Backends = Annotated[
     str | None, typer.Option(metavar="A,B,…", help=f"Backends; {NONE_NAMED}")
 ]
+Folder = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="Where the results are written.")
+]
 Jobs = Annotated[
-    int, typer.Option(min=0, help="Workers at a time; 0: one a processor.")
+    int,
+    typer.Option(
+        parser=whole(0), metavar="N", help="Workers at a time; 0: one a processor."
+    ),
 ]
 Memory = Annotated[
     str,
@@ -51,7 +69,26 @@ RequireBound = Annotated[
     ),
 ]
 
-Timeout = Annotated[float, typer.Option(help="Seconds for one case on one backend.")]
+Timeout = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", help="What one case may take on one backend."),
+]
+Python = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=PATH",
+        help="Another Python for one backend's worker, as in "
+        "jax#old=/venvs/old/bin/python; may be given again.",
+    ),
+]
+Host = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=ssh:HOST",
+        help="Another machine for one backend's worker, as in jax=ssh:me@gpu-box:22, "
+        "where --python names a path; may be given again.",
+    ),
+]
 
 
 def split(names: str | None, option: str, example: str) -> list[str]:
@@ -72,42 +109,6 @@ def split(names: str | None, option: str, example: str) -> list[str]:
 def split_backends(names: str | None) -> list[str]:
     """Give the backends that are named, as `split` does."""
     return split(names, "--backends", "torch,numpy")
-
-
-def no_file(out: Path | None, forms: str) -> None:
-    """See that no file was named for what is only shown.
-
-    Raises:
-        UsageError: One was.
-
-    """
-    if out:
-        raise UsageError(f"--out {out} needs --format {forms}: a table is only shown")
-
-
-def write_out(data: bytes, out: Path | None) -> None:
-    """Write a view into a file, or print it.
-
-    Raises:
-        FileError: The file cannot be written.
-
-    """
-    if not out:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)  # in UTF-8, as in a file, whatever the terminal's
-        return
-    write_named(out, data)
-
-
-def finish(document: "Report", out: Path) -> NoReturn:
-    """Show a report and exit with its status."""
-    from rnn_parity.terminal.common import console
-    from rnn_parity.terminal.report import show_report
-
-    others = "report.json, report.md, results.csv, junit.xml"
-    files = f"{out / 'report.html'} (also {others})"
-    show_report(console(), document, files)
-    raise typer.Exit(document.exit_status)
 
 
 @contextmanager

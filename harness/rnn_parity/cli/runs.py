@@ -1,29 +1,33 @@
-"""Commands about runs: run, compare, report."""
+"""The command that computes and judges: run."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnn_parity.cli.options import (
     NONE_NAMED,
     Cases,
+    Folder,
+    Host,
     Jobs,
     Memory,
+    Python,
     RequireBound,
     Strict,
     Timeout,
-    finish,
     interruptible,
-    no_file,
     only_with_resume,
     split,
     split_backends,
-    write_out,
 )
+from rnn_parity.cli.output import Form, Quiet, Verbose, finish
 
-_WITH_RESUME = ("resume", "python", "host", "jobs")
+if TYPE_CHECKING:
+    from rnn_parity_reports.results import Report
+
+_WITH_RESUME = ("resume", "python", "host", "jobs", "form", "verbose", "quiet")
 """Options that do not define a run, or that are given again to be held to it."""
 
 
@@ -38,22 +42,8 @@ def run(
             f"as in jax#old; {NONE_NAMED}",
         ),
     ] = None,
-    python: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=PATH",
-            help="Another Python for one backend's worker, as in "
-            "jax#old=/venvs/old/bin/python; may be given again.",
-        ),
-    ] = None,
-    host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=ssh:HOST",
-            help="Another machine for one backend's worker, as in "
-            "jax=ssh:me@gpu-box:22, where --python names a path; may be given again.",
-        ),
-    ] = None,
+    python: Python = None,
+    host: Host = None,
     variants: Annotated[
         str | None, typer.Option(metavar="A,B,…", help="Keep only these variants.")
     ] = None,
@@ -61,9 +51,7 @@ def run(
         str | None,
         typer.Option(metavar="A,B,…", help="float32 or float64; a suite has its own."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
-        "parity-report"
-    ),
+    out: Folder = Path("parity-report"),
     jobs: Jobs = 0,
     timeout: Timeout = 300.0,
     memory: Memory = "",
@@ -74,9 +62,12 @@ def run(
             help="Go on with a run that was cut short; its folder says what it is.",
         ),
     ] = None,
+    form: Form = "table",
     *,
     strict: Strict = False,
     require_bound: RequireBound = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run cases on backends, judge what they return, and write the report.
 
@@ -95,7 +86,8 @@ def run(
     from rnn_parity_fixtures import catalogue
 
     if resume:
-        _go_on(context, resume, python or (), host or (), jobs)
+        report, out = _gone_on(context, resume, python or (), host or (), jobs), resume
+        finish(report, out, form, verbose=verbose, quiet=quiet)
     names = split(cases, "--cases", "notebook")
     kept = split(variants, "--variants", "basic"), split(dtypes, "--dtypes", "float32")
     selected = catalogue.select(names, *kept)
@@ -117,16 +109,16 @@ def run(
             observer=judges,
         )
         document = judge_and_write(folder, jobs, progress, judges)
-    finish(document, out)
+    finish(document, out, form, verbose=verbose, quiet=quiet)
 
 
-def _go_on(
+def _gone_on(
     context: typer.Context,
     out: Path,
     python: Sequence[str],
     host: Sequence[str],
     jobs: int,
-) -> NoReturn:
+) -> "Report":
     """Compute what is left of a run, and judge it.
 
     What a folder says is run by no program that it names: --python and --host are
@@ -155,121 +147,4 @@ def _go_on(
     judges = JudgePool(begun, jobs, progress)
     with interruptible(out), progress, judges:
         folder = resume(out, infos, jobs=jobs, observer=judges)
-        document = judge_and_write(folder, jobs, progress, judges)
-    finish(document, out)
-
-
-def compare(
-    old: Annotated[
-        Path, typer.Argument(help="Folder of a saved run; with NEW, or its report.")
-    ],
-    new: Annotated[
-        Path | None,
-        typer.Argument(help="A later run's folder or report: say what moved."),
-    ] = None,
-    between: Annotated[
-        str | None,
-        typer.Option(metavar="A,B", help="Say what moved from backend A to B of OLD."),
-    ] = None,
-    form: Annotated[
-        Literal["table", "markdown", "html", "json"],
-        typer.Option("--format", help="How to say what moved."),
-    ] = "table",
-    out: Annotated[
-        Path | None, typer.Option(help="File to write that to, not to print it.")
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option(min=0, help="Processes that judge; 0: one a processor.")
-    ] = 0,
-) -> None:
-    """Judge a saved run again, or say what moved: OLD NEW, or OLD --between A,B.
-
-    Needs no framework. Exit status: that of a run; of what moved 0 nothing regressed,
-    1 a regression, 2 wrong usage or nothing in common.
-    """
-    from rnn_parity_core.errors import UsageError
-
-    if new or between is not None:
-        if jobs:
-            raise UsageError("--jobs is for judging one run again; leave it out here")
-        _say_what_moved(old, new, between, form, out)
-    if form != "table" or out:
-        raise UsageError(
-            "--format and --out are for what moved; give two runs, OLD NEW, or print "
-            f"this one: rnn-parity report {old} --format {form}"
-        )
-    from rnn_parity.runs.engine import default_jobs
-    from rnn_parity.runs.run import judge_and_write
-    from rnn_parity.store.folder import RunFolder
-    from rnn_parity.terminal.common import console
-    from rnn_parity.terminal.progress import RunProgress
-
-    with interruptible(), RunProgress(console(stderr=True), {}) as progress:
-        run = RunFolder(old)
-        report = judge_and_write(run, jobs or default_jobs(), progress)
-    finish(report, old)
-
-
-def _say_what_moved(
-    old: Path, new: Path | None, between: str | None, form: str, out: Path | None
-) -> NoReturn:
-    from rnn_parity.runs.upgrade import between_backends, between_runs
-    from rnn_parity.terminal.common import console
-    from rnn_parity.terminal.moved import show_moved
-    from rnn_parity_core.errors import UsageError
-    from rnn_parity_reports.moved_views import to_html, to_markdown
-    from rnn_parity_reports.results import encode
-
-    names = split(between, "--between", "jax#old,jax")
-    if names and (new or len(names) != len(("A", "B"))):
-        raise UsageError(
-            f"--between {between} needs one run and two backends of it, as in: "
-            "rnn-parity compare parity-report --between jax#old,jax"
-        )
-    moved = between_runs(old, new) if new else between_backends(old, *names)
-    views = {"markdown": to_markdown, "html": to_html}
-    if form == "table":
-        no_file(out, "markdown, html or json")
-        show_moved(console(), moved)
-    else:
-        text = views[form](moved) if form in views else encode(moved).decode()
-        write_out(text.encode(), out)
-    raise typer.Exit(moved.exit_status)
-
-
-def report(
-    path: Annotated[Path, typer.Argument(help="A report.json, or its folder.")],
-    form: Annotated[
-        Literal["table", "html", "markdown", "csv", "json", "junit", "parquet"],
-        typer.Option("--format", help="What to print."),
-    ] = "table",
-    out: Annotated[
-        Path | None, typer.Option(help="File to write it to; Parquet needs one.")
-    ] = None,
-) -> None:
-    """Print a report again, in another form."""
-    from rnn_parity.terminal.common import console
-    from rnn_parity.terminal.report import show_report
-    from rnn_parity_core.errors import UsageError
-    from rnn_parity_reports.html import to_html
-    from rnn_parity_reports.junit import to_junit
-    from rnn_parity_reports.markdown import to_markdown
-    from rnn_parity_reports.results import encode, read_report_document
-    from rnn_parity_reports.write import to_csv
-
-    if form == "parquet":
-        from rnn_parity_reports.table import to_parquet
-
-        if not out:
-            raise UsageError("Parquet is binary; name a file: --out results.parquet")
-        write_out(to_parquet(path), out)
-        return
-    document = read_report_document(path)
-    if form == "table":
-        no_file(out, "html, markdown, csv, json, junit or parquet")
-        show_report(console(), document, str(path))
-        return
-    views = {"json": encode, "junit": to_junit}
-    texts = {"html": to_html, "markdown": to_markdown, "csv": to_csv}
-    data = texts[form](document).encode() if form in texts else views[form](document)
-    write_out(data, out)
+        return judge_and_write(folder, jobs, progress, judges)

@@ -13,19 +13,24 @@ from rnn_parity.cli.options import (
     only_with_resume,
     split,
     split_backends,
+    whole,
 )
+from rnn_parity.cli.output import Form, print_json
 
 if TYPE_CHECKING:
     from rnn_parity.sweep.session import Whole
 
-_WITH_RESUME = ("resume", "scheduler", "workers", "strict")
+_WITH_RESUME = ("resume", "scheduler", "workers", "strict", "form")
 """Options that do not define a sweep."""
 
 
 def sweep(
     context: typer.Context,
     suite: Annotated[
-        str, typer.Argument(help="Suites or case IDs, as in random:1000000:7.")
+        str,
+        typer.Argument(
+            metavar="SUITE", help="Suites or case IDs, as in random:1000000:7."
+        ),
     ] = "",
     backends: Annotated[
         str | None,
@@ -45,14 +50,15 @@ def sweep(
     workers: Annotated[
         int,
         typer.Option(
-            min=0,
+            parser=whole(0),
+            metavar="N",
             help="Dask workers here for each backend; 0: as many as there are "
             "processors for it.",
         ),
     ] = 0,
-    out: Annotated[Path, typer.Option(help="New folder for the results.")] = Path(
-        "parity-sweep"
-    ),
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="New folder for the results.")
+    ] = Path("parity-sweep"),
     timeout: Timeout = 300.0,
     memory: Memory = "",
     resume: Annotated[
@@ -62,6 +68,7 @@ def sweep(
             help="Go on with a sweep that was cut short; its folder says what it is.",
         ),
     ] = None,
+    form: Form = "table",
     *,
     strict: Strict = False,
 ) -> None:
@@ -98,9 +105,9 @@ def sweep(
     folder = resume or out
     with ended_at_once(folder, "sweep"), progress:
         if resume:
-            whole: Whole = go_on(resume, where=where, observer=progress)
+            done: Whole = go_on(resume, where=where, observer=progress)
         else:
-            whole = begin(
+            done = begin(
                 *(
                     split(suite, "SUITE", "random:1000:7"),
                     split_backends(backends),
@@ -110,5 +117,14 @@ def sweep(
                 limits=Limits(timeout, most),
                 observer=progress,
             )
-    show_sweep(console(), whole, str(folder))
-    raise typer.Exit(whole.summary.exit_status(strict=strict))
+    status = done.summary.exit_status(strict=strict)
+    if form == "json":
+        failing = [
+            {"kind": each.kind, "cases": each.count, "smallest": each.smallest.id}
+            for each in done.shrunk
+        ]
+        verdicts = {n: of.verdicts for n, of in done.summary.tallies.items()}
+        print_json({"folder": str(folder), "verdicts": verdicts, "failing": failing})
+    else:
+        show_sweep(console(), done, str(folder))
+    raise typer.Exit(status)

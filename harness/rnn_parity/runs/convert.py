@@ -10,23 +10,14 @@ from rnn_parity.models.read import read_whole
 from rnn_parity.models.write import WRITERS
 from rnn_parity.runs.model_batches import problems_of
 from rnn_parity.runs.observer import RunObserver
-from rnn_parity.runs.registry import known_backends
-from rnn_parity.runs.verify import Plan
+from rnn_parity.runs.registry import named_backends
+from rnn_parity.runs.verify import RUN_BY, Plan
 from rnn_parity.store.folder import RunFolder
+from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import FileError, UsageError, unknown_name
 from rnn_parity_core.files import write_named
 from rnn_parity_reports.describe import one_line, sizes
 from rnn_parity_reports.results import BAD, Report
-
-RUN_BY = {
-    "torch": "torch",
-    "keras": "tensorflow",
-    "tensorflow-v1": "tensorflow:v1",
-    "flax": "flax",
-    "onnx": "onnxruntime",
-    "canonical": "numpy",
-}
-"""Form of a file → the backend that certifies what was written."""
 
 
 def convert(
@@ -61,21 +52,39 @@ def convert(
 
     """
     ignored = [ignore] if isinstance(ignore, str) else [*ignore]
-    return convert_layer(read_layer(Path(model), layer, cell, ignored), to, Path(out))
+    info = certifier(to)
+    found = read_layer(Path(model), layer, cell, ignored)
+    return convert_layer(found, to, Path(out), info)
 
 
-def convert_layer(
+def certifier(
+    to: str, interpreters: Sequence[str] = (), hosts: Sequence[str] = ()
+) -> BackendInfo:
+    """Return the backend that runs what is written, under which Python and where.
+
+    Raises:
+        UsageError: The form is unknown, or the Python or the host is of no use.
+
+    """
+    if to not in WRITERS:
+        raise unknown_name("form", to, WRITERS)
+    return named_backends([RUN_BY[to]], interpreters, hosts)[0]
+
+
+def convert_layer(  # noqa: PLR0913 - each says one thing
     layer: Recurrent,
     to: str,
     out: Path,
+    info: BackendInfo,
     *,
     timeout: float = TIMEOUT,
     say: Callable[[str], object] = lambda _: None,
     observer: RunObserver | None = None,
 ) -> Report:
-    """Write a layer as `convert` does; `say` is told what is being done."""
-    if to not in WRITERS:
-        raise unknown_name("form", to, WRITERS)
+    """Write a layer as `convert` does, certified by a backend of `certifier`.
+
+    `say` is told what is being done.
+    """
     suffix, write = WRITERS[to]
     if out.suffix != suffix:
         raise UsageError(f"{out}: the name must end in {suffix} for --to {to}")
@@ -97,7 +106,6 @@ def convert_layer(
             )
         for note in back.notes:
             say(f"note: {note}")
-        info = known_backends()[RUN_BY[to]]
         planned = Plan(back, problems_of(back, None), [info], {}, [])
         on = " and ".join(sizes(problem.case) for problem in planned.problems)
         say(f"running {on} on {info.name}, and judging them")

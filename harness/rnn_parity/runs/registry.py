@@ -22,6 +22,8 @@ from rnn_parity_core.backend import BackendInfo, Scalar
 from rnn_parity_core.errors import ParityError, UsageError, unknown_name
 
 ENTRY_POINT_GROUP = "rnn_parity.backends"
+ALL = "all"
+"""Names every backend that is installed and needs no request."""
 
 _SWITCH = {"on": True, "off": False}
 _MOST_DIGITS = 7
@@ -150,7 +152,7 @@ def select_backends(
     """Give the named backends, or all known ones if none is named.
 
     Args:
-        names: `torch`, `torch+threads=1`, `jax#old`.
+        names: `torch`, `torch+threads=1`, `jax#old`; or `all` by itself.
         interpreters: Pythons that workers are started with: `jax#old=PATH` each.
         hosts: Machines that they run on: `jax=ssh:[USER@]HOST[:PORT]` each.
 
@@ -159,7 +161,7 @@ def select_backends(
             installed, or a host cannot be reached.
 
     """
-    if not names:
+    if not names or names == [ALL]:
         usual = (i for i in known_backends().values() if not i.on_request)
         return with_interpreters(usual, interpreters, hosts)
     found = named_backends(names, interpreters, hosts)

@@ -1,7 +1,6 @@
 """A recurrent layer of a file, on backends, beside what somebody expects of it."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,11 +8,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from rnn_parity.judge.certify import certify
 from rnn_parity.models.apart import TIMEOUT, read_layer
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.processes.guard import read_memory
 from rnn_parity.runs.engine import check_timeout, default_jobs
+from rnn_parity.runs.expected import add_expected
 from rnn_parity.runs.model_batches import (
     batches,
     expected_of,
@@ -21,18 +20,31 @@ from rnn_parity.runs.model_batches import (
     write_batches,
 )
 from rnn_parity.runs.observer import RunObserver
-from rnn_parity.runs.registry import built_in_backends, known_backends, select_backends
+from rnn_parity.runs.registry import (
+    absence,
+    built_in_backends,
+    select_backends,
+)
 from rnn_parity.runs.run import begin, complete, judge_and_write, new_record
-from rnn_parity.runs.user_arrays import keep_outcome, least_accurate
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.journal import folder_lock
-from rnn_parity_core.backend import Accuracy, BackendInfo, BackendRecord, Scalar
-from rnn_parity_core.errors import ParityError, UsageError
+from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.errors import UsageError
 from rnn_parity_core.spec import Array, Problem
 from rnn_parity_reports.results import Report
 
-EXPECTED = "expected"
-"""Name that what somebody expects is judged under, beside the backends."""
+RUN_BY = {
+    "torch": "torch",
+    "keras": "tensorflow",
+    "tensorflow-v1": "tensorflow:v1",
+    "flax": "flax",
+    "onnx": "onnxruntime",
+    "canonical": "numpy",
+}
+"""Form of a file → the backend of the framework that it comes from."""
+
+REFERENCE = "numpy"
+"""The backend that needs no framework."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ class Plan:
             for problem in self.problems:
                 folder.write_problem(problem)
             if self.expected:
-                _add_expected(folder, self.problems, self.expected, self.infos)
+                add_expected(folder, self.problems, self.expected, self.infos)
             complete(folder, self.infos, jobs=jobs, observer=observer)
         return judge_and_write(folder, jobs, observer)
 
@@ -115,7 +127,8 @@ def verify(  # noqa: PLR0913 - as many as a run has
             layer below the last, `layer0.outputs`, …, so that each is judged by itself;
             of what `write_inputs` writes also `probe.outputs`, `probe.final_h`, …; in
             the same forms.
-        backends: Names of backends; all that are installed without them.
+        backends: Names of backends, or `all`; without them the framework that the file
+            comes from, if it is installed, and NumPy.
         out: Folder for the results; they are not kept without it.
         jobs: Workers at a time; 0: one a processor.
         timeout: Seconds for one backend, and for reading a file.
@@ -164,6 +177,8 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
     inputs: Any = None,
     expected: Any = None,
     backends: Sequence[str] = (),
+    interpreters: Sequence[str] = (),
+    hosts: Sequence[str] = (),
     timeout: float = TIMEOUT,
 ) -> Plan:
     """Read everything that `verify` is given, and check it before anything runs.
@@ -184,7 +199,9 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
     problems, wanted = problems_of(found, inputs, timeout), {}
     if expected is not None:
         wanted = expected_of(problems, inputs, expected, timeout)
-    infos = select_backends([backends] if isinstance(backends, str) else [*backends])
+    names = [backends] if isinstance(backends, str) else [*backends]
+    names = names or _own_and_reference(found.convention)
+    infos = select_backends(names, interpreters, hosts)
     files = {"--inputs": inputs, "--expected": expected}
     again: list[str] = []
     if all(data is None or isinstance(data, str | Path) for data in files.values()):
@@ -192,7 +209,16 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
         said = ((option, str(value)) for option, value in options.items() if value)
         again = [str(model), *(word for pair in said for word in pair)]
         again += [word for name in ignored for word in ("--ignore", name)]
+        again += [word for of in interpreters for word in ("--python", of)]
+        again += [word for of in hosts for word in ("--host", of)]
     return Plan(found, problems, infos, wanted, again)
+
+
+def _own_and_reference(convention: str) -> list[str]:
+    """Name the framework that a file comes from, where it is installed, and NumPy."""
+    own = RUN_BY[convention]
+    here = not absence(built_in_backends()[own])
+    return list(dict.fromkeys([own, REFERENCE] if here else [REFERENCE]))
 
 
 def write_inputs(
@@ -231,58 +257,3 @@ def write_inputs(
     problems = problems_of(found, inputs)
     write_batches(problems, Path(out), beside=(model, inputs))
     return batches(problems)
-
-
-def _add_expected(
-    folder: RunFolder,
-    problems: Sequence[Problem],
-    expected: Mapping[str, Mapping[str, Array]],
-    infos: Sequence[BackendInfo],
-) -> None:
-    """Put what somebody expects beside what backends of a run returned."""
-    info = least_accurate(EXPECTED, [*built_in_backends().values(), *infos])
-    accuracy, record = info.accuracy(problems[0].case), folder.record()
-    entries, left_out = [], []
-    for problem in problems:
-        case, of = problem.case, expected.get(problem.case.id)
-        if of is None:
-            left_out.append((case.id, EXPECTED))
-            continue
-        entry = keep_outcome(folder, EXPECTED, case, of, part=True)
-        entries.append(replace(entry, detail=_whose(problem, of, accuracy)))
-    held_to: dict[str, Scalar] = {
-        f"{function}, held to": f"{ulp:g} ulp + {accuracy.absolute.get(function, 0):g}"
-        for function, ulp in accuracy.ulp.items()
-    }
-    if accuracy.factor_unit:
-        held_to["factors of products, held to"] = accuracy.factor_unit
-    folder.write_record(
-        replace(
-            record,
-            infos=[*record.infos, info],
-            backends={**record.backends, EXPECTED: BackendRecord(settings=held_to)},
-            entries=[*record.entries, *entries],
-            left_out=left_out,
-        )
-    )
-
-
-def _whose(problem: Problem, expected: Mapping[str, Array], allowed: Accuracy) -> str:
-    """Ask whether outputs that may not be right here are another backend's.
-
-    That is of those that nobody asked for, and that state that they may err by more.
-    """
-    stated: list[tuple[str, Accuracy]] = []
-    for info in known_backends().values():
-        with suppress(ParityError):  # of another dtype, it may state nothing
-            stated.append((info.name, info.accuracy(problem.case)))
-    more = [(name, of) for name, of in stated if not of.within(allowed)]
-    if not more or certify(problem, expected, allowed).bound_ratio <= 1:
-        return ""
-    names = [n for n, of in more if certify(problem, expected, of).bound_ratio <= 1]
-    return (
-        f"by the accuracy that {' or '.join(names)} states it would pass; if that "
-        "computed it, add it to --backends"
-        if names
-        else ""
-    )

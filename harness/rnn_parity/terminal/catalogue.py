@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnn_parity.terminal.common import CELL_WIDTH, count, header
+from rnn_parity.terminal.common import count
+from rnn_parity.terminal.rows import show_rows
 from rnn_parity_core.backend import BackendInfo, Gap, Scalar
 from rnn_parity_core.errors import clean
 from rnn_parity_core.spec import CELLS, VARIANTS, Case
@@ -53,17 +54,14 @@ def _scope(gap: Gap) -> str:
 
 def show_matrix(console: Console, infos: list[BackendInfo]) -> None:
     """Print for each cell and variant what each backend calls, and why it does not."""
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("cell")
-    table.add_column("variant")
     reasons: dict[str, list[str]] = {}
-    for info in infos:
-        table.add_column(header(info.name), min_width=CELL_WIDTH)
-    for cell in CELLS:
-        for number, variant in enumerate(VARIANTS):
-            row = [_means(info, cell, variant, reasons) for info in infos]
-            table.add_row(Text("" if number else cell, "bold"), Text(variant), *row)
-    console.print(table)
+    rows = [
+        (f"{cell} {variant}", [_means(of, cell, variant, reasons) for of in infos])
+        for cell in CELLS
+        for variant in VARIANTS
+    ]
+    show_rows(console, "cell, variant", [info.name for info in infos], rows)
+    console.print()
     for reason, backends in reasons.items():
         kind, _, why = reason.partition(" ")
         words = clean(f"{', '.join(dict.fromkeys(backends))}: {why}")

@@ -9,13 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rnn_parity.terminal.common import (
-    CELL_WIDTH,
     COLOURS,
     LABEL_STYLES,
     count,
-    header,
     verdicts,
 )
+from rnn_parity.terminal.rows import show_rows
 from rnn_parity_core.errors import clean
 from rnn_parity_reports.describe import (
     MARKS,
@@ -23,24 +22,46 @@ from rnn_parity_reports.describe import (
     by_estimate,
     group_by_cause,
     mark_of,
-    number_of,
     verdicts_of,
     without_place,
 )
-from rnn_parity_reports.results import Report, Result
+from rnn_parity_reports.matrix import Row, backends, by_case, by_cell
+from rnn_parity_reports.results import BAD, Report, Result
 
 _MOST_WORDS = 10
+_MOST_ROWS = 20
 _MOST_GAPS = 4
 
 
-def show_report(console: Console, report: Report, where: str) -> None:
-    """Print the table, what differs, what else there is to know, and where."""
-    console.print(_matrix(report))
+def show_report(
+    console: Console,
+    report: Report,
+    where: str,
+    *,
+    verbose: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Print the table, what differs, what else there is to know, and where.
+
+    Args:
+        console: Where it is shown.
+        report: What is shown.
+        where: Where the rest is.
+        verbose: Whether each case has a row, however many there are; else of many
+            those that fail have one, and all are summed up by cell.
+        quiet: Whether only what differs and the verdict are shown.
+
+    """
+    if not quiet:
+        _show_rows(console, report, verbose=verbose)
     troubled = group_by_cause(report.results)
-    for results in troubled[:_MOST_WORDS]:
+    for results in troubled[: None if verbose else _MOST_WORDS]:
         _show_trouble(console, results)
-    if left := sum(map(len, troubled[_MOST_WORDS:])):
-        console.print(f"… and {left} more in the report")
+    if left := 0 if verbose else sum(map(len, troubled[_MOST_WORDS:])):
+        console.print(f"… and {left} more: -v, or the report")
+    if quiet:
+        console.print(verdicts(verdicts_of(report.results)))
+        return
     console.print()
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(no_wrap=True)
@@ -53,31 +74,29 @@ def show_report(console: Console, report: Report, where: str) -> None:
     console.print(path, soft_wrap=True)
 
 
-def _matrix(report: Report) -> Table:
-    """Cases down, backends across, in each cell the verdict and the bound_ratio."""
-    by_case: dict[str, dict[str, Result]] = {}
-    for result in report.results:
-        by_case.setdefault(result.case, {})[result.backend] = result
-    backends = list(dict.fromkeys(result.backend for result in report.results))
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("case", overflow="fold", vertical="bottom")
-    for backend in backends:
-        table.add_column(header(backend), overflow="fold", min_width=CELL_WIDTH)
-    for case, results in by_case.items():
-        cells = [_cell(results[b]) if b in results else Text() for b in backends]
-        table.add_row(Text(clean(case)), *cells)
-    return table
+def _show_rows(console: Console, report: Report, *, verbose: bool) -> None:
+    """Print cases down and backends across; of many those that fail, and a summary."""
+    rows = by_case(report)
+    names = backends(report)
+    if verbose or len(rows) <= _MOST_ROWS:
+        show_rows(console, "case", names, [(row.name, _cells(row)) for row in rows])
+        return
+    bad = [row for row in rows if any(cell.verdict in BAD for cell in row.cells)]
+    shown = [(row.name, _cells(row)) for row in bad[:_MOST_ROWS]]
+    if shown:
+        show_rows(console, f"{count(bad, 'case')} of {len(rows)}", names, shown)
+        console.print()
+    summed = [(row.name, _cells(row)) for row in by_cell(report)]
+    show_rows(console, "worst of each cell", names, summed)
+    left = f"; {len(bad) - _MOST_ROWS} more that fail" if len(bad) > _MOST_ROWS else ""
+    console.print(f"{count(rows, 'case')}, each with a row: -v{left}", style="dim")
 
 
-def _cell(result: Result) -> Text:
-    mark, style = mark_of(result), COLOURS[result.verdict]
-    number = number_of(result)
-    if number is None:
-        return Text(mark, style)
-    said = f"{number:.2f}"
-    if len(said) > len("9.99"):
-        said = f"{number:.0e}"
-    return Text(f"{mark} {said}", style)
+def _cells(row: Row) -> list[Text]:
+    return [
+        Text(cell.short, COLOURS[cell.verdict] if cell.verdict else "")
+        for cell in row.cells
+    ]
 
 
 def _facts(report: Report) -> Iterator[tuple[str, Text]]:
