@@ -3,13 +3,13 @@
 In Python `read_report` gives a frame to compute with, `view_report` a view to look at.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rnn_parity_reports.results import read_report_document
 from rnn_parity_reports.view import view_report
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 
@@ -26,7 +26,7 @@ def read_report(path: "Path | str") -> "pd.DataFrame":
     """
     from rnn_parity_reports.table import to_frame  # noqa: PLC0415 - pandas is an extra
 
-    return to_frame(path)
+    return to_frame(read_report_document(Path(path)))
 
 
 __all__ = ["read_report", "view_report"]

@@ -1,11 +1,10 @@
 """The report as a pandas DataFrame, and as Parquet."""
 
 import io
-from pathlib import Path
 from typing import get_args
 
 from rnn_parity_core.errors import UsageError
-from rnn_parity_reports.results import Verdict, read_report_document
+from rnn_parity_reports.results import Report, Verdict
 from rnn_parity_reports.rows import COLUMNS, REALS, TEXTS, rows
 
 try:
@@ -30,17 +29,14 @@ def dtypes() -> dict[str, "str | pd.CategoricalDtype[str]"]:
     return found
 
 
-def to_frame(path: Path | str) -> pd.DataFrame:
-    """Give one row for each case and backend; see `reports.read_report`."""
-    table = [
-        [None if value == "" else value for value in row]
-        for row in rows(read_report_document(Path(path)))
-    ]
+def to_frame(report: Report) -> pd.DataFrame:
+    """Give one row for each case and backend; see `rnn_parity.read_report`."""
+    table = [[None if value == "" else value for value in row] for row in rows(report)]
     frame = pd.DataFrame(table, columns=pd.Index(COLUMNS), dtype=object)
     return frame.astype(dtypes())
 
 
-def to_parquet(path: Path | str) -> bytes:
+def to_parquet(report: Report) -> bytes:
     """Give the frame as the bytes of a Parquet file.
 
     Raises:
@@ -49,7 +45,7 @@ def to_parquet(path: Path | str) -> bytes:
     """
     file = io.BytesIO()
     try:
-        to_frame(path).to_parquet(file, engine="pyarrow")
+        to_frame(report).to_parquet(file, engine="pyarrow")
     except ImportError:
         raise UsageError(
             "pyarrow is not installed; install it with: "

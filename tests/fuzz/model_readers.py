@@ -11,10 +11,10 @@ import numpy as np
 import hostile
 from fuzz.reader import LAYERS, Reader, in_file
 from rnn_parity.models.array_files import read_named
+from rnn_parity.models.formats import writers
 from rnn_parity.models.memory import bounded
 from rnn_parity.models.read import saved_layers
 from rnn_parity.models.settle import settle
-from rnn_parity.models.write import WRITERS
 from rnn_parity_core.errors import FileError, UsageError
 
 FILES = Path(__file__).parents[1] / "harness" / "files"
@@ -32,7 +32,7 @@ def written(*forms: str) -> Callable[[], list[bytes]]:
         for case_id in LAYERS:
             for form in forms:
                 try:
-                    found.append(WRITERS[form].write(hostile.layer(case_id)))
+                    found.append(writers()[form].write(hostile.layer(case_id)))
                 except FileError:
                     continue  # the form has no such layer
         return found

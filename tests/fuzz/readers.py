@@ -32,6 +32,7 @@ from rnn_parity_core.errors import ParityError
 from rnn_parity_core.graph import Edge, Graph, Node, Part
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.random_cases import RandomCases
+from rnn_parity_reports.csv_rows import to_csv
 from rnn_parity_reports.junit import to_junit
 from rnn_parity_reports.markdown import to_markdown
 from rnn_parity_reports.moved import moved
@@ -42,7 +43,6 @@ from rnn_parity_reports.results import (
     encode,
     read_report_document,
 )
-from rnn_parity_reports.write import to_csv
 
 _SWEPT = [RandomCases(40, 4)[number] for number in (0, 1)]
 CASE = "lstm-dynamic-B2-T3-D2-H3-f32-s1"

@@ -13,7 +13,7 @@ import pytest
 
 from cut_runs import run_command
 from hostile import LONE, layer
-from rnn_parity.models.write import WRITERS
+from rnn_parity.models.formats import writers
 from sweeping import command as sweep_command
 from sweeping import frame, wait_for
 
@@ -171,7 +171,7 @@ def test_a_name_that_is_not_utf_8_does_or_is_refused_at_once(tmp_path: Path) -> 
     report = [sys.executable, "-m", "rnn_parity", "report"]
     assert ended([*report, f"{name}-run"]) == (0, "")
     model = tmp_path / f"{NAME}.safetensors"
-    model.write_bytes(WRITERS["canonical"].write(layer(LONE)))
+    model.write_bytes(writers()["canonical"].write(layer(LONE)))
     words = ["verify", str(model), *NUMPY, f"{name}-run"]
     verify = [sys.executable, "-m", "rnn_parity", *words]
     assert_refused(ended(verify), "is no Unicode")

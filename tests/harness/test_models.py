@@ -10,10 +10,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from rnn_parity.models import memory
+from rnn_parity.models.formats import writers
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.models.memory import bounded
 from rnn_parity.models.read import saved_layers
-from rnn_parity.models.write import WRITERS
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_core.arrays import unpack
 from rnn_parity_core.cases import parse_id
@@ -202,7 +202,7 @@ def test_a_reader_may_take_a_multiple_of_a_file_and_no_more() -> None:
     assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
-@pytest.mark.parametrize("to", WRITERS)
+@pytest.mark.parametrize("to", writers())
 def test_ordinary_models_take_an_eighth_of_what_a_reader_may_take_beside(
     to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +210,7 @@ def test_ordinary_models_take_an_eighth_of_what_a_reader_may_take_beside(
     assert case
     drawn = seeded.problem(case).arrays
     weights = {name: drawn[name] for name in case.weight_shapes()}
-    suffix, write = WRITERS[to]
+    suffix, write = writers()[to]
     file = tmp_path / f"m{suffix}"
     file.write_bytes(write(Recurrent("x", "canonical", case, weights)))
     saved_layers(file)  # what is imported late is no part of it

@@ -9,9 +9,9 @@ from onnx import ModelProto
 
 from hostile import LONE, layer
 from rnn_parity.models import canonical, flax_state, hdf5, keras_file, onnx_file
+from rnn_parity.models.formats import writers
 from rnn_parity.models.layer import Saved
 from rnn_parity.models.stack import by_name
-from rnn_parity.models.write import WRITERS
 from rnn_parity_core.arrays import unpack
 from rnn_parity_core.errors import FileError
 
@@ -64,7 +64,7 @@ def _attribute(model: ModelProto) -> None:
 def test_what_an_onnx_model_has_twice_is_refused(
     change: Callable[[ModelProto], None],
 ) -> None:
-    model = ModelProto.FromString(WRITERS["onnx"].write(layer(LONE)))
+    model = ModelProto.FromString(writers()["onnx"].write(layer(LONE)))
     recurrent = next(node for node in model.graph.node if node.op_type == "LSTM")
     del model.graph.node[:]
     model.graph.node.append(recurrent)

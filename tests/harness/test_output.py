@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hostile import LONE, layer
-from rnn_parity.models.write import WRITERS
+from rnn_parity.models.formats import writers
 
 Cli = Callable[..., tuple[int, str, str]]
 Snapshot = Callable[[Path], dict[str, bytes | None]]
@@ -108,7 +108,7 @@ def _small_files() -> None:
 def test_a_good_file_outlasts_a_disk_that_fills_up(
     command: list[str], copy: Path
 ) -> None:
-    (copy.parent / MODEL).write_bytes(WRITERS["canonical"].write(layer(LONE)))
+    (copy.parent / MODEL).write_bytes(writers()["canonical"].write(layer(LONE)))
     good = copy.parent / "good.npz"
     good.write_text("good")
     before = {*copy.parent.iterdir()}

@@ -14,8 +14,8 @@ import pytest
 
 from hostile import LONE, layer
 from rnn_parity.models.array_files import read_named
+from rnn_parity.models.formats import writers
 from rnn_parity.models.read import read
-from rnn_parity.models.write import WRITERS
 from rnn_parity.runs import registry
 from rnn_parity.runs.judge_run import judge
 from rnn_parity.store.folder import RunFolder
@@ -294,7 +294,7 @@ def test_a_package_whose_info_is_of_wrong_types_is_named() -> None:
 def test_a_file_whose_name_is_no_unicode_is_refused_where_its_name_is_kept(
     command_line: Cli, tmp_path: Path
 ) -> None:
-    data = WRITERS["torch"].write(layer(LONE))
+    data = writers()["torch"].write(layer(LONE))
     name = os.fsdecode(b"m\xff.safetensors")
     (tmp_path / name).write_bytes(data)
     status, _, said = command_line("verify", name, "--backends", "numpy")

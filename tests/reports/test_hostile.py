@@ -22,6 +22,7 @@ from rnn_parity.terminal.report import show_report
 from rnn_parity_core.cases import parse_id
 from rnn_parity_core.errors import clean
 from rnn_parity_reports import read_report
+from rnn_parity_reports.csv_rows import to_csv
 from rnn_parity_reports.junit import to_junit
 from rnn_parity_reports.markdown import to_markdown
 from rnn_parity_reports.moved import Moved, Numbers, moved
@@ -36,7 +37,6 @@ from rnn_parity_reports.results import (
     encode,
 )
 from rnn_parity_reports.view import ReportView
-from rnn_parity_reports.write import to_csv
 from support import report_of
 
 HOSTILE = [

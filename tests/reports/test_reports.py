@@ -20,6 +20,7 @@ from rnn_parity_core.errors import FileError, UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import plant
 from rnn_parity_reports import read_report
+from rnn_parity_reports.csv_rows import to_csv
 from rnn_parity_reports.results import (
     BackendRecord,
     Report,
@@ -29,7 +30,6 @@ from rnn_parity_reports.results import (
 )
 from rnn_parity_reports.rows import COLUMNS
 from rnn_parity_reports.schema import SCHEMA_FILE, json_schema
-from rnn_parity_reports.write import to_csv
 
 
 @pytest.fixture(scope="module")

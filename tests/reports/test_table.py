@@ -9,9 +9,9 @@ import pytest
 
 from rnn_parity_core.errors import UsageError
 from rnn_parity_reports import read_report
+from rnn_parity_reports.csv_rows import to_csv
 from rnn_parity_reports.results import Figures, FirstBad, Published, Result, encode
 from rnn_parity_reports.table import dtypes, to_parquet
-from rnn_parity_reports.write import to_csv
 from support import report_of
 
 REPORT = report_of(

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from rnn_parity_core.backend import BackendRecord
+from rnn_parity_reports.csv_rows import to_csv
 from rnn_parity_reports.markdown import to_markdown
 from rnn_parity_reports.results import Result
-from rnn_parity_reports.write import to_csv
 from support import report_of
 
 EVIL = "<script>alert(1)</script> | `x` | \n\n# head\r\n- [a](b) *b* &lt; \\| _c_"

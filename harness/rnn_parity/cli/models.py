@@ -1,7 +1,7 @@
 """Commands about a model of one's own: verify, convert."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -23,7 +23,6 @@ Model = Annotated[
         metavar="MODEL", help=".safetensors, .pt, .keras, .h5 or .onnx with weights."
     ),
 ]
-FileForm = Literal["torch", "keras", "tensorflow-v1", "flax", "onnx", "canonical"]
 Layer = Annotated[
     str,
     typer.Option(
@@ -177,7 +176,7 @@ def _write_inputs(
 def convert(
     model: Model,
     to: Annotated[
-        FileForm,
+        str,
         typer.Option(
             metavar="FORM",
             help="torch, keras, tensorflow-v1, flax, onnx or canonical.",

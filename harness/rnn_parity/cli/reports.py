@@ -108,7 +108,7 @@ def report(
         Path, typer.Argument(metavar="REPORT", help="A report.json, or its folder.")
     ],
     form: Annotated[
-        Literal["table", "html", "markdown", "csv", "json", "junit", "parquet"],
+        str,
         typer.Option(
             "--format",
             metavar="FORM",
@@ -126,26 +126,18 @@ def report(
     """Print a report again, in another form."""
     from rnn_parity.terminal.common import console
     from rnn_parity.terminal.report import show_report
-    from rnn_parity_core.errors import UsageError
-    from rnn_parity_reports.html import to_html
-    from rnn_parity_reports.junit import to_junit
-    from rnn_parity_reports.markdown import to_markdown
-    from rnn_parity_reports.results import encode, read_report_document
-    from rnn_parity_reports.write import to_csv
+    from rnn_parity_core.errors import UsageError, unknown_name
+    from rnn_parity_reports.formats import formats
+    from rnn_parity_reports.results import read_report_document
 
-    if form == "parquet":
-        from rnn_parity_reports.table import to_parquet
-
-        if not out:
-            raise UsageError("Parquet is binary; name a file: --out results.parquet")
-        write_out(to_parquet(path), out)
-        return
+    known = formats()
+    if form != "table" and form not in known:
+        raise unknown_name("format", form, ["table", *known])
+    if form != "table" and known[form].is_binary and not out:
+        raise UsageError(f"{form} is binary; name a file: --out results.{form}")
     document = read_report_document(path)
     if form == "table":
-        no_file(out, "html, markdown, csv, json, junit or parquet")
+        no_file(out, ", ".join(known))
         show_report(console(), document, str(path), verbose=verbose, quiet=quiet)
         return
-    views = {"json": encode, "junit": to_junit}
-    texts = {"html": to_html, "markdown": to_markdown, "csv": to_csv}
-    data = texts[form](document).encode() if form in texts else views[form](document)
-    write_out(data, out)
+    write_out(known[form].render(document), out)

@@ -1,9 +1,9 @@
 """Which reader a file is for, and what may be opened at all."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
-from rnn_parity.models import canonical, flax_state, tf1, torch_file, torch_state
+from rnn_parity.models.formats import readers
 from rnn_parity.models.layer import Recurrent, Saved
 from rnn_parity.models.settle import settle
 from rnn_parity.models.stack import by_name, stacked
@@ -80,13 +80,14 @@ def saved_layers(path: Path) -> list[Saved]:
         UsageError: What reads the format is not installed.
 
     """
-    if path.suffix not in _READERS:
+    known = readers()
+    if path.suffix not in known:
         raise FileError(
-            f"{path}: expected a file that ends in {', '.join(_READERS)}; of PyTorch, "
+            f"{path}: expected a file that ends in {', '.join(known)}; of PyTorch, "
             "torch.save(model.state_dict(), FILE) writes a .pt"
         )
     data, origin = read_bytes(path, MAX_BYTES), str(path)
-    return _READERS[path.suffix](data, origin)
+    return known[path.suffix](data, origin)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -97,45 +98,3 @@ def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 
     """
     return unpack(read_bytes(path, MAX_BYTES), str(path))
-
-
-def _safetensors(data: bytes, origin: str) -> list[Saved]:
-    arrays, metadata = unpack(data, origin)
-    if metadata.get("format") == canonical.FORMAT:
-        return [canonical.saved(arrays, metadata.get("cell", ""), origin)]
-    return [
-        *torch_state.saved(arrays, origin),
-        *tf1.saved(arrays, metadata, origin),
-        *flax_state.saved(arrays, origin),
-    ]
-
-
-def _torch(data: bytes, origin: str) -> list[Saved]:
-    return torch_state.saved(torch_file.read_arrays(data, origin), origin)
-
-
-def _keras(data: bytes, origin: str) -> list[Saved]:
-    from rnn_parity.models import keras_file  # noqa: PLC0415 - h5py is an extra
-
-    return keras_file.saved_model(data, origin)
-
-
-def _hdf5(data: bytes, origin: str) -> list[Saved]:
-    from rnn_parity.models import keras_file  # noqa: PLC0415 - h5py is an extra
-
-    return keras_file.saved_weights(data, origin)
-
-
-def _onnx(data: bytes, origin: str) -> list[Saved]:
-    from rnn_parity.models import onnx_file  # noqa: PLC0415 - onnx is an extra
-
-    return onnx_file.saved(data, origin)
-
-
-_READERS: dict[str, Callable[[bytes, str], list[Saved]]] = {
-    ".safetensors": _safetensors,
-    **dict.fromkeys((".pt", ".pth", ".bin"), _torch),
-    ".keras": _keras,
-    ".h5": _hdf5,
-    ".onnx": _onnx,
-}

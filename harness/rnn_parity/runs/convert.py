@@ -5,13 +5,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rnn_parity.models.apart import TIMEOUT, read_layer
+from rnn_parity.models.formats import writers
 from rnn_parity.models.layer import Recurrent, difference
 from rnn_parity.models.read import read_whole
-from rnn_parity.models.write import WRITERS
 from rnn_parity.runs.model_batches import problems_of
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.registry import named_backends
-from rnn_parity.runs.verify import RUN_BY, Plan
+from rnn_parity.runs.verify import Plan
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import FileError, UsageError, unknown_name
@@ -33,7 +33,7 @@ def convert(
 
     Args:
         model: The file of weights.
-        to: The form: one of `WRITERS`.
+        to: The form: one of `models.formats.writers`.
         out: The new file.
         layer: Which recurrent layer of the model, if there are several.
         cell: Which cell it is, if the file does not say.
@@ -66,9 +66,9 @@ def certifier(
         UsageError: The form is unknown, or the Python or the host is of no use.
 
     """
-    if to not in WRITERS:
-        raise unknown_name("form", to, WRITERS)
-    return named_backends([RUN_BY[to]], interpreters, hosts)[0]
+    if to not in (known := writers()):
+        raise unknown_name("form", to, known)
+    return named_backends([known[to].backend], interpreters, hosts)[0]
 
 
 def convert_layer(  # noqa: PLR0913 - each says one thing
@@ -85,7 +85,7 @@ def convert_layer(  # noqa: PLR0913 - each says one thing
 
     `say` is told what is being done.
     """
-    suffix, write = WRITERS[to]
+    suffix, write, _ = writers()[to]
     if out.suffix != suffix:
         raise UsageError(f"{out}: the name must end in {suffix} for --to {to}")
     if layer.initial:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import (
     PackageNotFoundError,
-    entry_points,
     packages_distributions,
     version,
 )
@@ -20,6 +19,7 @@ from rnn_parity.workers.host import typed_command
 from rnn_parity.workers.interpreter import NEEDED, lacking, with_interpreters
 from rnn_parity_core.backend import BackendInfo, Scalar
 from rnn_parity_core.errors import ParityError, UsageError, unknown_name
+from rnn_parity_core.plugins import registered
 
 ENTRY_POINT_GROUP = "rnn_parity.backends"
 ALL = "all"
@@ -70,24 +70,12 @@ def known_backends() -> dict[str, BackendInfo]:
 
     """
     found = built_in_backends()
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        origin = f"entry point {point.name} = {point.value!r}"
-        try:
-            info = point.load()
-        except Exception as error:
-            raise ParityError(
-                f"{origin} cannot be loaded: {type(error).__name__}: {error}; "
-                "mend or uninstall that package"
-            ) from error
+    for origin, info in registered(ENTRY_POINT_GROUP, BackendInfo):
         _add(found, info, origin)
     return found
 
 
 def _add(found: dict[str, BackendInfo], info: Any, origin: str) -> None:
-    if not isinstance(info, BackendInfo):
-        raise ParityError(
-            f"{origin} is a {type(info).__name__}, expected a BackendInfo"
-        )
     try:
         msgspec.convert(msgspec.to_builtins(info), BackendInfo)
     except (msgspec.ValidationError, TypeError, RecursionError) as error:

@@ -24,8 +24,8 @@ from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import FileError, UsageError
 from rnn_parity_core.spec import Case, Problem
 from rnn_parity_fixtures import catalogue
+from rnn_parity_reports.formats import write_views
 from rnn_parity_reports.results import Environment, Report
-from rnn_parity_reports.write import write_views
 
 
 def compute(  # noqa: PLR0913 - as many as a run has

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from rnn_parity.models.apart import TIMEOUT, read_layer
+from rnn_parity.models.formats import formats
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.processes.guard import read_memory
 from rnn_parity.runs.engine import check_timeout, default_jobs
@@ -20,11 +21,7 @@ from rnn_parity.runs.model_batches import (
     write_batches,
 )
 from rnn_parity.runs.observer import RunObserver
-from rnn_parity.runs.registry import (
-    absence,
-    built_in_backends,
-    select_backends,
-)
+from rnn_parity.runs.registry import absence, known_backends, select_backends
 from rnn_parity.runs.run import begin, complete, judge_and_write, new_record
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.journal import folder_lock
@@ -32,16 +29,6 @@ from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import UsageError
 from rnn_parity_core.spec import Array, Problem
 from rnn_parity_reports.results import Report
-
-RUN_BY = {
-    "torch": "torch",
-    "keras": "tensorflow",
-    "tensorflow-v1": "tensorflow:v1",
-    "flax": "flax",
-    "onnx": "onnxruntime",
-    "canonical": "numpy",
-}
-"""Form of a file → the backend of the framework that it comes from."""
 
 REFERENCE = "numpy"
 """The backend that needs no framework."""
@@ -216,8 +203,8 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
 
 def _own_and_reference(convention: str) -> list[str]:
     """Name the framework that a file comes from, where it is installed, and NumPy."""
-    own = RUN_BY[convention]
-    here = not absence(built_in_backends()[own])
+    own, known = formats()[convention].backend, known_backends()
+    here = own in known and not absence(known[own])
     return list(dict.fromkeys([own, REFERENCE] if here else [REFERENCE]))
 
 

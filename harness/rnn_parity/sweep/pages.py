@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from rnn_parity.sweep.record import Sweep, again
 from rnn_parity.sweep.shrink import Shrunk
 from rnn_parity.sweep.summary import MOST_KINDS, Summary, medians, table
+from rnn_parity_reports.csv_rows import inert
 from rnn_parity_reports.templating import code, escape
-from rnn_parity_reports.write import inert
 
 _NUMBER = re.compile(r"[-\d.,]*")
 _SMALLEST = (

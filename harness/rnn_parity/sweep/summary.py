@@ -16,8 +16,8 @@ from rnn_parity.sweep.record import Kind
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.files import replacing
 from rnn_parity_core.spec import Case
+from rnn_parity_reports.csv_rows import inert
 from rnn_parity_reports.results import COMPUTED, GOOD
-from rnn_parity_reports.write import inert
 
 MOST_KINDS = 10_000
 """That are told apart; of a broken backend whose words differ each time there is no

@@ -1,27 +1,14 @@
-"""Every file that a run leaves for readers."""
+"""The rows of a report as CSV."""
 
 import csv
 import io
-from collections.abc import Callable
 
 from rnn_parity_core.errors import clean
-from rnn_parity_reports.html import to_html
-from rnn_parity_reports.junit import to_junit
-from rnn_parity_reports.markdown import to_markdown
-from rnn_parity_reports.results import Report, encode
+from rnn_parity_reports.results import Report
 from rnn_parity_reports.rows import COLUMNS, rows
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _WHITE = "\t\r\n"
-
-
-def write_views(report: Report, write: Callable[[str, bytes], object]) -> None:
-    """Write report.json and its views by `write(name, data)`, into the run's folder."""
-    write("report.json", encode(report))
-    write("report.html", to_html(report).encode())
-    write("report.md", to_markdown(report).encode())
-    write("results.csv", to_csv(report).encode())
-    write("junit.xml", to_junit(report))
 
 
 def to_csv(report: Report) -> str:
