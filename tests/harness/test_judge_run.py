@@ -31,7 +31,10 @@ def large_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def test_processes_judge_as_one_does(large_run: RunFolder) -> None:
-    alone, together = judge(large_run), judge(large_run, jobs=2)
+    alone, together = (
+        judge(large_run, large_run.record()),
+        judge(large_run, large_run.record(), jobs=2),
+    )
     assert msgspec.json.encode(together) == msgspec.json.encode(alone)
     assert alone.summary.passed > 64
 
@@ -42,7 +45,7 @@ def test_what_a_process_cannot_read_is_named(large_run: RunFolder) -> None:
     whole = path.read_bytes()
     path.write_bytes(b"")
     with pytest.raises(FileError, match=case.id):
-        judge(large_run, jobs=2)
+        judge(large_run, large_run.record(), jobs=2)
     path.write_bytes(whole)
 
 
@@ -88,19 +91,20 @@ def test_a_process_that_is_ended_is_said(large_run: RunFolder) -> None:
     thread = threading.Thread(target=end, daemon=True)
     thread.start()
     with pytest.raises(ParityError, match=r"ended from outside.*--jobs 1"):
-        judge(large_run, jobs=2)
+        judge(large_run, large_run.record(), jobs=2)
     judged.set()
     thread.join()
 
 
 def test_cases_are_judged_while_others_are_computed(large_run: RunFolder) -> None:
-    record, judged = large_run.record(), judge(large_run)
+    record, judged = large_run.record(), judge(large_run, large_run.record())
     with JudgePool(large_run, jobs=2) as judges:
+        judges.on_run_start(large_run.record())
         for entry in record.entries[:10]:
             judges.on_case_end(entry)
         ahead = dict(judges._begun)
         assert len(ahead) == 10
-        again = judge(large_run, jobs=2, judges=judges)
+        again = judge(large_run, large_run.record(), jobs=2, judges=judges)
         assert all(judges._begun[case] is begun for case, begun in ahead.items())
     assert msgspec.json.encode(again) == msgspec.json.encode(judged)
 
@@ -111,6 +115,7 @@ def test_a_case_waits_for_the_last_of_its_backends(large_run: RunFolder) -> None
     large_run.write_record(replace(record, infos=[*record.infos, other], entries=[]))
     entry = record.entries[0]
     with JudgePool(large_run, jobs=2) as judges:
+        judges.on_run_start(large_run.record())
         judges.on_case_end(entry)
         assert judges._begun == {}
         judges.on_case_end(replace(entry, backend=other.name, status="absent"))
@@ -125,9 +130,10 @@ def test_what_has_changed_since_is_judged_again(large_run: RunFolder) -> None:
     first, *rest = record.entries
     planted = replace(first, status="error", detail="planted")
     with JudgePool(large_run, jobs=2) as judges:
+        judges.on_run_start(large_run.record())
         judges.on_case_end(first)
         large_run.write_record(replace(record, entries=[planted, *rest]))
-        found = judge(large_run, jobs=2, judges=judges)
+        found = judge(large_run, large_run.record(), jobs=2, judges=judges)
     assert found.results[0].detail == f"planted [numpy, {first.case}]"
     large_run.write_record(record)
 
@@ -139,6 +145,7 @@ def test_an_outcome_that_was_computed_again_is_judged_again(
     path = large_run.path / "outcomes" / "numpy" / f"{entry.case}.safetensors"
     whole = path.read_bytes()
     with JudgePool(large_run, jobs=2) as judges:
+        judges.on_run_start(large_run.record())
         path.write_bytes(b"")
         judges.on_case_end(entry)
         ((_, future),) = judges._begun.values()
@@ -154,6 +161,7 @@ def test_a_process_that_is_ended_meanwhile_ends_no_computing(
 ) -> None:
     entries = large_run.record().entries
     with JudgePool(large_run, jobs=2) as judges:
+        judges.on_run_start(large_run.record())
         judges.on_case_end(entries[0])
         for child in multiprocessing.active_children():
             child.kill()
@@ -162,7 +170,7 @@ def test_a_process_that_is_ended_meanwhile_ends_no_computing(
             judges.on_case_end(entry)
             time.sleep(0.01)
         with pytest.raises(ParityError, match=r"ended from outside.*--jobs 1"):
-            judge(large_run, jobs=2, judges=judges)
+            judge(large_run, large_run.record(), jobs=2, judges=judges)
 
 
 def test_a_process_that_was_being_started_when_another_died_is_not_waited_for(
@@ -170,6 +178,7 @@ def test_a_process_that_was_being_started_when_another_died_is_not_waited_for(
 ) -> None:
     entries = large_run.record().entries
     with JudgePool(large_run, jobs=2) as judges:
+        judges.on_run_start(large_run.record())
         judges.on_case_end(entries[0])
         ((_, future),) = judges._begun.values()
         future.result()

@@ -79,8 +79,10 @@ def test_what_was_not_selected_is_in_no_report_and_judged_again_neither(
     assert verdicts(pytester.path) == expected
     folder = RunFolder(pytester.path / "parity-report")
     assert folder.record().left_out == [(BASIC, "numpy"), (DYNAMIC, "wrong")]
-    assert judge(folder) == read_report_document(folder.path)
-    assert {(r.case, r.backend) for r in judge(folder).results} == set(expected)
+    assert judge(folder, folder.record()) == read_report_document(folder.path)
+    assert {(r.case, r.backend) for r in judge(folder, folder.record()).results} == set(
+        expected
+    )
 
 
 def test_with_x_the_report_holds_what_ran_and_the_screen_says_that_more_did_not(

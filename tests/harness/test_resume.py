@@ -48,7 +48,7 @@ def test_wherever_the_journal_ends_the_report_is_the_same(
     with (folder.path / "journal.jsonl").open("ab") as journal:
         journal.write(b'{"entry":{"case":"note')
     (folder.path / "outcomes" / ".writing-x").write_bytes(b"half")
-    assert sum(map(len, pending(folder).values())) == 8 - keep
+    assert sum(map(len, pending(folder, folder.record()).values())) == 8 - keep
     judge_and_write(resume(folder.path, infos, jobs=2))
     assert report(folder.path) == report(tmp_path / "whole")
     assert files(folder.path) == files(tmp_path / "whole")
@@ -63,7 +63,7 @@ def test_what_is_done_and_whole_is_not_done_again_and_all_else_is(
     outcomes[1].write_bytes(outcomes[1].read_bytes()[:-9])
     (tmp_path / f"run/problems/{CASES[0].id}.safetensors").unlink()
     before = [path.stat().st_ino for path in outcomes[2:]]
-    assert pending(folder) == {"numpy": CASES[:2]}
+    assert pending(folder, folder.record()) == {"numpy": CASES[:2]}
     report = judge_and_write(resume(folder.path, [INFO], jobs=1))
     assert [result.verdict for result in report.results] == ["pass"] * 4
     assert [path.stat().st_ino for path in outcomes[2:]] == before

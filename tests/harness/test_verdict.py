@@ -170,7 +170,7 @@ def test_a_saved_run_is_judged_again_and_counted(
     saved_run: RunFolder, tmp_path: Path
 ) -> None:
     folder = RunFolder(shutil.copytree(saved_run.path, tmp_path / "copy"))
-    whole = judge(folder)
+    whole = judge(folder, folder.record())
     assert whole.summary == Summary(4, 4, 4, 0, 0, 0, 0)
     assert whole.exit_status == 0
     assert all(result.not_shown for result in whole.results)
@@ -182,7 +182,7 @@ def test_a_saved_run_is_judged_again_and_counted(
         msgspec.structs.replace(third, status="absent", detail="gone"),
     ]
     folder.write_record(msgspec.structs.replace(record, entries=entries))
-    report = judge(folder)
+    report = judge(folder, folder.record())
     said = {result.case: result for result in report.results}
     for entry in (first, fourth):
         assert said[entry.case].verdict == "error"
@@ -200,4 +200,4 @@ def test_a_run_whose_problem_is_broken_is_not_judged(
     case = folder.record().cases[0]
     (folder.path / "problems" / f"{case.id}.safetensors").write_bytes(b"")
     with pytest.raises(FileError, match=case.id):
-        judge(folder)
+        judge(folder, folder.record())

@@ -134,8 +134,9 @@ def _gone_on(
 
     only_with_resume(context, _WITH_RESUME)
     begun = RunFolder(out)
-    rest, jobs = pending(begun), jobs or default_jobs()
-    done = {info.name for info in begun.record().infos} - rest.keys()
+    record = begun.record()
+    rest, jobs = pending(begun, record), jobs or default_jobs()
+    done = {info.name for info in record.infos} - rest.keys()
     ends = tuple(f"{name}=" for name in done)
     python, host = (
         [words for words in asked if not words.startswith(ends)]

@@ -14,7 +14,7 @@ from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.registry import absence
 from rnn_parity.runs.resume_check import another_environment, differences
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.record import Entry, Line, most_bytes
+from rnn_parity.store.record import Entry, Line, RunRecord, most_bytes
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
 from rnn_parity_core.arrays import pack, unpack
@@ -162,6 +162,7 @@ class Engine:
 
     Args:
         folder: The run's; outcomes, logs and the journal go there.
+        begun: What is known of it as this begins.
         jobs: Workers at work at the same time.
         observer: Told of each case as it begins and ends.
         problem: Gives a case's problem, to any thread.
@@ -171,13 +172,14 @@ class Engine:
     def __init__(
         self,
         folder: RunFolder,
+        begun: RunRecord,
         *,
         jobs: int,
         observer: RunObserver,
         problem: Callable[[Case], Problem],
     ) -> None:
         self._folder = folder
-        self._begun = folder.record()
+        self._begun = begun
         absent = [e.backend for e in self._begun.entries if e.status == "absent"]
         self._were_absent = frozenset(absent)
         self._jobs = jobs

@@ -152,7 +152,7 @@ class Parity:
             strict=True,
         )
         self._folder.write_record(record)
-        report = judge(self._folder)
+        report = judge(self._folder, record)
         # The test itself is what reproduces it.
         result = replace(report.results[0], reproduce="")
         return _failure(info, case, result, report), result

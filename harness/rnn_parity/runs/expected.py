@@ -9,6 +9,7 @@ from rnn_parity.judge.certify import certify
 from rnn_parity.runs.registry import built_in_backends, known_backends
 from rnn_parity.runs.user_arrays import keep_outcome, least_accurate
 from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import RunRecord
 from rnn_parity_core.backend import Accuracy, BackendInfo, BackendRecord, Scalar
 from rnn_parity_core.errors import ParityError
 from rnn_parity_core.spec import Array, Problem
@@ -19,13 +20,14 @@ EXPECTED = "expected"
 
 def add_expected(
     folder: RunFolder,
+    record: RunRecord,
     problems: Sequence[Problem],
     expected: Mapping[str, Mapping[str, Array]],
     infos: Sequence[BackendInfo],
-) -> None:
-    """Put what somebody expects beside what backends of a run returned."""
+) -> RunRecord:
+    """Put what somebody expects beside what backends of a run return."""
     info = least_accurate(EXPECTED, [*built_in_backends().values(), *infos])
-    accuracy, record = info.accuracy(problems[0].case), folder.record()
+    accuracy = info.accuracy(problems[0].case)
     entries, left_out = [], []
     for problem in problems:
         case, of = problem.case, expected.get(problem.case.id)
@@ -40,15 +42,15 @@ def add_expected(
     }
     if accuracy.factor_unit:
         held_to["factors of products, held to"] = accuracy.factor_unit
-    folder.write_record(
-        replace(
-            record,
-            infos=[*record.infos, info],
-            backends={**record.backends, EXPECTED: BackendRecord(settings=held_to)},
-            entries=[*record.entries, *entries],
-            left_out=left_out,
-        )
+    added = replace(
+        record,
+        infos=[*record.infos, info],
+        backends={**record.backends, EXPECTED: BackendRecord(settings=held_to)},
+        entries=[*record.entries, *entries],
+        left_out=left_out,
     )
+    folder.write_record(added)
+    return added
 
 
 def _whose(problem: Problem, expected: Mapping[str, Array], allowed: Accuracy) -> str:

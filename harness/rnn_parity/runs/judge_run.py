@@ -112,6 +112,11 @@ class JudgePool(RunObserver):
                 _kill(self._pool)
             self._pool.shutdown(cancel_futures=True)
 
+    def on_run_start(self, record: RunRecord) -> None:
+        """Hear what the run is."""
+        self._observer.on_run_start(record)
+        self._run = _Run(record)
+
     def on_case_start(self, backend: str, case: str) -> None:
         """Hear that a backend begins a case."""
         self._observer.on_case_start(backend, case)
@@ -119,7 +124,8 @@ class JudgePool(RunObserver):
     def on_case_end(self, entry: Entry) -> None:
         """Hear what came of a case on a backend, and judge the case if it is whole."""
         self._observer.on_case_end(entry)
-        run = self._run = self._run or _Run(self._folder.record())
+        if not (run := self._run):
+            return
         run.take(entry)
         self._begun.pop(entry.case, None)  # by an outcome that was computed again
         if self._jobs == 1 or len(run.cases) <= _SMALL or not run.is_whole(entry.case):
@@ -158,6 +164,7 @@ def _stand_back() -> None:
 
 def judge(
     folder: RunFolder,
+    record: RunRecord,
     jobs: int = 1,
     observer: RunObserver | None = None,
     judges: JudgePool | None = None,
@@ -166,6 +173,7 @@ def judge(
 
     Args:
         folder: The run's.
+        record: What is in its run.json.
         jobs: Processes at most.
         observer: Told of each case as it is judged.
         judges: Those who were told of the run while it was computed.
@@ -175,7 +183,6 @@ def judge(
         ParityError: A process was ended from outside.
 
     """
-    record = folder.record()
     run = _Run(record)
     asked = [run.asked(case) for case in run.cases]
     done = []

@@ -1,11 +1,14 @@
 """Who is told how a run goes; tells nobody by itself."""
 
-from rnn_parity.store.record import Entry
+from rnn_parity.store.record import Entry, RunRecord
 from rnn_parity_reports.results import Result
 
 
 class RunObserver:
     """Does nothing; called by one thread at a time."""
+
+    def on_run_start(self, record: RunRecord) -> None:
+        """Hear what a run is, and what of it is done."""
 
     def on_case_start(self, backend: str, case: str) -> None:
         """Hear that a backend begins a case."""

@@ -69,7 +69,7 @@ def compute(  # noqa: PLR0913 - as many as a run has
         record = new_record(cases, infos, timeout=timeout, memory=memory)
         counting = replace(record, strict=strict, require_bound=require_bound)
         begin(folder, counting)
-        complete(folder, infos, jobs=jobs, observer=observer)
+        complete(folder, counting, infos, jobs=jobs, observer=observer)
     return folder
 
 
@@ -105,20 +105,15 @@ def resume(
     with folder_lock(out):
         folder.journal.mend()
         folder.sweep()
-        complete(folder, infos, jobs=jobs, observer=observer)
+        complete(folder, begun, infos, jobs=jobs, observer=observer)
     return folder
 
 
-def pending(folder: RunFolder) -> dict[str, list[Case]]:
+def pending(folder: RunFolder, record: RunRecord) -> dict[str, list[Case]]:
     """Give the cases that are still to be computed, for each backend with any.
 
     One whose outcome is gone or broken is computed again.
-
-    Raises:
-        FileError: The folder holds no run.
-
     """
-    record = folder.record()
     done = {(e.case, e.backend) for e in record.entries if _is_kept(folder, e)}
     done |= set(record.left_out)
     found = {
@@ -178,6 +173,7 @@ def begin(folder: RunFolder, record: RunRecord) -> None:
 
 def complete(
     folder: RunFolder,
+    record: RunRecord,
     infos: list[BackendInfo],
     *,
     jobs: int,
@@ -190,9 +186,10 @@ def complete(
         FileError: The folder cannot be written, or is gone; what is left is said.
 
     """
-    rest = pending(folder)
+    rest, observer = pending(folder, record), observer or RunObserver()
+    observer.on_run_start(record)
     engine = Engine(
-        folder, jobs=jobs, observer=observer or RunObserver(), problem=_Problems(folder)
+        *(folder, record), jobs=jobs, observer=observer, problem=_Problems(folder)
     )
     try:
         engine.run([info for info in infos if info.name in rest], rest)
@@ -255,7 +252,7 @@ def judge_and_write(
     record = folder.record()
     with folder_lock(folder.path):
         _write_what_was_not_reached(folder, record)
-        report = judge(folder, jobs, observer, judges)
+        report = judge(folder, record, jobs, observer, judges)
         write_views(report, folder.write)
     return report
 

@@ -74,8 +74,10 @@ class Plan:
             for problem in self.problems:
                 folder.write_problem(problem)
             if self.expected:
-                add_expected(folder, self.problems, self.expected, self.infos)
-            complete(folder, self.infos, jobs=jobs, observer=observer)
+                record = add_expected(
+                    folder, record, self.problems, self.expected, self.infos
+                )
+            complete(folder, record, self.infos, jobs=jobs, observer=observer)
         return judge_and_write(folder, jobs, observer)
 
 
