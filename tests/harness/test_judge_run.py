@@ -59,7 +59,8 @@ class Says(RunObserver):
     def on_judged(self, results, total):
         print("judged", flush=True)
 
-judge(RunFolder(pathlib.Path(sys.argv[1])), 2, Says())
+folder = RunFolder(pathlib.Path(sys.argv[1]))
+judge(folder, folder.record(), 2, Says())
 """
 
 

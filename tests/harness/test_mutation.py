@@ -1,5 +1,6 @@
 """The mutation score: faults that live and false alarms are not passed over."""
 
+import json
 import re
 import signal
 import threading
@@ -129,7 +130,7 @@ def test_a_row_for_each_suite_has_all_its_kinds_and_then_its_false_alarms() -> N
     of, none = f"of {len(FAULTS)}", ["no false alarm"]
     n = len(FIXED_TOLERANCES)
     assert rows == [
-        ["not_shown", f"1 {of}", "1", "0 (0 %)", "", *["1 (100 %)"] * n],
+        ["weak", f"1 {of}", "1", "0 (0 %)", "", *["1 (100 %)"] * n],
         ["weak, healthy", "none", "1", *none, "", *["1 false alarms (100 %)"] * n],
         ["strong", f"3 {of}", "4", "3 (75 %)", "33 %", *["2 (75 %)"] * n],
         ["strong, healthy", "none", "1", *none, "", *none * n],
@@ -194,13 +195,17 @@ def test_the_command_prints_the_table_in_both_forms(
     assert status == 0
     assert re.search(r"^layout +1 +1 +1 \(100 %\)", out, re.MULTILINE)
     assert "suite" not in out
-    both = ("--cases", f"{CASES[0].id},random:2:1", *chosen, "--markdown")
-    status, out, _ = command_line("mutation-test", *both)
+    both = ("--cases", f"{CASES[0].id},random:2:1", *chosen)
+    status, out, _ = command_line("mutation-test", *both, "--format", "markdown")
     assert status == 0
     assert "| layout | 1 | 2 | 1 (100 %) | 100 % | 1 (100 %) |" in out
     assert f"\n\n| suite | faults | cases | {OURS} |" in out
     assert f"| {CASES[0].id} | 2 of 2 | 2 | 2 (100 %) | 50 % | 2 (100 %) |" in out
     assert "| random:2:1, healthy | none |" in out
+    status, out, _ = command_line("mutation-test", *both, "--format", "json")
+    trials = json.loads(out)["trials"]
+    assert {trial["kind"] for trial in trials} == {"layout", mutation.HEALTHY}
+    assert {trial["broken"][OURS] for trial in trials if trial["fault"]} == {True}
 
 
 @pytest.mark.usefixtures("few")

@@ -12,6 +12,7 @@ from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.exit_status import Exit
+from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_core.spec import Case
 from rnn_parity_reports.describe import without_place
 from rnn_parity_reports.results import BAD, GOOD, Report, Result
@@ -21,8 +22,6 @@ SAMPLES = 20_000
 
 EACH = 2
 """Cases that each relation is tried in."""
-
-TIMEOUT = 300.0
 
 
 class Proof(NamedTuple):

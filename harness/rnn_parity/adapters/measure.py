@@ -32,9 +32,9 @@ from rnn_parity.store.record import Entry
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import FileError, unknown_name
 from rnn_parity_core.exit_status import Exit, exit_of
+from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_core.spec import DTYPES, Outcome, Problem
 
-_TIMEOUT = 300.0  # seconds for one problem
 _FAILED = ("exceeded", "generous", "unstated", "wrong")
 
 
@@ -134,7 +134,7 @@ def _backend(
     observer: RunObserver,
 ) -> Iterator[Row]:
     """Give a backend's rows; a single one if it is absent."""
-    with Runner(info, folder, _TIMEOUT) as runner:
+    with Runner(info, folder, TIMEOUT) as runner:
 
         def compute(problem: Problem) -> Outcome:
             entry = runner.entry(problem)

@@ -6,7 +6,7 @@ too. Whatever becomes of a worker, the other trials are whole.
 
 import tempfile
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Literal, NamedTuple
@@ -18,16 +18,16 @@ from rnn_parity.checks.relations import RELATIONS, Relation, cases_asked
 from rnn_parity.judge.agreement import agreement
 from rnn_parity.runs.engine import Runner
 from rnn_parity.store.folder import RunFolder
+from rnn_parity.workers.pool import side_by_side
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.cases import spread
 from rnn_parity_core.errors import ParityError, UsageError
 from rnn_parity_core.exit_status import Exit, exit_of
+from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_core.spec import Array, Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations, nonfinite
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import MARKS
-
-_TIMEOUT = 300.0  # seconds for one problem
 
 Status = Literal["holds", "violated", "inconclusive", "gap", "error", "absent"]
 Plan = dict[str, list[Case]]
@@ -88,7 +88,7 @@ def relate(
         with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
             folder = RunFolder(Path(path))
             folder.prepare()
-            with Runner(info, folder, _TIMEOUT) as runner:
+            with Runner(info, folder, TIMEOUT) as runner:
                 runners.append(runner)
                 bench = Bench(info, folder, runner)
                 return [
@@ -98,15 +98,13 @@ def relate(
                     if not stopping.is_set()
                 ]
 
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            found = pool.map(of_backend, infos, plans)
-            return [trial for trials in found for trial in trials]
-        except BaseException:  # Ctrl-C: threads would go on to the end of their plans
-            stopping.set()
-            for runner in runners:
-                runner.interrupt()
-            raise
+    def interrupt() -> None:
+        stopping.set()
+        for runner in runners:
+            runner.interrupt()
+
+    work = [partial(of_backend, *of) for of in zip(infos, plans, strict=True)]
+    return [trial for of in side_by_side(work, jobs, interrupt) for trial in of]
 
 
 def _check_plans(plans: list[Plan], infos: list[BackendInfo]) -> None:

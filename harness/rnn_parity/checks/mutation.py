@@ -7,21 +7,22 @@ applies to; healthy runs of the same cases say what each check calls broken for 
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from rnn_parity.judge.certify import reference
 from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES, within_fixed_tolerances
 from rnn_parity.judge.verdict import judge_entry
+from rnn_parity.runs.engine import Runner
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.record import Entry
-from rnn_parity.workers.process import Worker
-from rnn_parity.workers.protocol import WorkerError
+from rnn_parity.workers.pool import side_by_side
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.cases import spread
 from rnn_parity_core.errors import UsageError
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core.limits import TIMEOUT
+from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import KINDS, Fault, plant
 from rnn_parity_reports.results import GOOD
@@ -29,8 +30,6 @@ from rnn_parity_reports.results import GOOD
 OURS = "rnn-parity"
 CHECKS = (OURS, *FIXED_TOLERANCES)
 HEALTHY = "healthy"
-
-_TIMEOUT = 300.0  # seconds for one case
 
 _TITLES = ["faults", "cases", OURS, "named", *FIXED_TOLERANCES]
 
@@ -92,24 +91,25 @@ def mutation_test(
     work = [item for suite in suites for item in _work(infos, suites, suite, each)]
     # A worker's backend changes once; the shares are alike: kinds take turns.
     work.sort(key=lambda item: infos.index(item.info))
+    runners: list[Runner] = []
     stopping = threading.Event()
 
     def of_share(share: list[_Work]) -> list[Trial]:
         trials = []
-        for trial in _trials(share):
+        for trial in _trials(share, runners):
             notify(trial)
             trials.append(trial)
             if stopping.is_set():
                 break
         return trials
 
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            done = pool.map(of_share, [work[number::jobs] for number in range(jobs)])
-            trials = [trial for share in done for trial in share]
-        except BaseException:  # Ctrl-C: threads would go on to the end of their shares
-            stopping.set()
-            raise
+    def interrupt() -> None:
+        stopping.set()
+        for runner in runners:
+            runner.interrupt()
+
+    shares = [partial(of_share, work[number::jobs]) for number in range(jobs)]
+    trials = [trial for of in side_by_side(shares, jobs, interrupt) for trial in of]
     kinds, names = [*KINDS, HEALTHY], list(suites)
     return sorted(trials, key=lambda t: (kinds.index(t.kind), names.index(t.suite)))
 
@@ -144,75 +144,44 @@ def _planted_in(
     return infos[0], []
 
 
-def _trials(work: list[_Work]) -> Iterator[Trial]:
-    """Try one worker's share."""
+def _trials(work: list[_Work], runners: list[Runner]) -> Iterator[Trial]:
+    """Try one share; a process for each backend, as frameworks do not share one."""
     with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
-        bench = _Bench(Path(path))
-        try:
-            for number, item in enumerate(work):
-                if number and item.info != work[number - 1].info:
-                    bench.close()  # frameworks do not share a process
-                for case in item.cases:
-                    yield bench.trial(item, case)
-        finally:
-            bench.close()
+        folder = RunFolder(Path(path))
+        folder.prepare()
+        for info, items in groupby(work, key=lambda item: item.info):
+            with Runner(info, folder, TIMEOUT) as runner:
+                runners.append(runner)
+                for item in items:
+                    for case in item.cases:
+                        yield _trial(folder, runner, item, case)
 
 
-class _Bench:
-    """One worker that adapters, faulty or not, are loaded into one after the other."""
-
-    def __init__(self, path: Path) -> None:
-        self._folder = RunFolder(path)
-        self._folder.prepare()
-        self._worker: Worker | None = None
-        self._loaded: set[str] = set()
-
-    def close(self) -> None:
-        if self._worker:
-            self._worker.close()
-        self._worker = None
-        self._loaded.clear()
-
-    def trial(self, work: _Work, case: Case) -> Trial:
-        healthy = work.kind == HEALTHY
-        info = work.info if healthy else plant(work.info, work.fault)
-        calls = 1 if healthy else KINDS[work.kind][work.fault].calls
-        problem = catalogue.build(case)
-        truth = reference(problem)
-        for _ in range(calls):
-            entry = self._entry(info, problem)
-        result = judge_entry(self._folder, problem, truth, info, entry).result
-        broken = dict.fromkeys(FIXED_TOLERANCES, True)
-        if entry.status == "done":
-            outcome = self._folder.outcome(info.name, case.id)
-            passes = within_fixed_tolerances(problem, truth, outcome)
-            broken = {name: not fine for name, fine in passes.items()}
-        # Of what is inconclusive nothing is said: no fault is killed by that, and no
-        # healthy backend called broken.
-        broken[OURS] = result.verdict not in {*GOOD, "inconclusive"}
-        return Trial(
-            *(work.suite, work.info.name, work.kind, work.fault, case.id),
-            broken=broken,
-            named=bool(result.explanations),
-            detail=result.detail,
-        )
-
-    def _entry(self, info: BackendInfo, problem: Problem) -> Entry:
-        case = problem.case.id
-        try:
-            if not self._worker:
-                self._worker = Worker(self._folder.log("mutation"))
-            if info.name not in self._loaded:
-                self._worker.load(info)
-                self._loaded.add(info.name)
-            kind, *rest = self._worker.run(info.name, problem, _TIMEOUT)
-        except WorkerError as death:
-            self.close()
-            return Entry(case, info.name, "error", str(death))
-        if kind != "outcome":
-            return Entry(case, info.name, kind, str(rest[0]))
-        self._folder.write_outcome(info.name, case, rest[0])
-        return Entry(case, info.name, "done", seconds=rest[1])
+def _trial(folder: RunFolder, runner: Runner, work: _Work, case: Case) -> Trial:
+    """Compute a case with a fault planted, or without, and judge it."""
+    healthy = work.kind == HEALTHY
+    info = work.info if healthy else plant(work.info, work.fault)
+    calls = 1 if healthy else KINDS[work.kind][work.fault].calls
+    problem = catalogue.build(case)
+    truth = reference(problem)
+    runner.switch(info)
+    for _ in range(calls):
+        entry = runner.entry(problem)
+    result = judge_entry(folder, problem, truth, info, entry).result
+    broken = dict.fromkeys(FIXED_TOLERANCES, True)
+    if entry.status == "done":
+        outcome = folder.outcome(info.name, case.id)
+        passes = within_fixed_tolerances(problem, truth, outcome)
+        broken = {name: not fine for name, fine in passes.items()}
+    # Of what is inconclusive nothing is said: no fault is killed by that, and no
+    # healthy backend called broken.
+    broken[OURS] = result.verdict not in {*GOOD, "inconclusive"}
+    return Trial(
+        *(work.suite, work.info.name, work.kind, work.fault, case.id),
+        broken=broken,
+        named=bool(result.explanations),
+        detail=result.detail,
+    )
 
 
 def by_kind(trials: list[Trial]) -> Table:

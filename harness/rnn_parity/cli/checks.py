@@ -57,6 +57,7 @@ def mutation_test(
     from rnn_parity.runs.registry import select_backends
     from rnn_parity.terminal.common import console
     from rnn_parity.terminal.scores import show_mutation_scores
+    from rnn_parity_core.exit_status import Exit
     from rnn_parity_fixtures import catalogue
 
     names = split(cases, "--cases", "standard")
@@ -75,7 +76,7 @@ def mutation_test(
         show_mutation_scores(
             console(), tables, alive, notes, markdown=form == "markdown"
         )
-    raise typer.Exit(1 if alive else 0)
+    raise typer.Exit(Exit.DIFFERS if alive else Exit.FINE)
 
 
 def metamorphic(

@@ -13,6 +13,7 @@ from rnn_parity.cli.options import (
     split_backends,
 )
 from rnn_parity.cli.output import write_out
+from rnn_parity_core.limits import TIMEOUT
 
 
 def graph(
@@ -33,7 +34,7 @@ def graph(
     timeout: Annotated[
         float,
         typer.Option(metavar="SECONDS", help="What one backend's graph may take."),
-    ] = 300.0,
+    ] = TIMEOUT,
     memory: Memory = "",
 ) -> None:
     """Show the graph of what each backend runs for a case, side by side.

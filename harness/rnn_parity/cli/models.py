@@ -16,6 +16,7 @@ from rnn_parity.cli.options import (
     split_backends,
 )
 from rnn_parity.cli.output import Form, Quiet, Verbose, finish, print_json
+from rnn_parity_core.limits import TIMEOUT
 
 Model = Annotated[
     Path,
@@ -90,7 +91,7 @@ def verify(
     host: Host = None,
     out: Folder = Path("parity-report"),
     jobs: Jobs = 0,
-    timeout: Timeout = 300.0,
+    timeout: Timeout = TIMEOUT,
     memory: Memory = "",
     form: Form = "table",
     *,
@@ -190,7 +191,7 @@ def convert(
     ignore: Ignore = None,
     python: Python = None,
     host: Host = None,
-    timeout: Timeout = 300.0,
+    timeout: Timeout = TIMEOUT,
     form: Form = "table",
 ) -> None:
     """Write a recurrent layer of a file in another form, once that is certified.

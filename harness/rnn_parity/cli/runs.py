@@ -23,6 +23,7 @@ from rnn_parity.cli.options import (
     split_backends,
 )
 from rnn_parity.cli.output import Form, Quiet, Verbose, finish
+from rnn_parity_core.limits import TIMEOUT
 
 if TYPE_CHECKING:
     from rnn_parity_reports.results import Report
@@ -53,7 +54,7 @@ def run(
     ] = None,
     out: Folder = Path("parity-report"),
     jobs: Jobs = 0,
-    timeout: Timeout = 300.0,
+    timeout: Timeout = TIMEOUT,
     memory: Memory = "",
     resume: Annotated[
         Path | None,

@@ -16,6 +16,7 @@ from rnn_parity.cli.options import (
     whole,
 )
 from rnn_parity.cli.output import Form, print_json
+from rnn_parity_core.limits import TIMEOUT
 
 if TYPE_CHECKING:
     from rnn_parity.sweep.session import Whole
@@ -59,7 +60,7 @@ def sweep(
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="New folder for the results.")
     ] = Path("parity-sweep"),
-    timeout: Timeout = 300.0,
+    timeout: Timeout = TIMEOUT,
     memory: Memory = "",
     resume: Annotated[
         Path | None,

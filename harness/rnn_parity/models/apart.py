@@ -21,10 +21,8 @@ from rnn_parity.workers.protocol import WorkerError
 from rnn_parity_core.arrays import pack, unpack
 from rnn_parity_core.errors import FileError, ParityError, UsageError, clean
 from rnn_parity_core.files import checked_size
+from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_core.spec import Array, Case
-
-TIMEOUT = 300.0
-"""Seconds that a file may take."""
 
 _ANY_TEXT = ("utf-8", "surrogatepass")  # names of files may be no text at all
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import pytest
 
-from rnn_parity.adapters.conformance import EACH, SAMPLES, TIMEOUT, not_kept, violations
+from rnn_parity.adapters.conformance import EACH, SAMPLES, not_kept, violations
 from rnn_parity.adapters.measure import measure_backends
 from rnn_parity.checks.metamorphic import Bench, plan
 from rnn_parity.checks.relations import RELATIONS
@@ -23,6 +23,7 @@ from rnn_parity.pytest_plugin.items import DeclaredGap
 from rnn_parity.runs.engine import Runner
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import one_line, verdict_of

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rnn_parity_core.limits import TIMEOUT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--parity-timeout",
         metavar="SECONDS",
         type=float,
-        default=300.0,
+        default=TIMEOUT,
         help="seconds for one case on one backend (default: 300)",
     )
     group.addoption(

@@ -11,6 +11,7 @@ from rnn_parity.runs.equivalence import Layer, Parity
 from rnn_parity.runs.registry import select_backends
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity.runs.upgrade import between_runs
+from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.moved import Moved
@@ -23,7 +24,7 @@ def run(  # noqa: PLR0913 - as many as a run has
     out: str | Path | None = None,
     *,
     jobs: int = 0,
-    timeout: float = 300.0,
+    timeout: float = TIMEOUT,
     memory: str = "",
     strict: bool = False,
     require_bound: bool = False,

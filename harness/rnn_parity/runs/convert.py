@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rnn_parity.models.apart import TIMEOUT, read_layer
+from rnn_parity.models.apart import read_layer
 from rnn_parity.models.formats import writers
 from rnn_parity.models.layer import Recurrent, difference
 from rnn_parity.models.read import read_whole
@@ -16,6 +16,7 @@ from rnn_parity.store.folder import RunFolder
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import FileError, UsageError, unknown_name
 from rnn_parity_core.files import write_named
+from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_reports.describe import one_line, sizes
 from rnn_parity_reports.results import BAD, Report
 

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from typing import Literal
 
 from msgspec.structs import replace
@@ -15,16 +15,15 @@ from rnn_parity.runs.registry import absence
 from rnn_parity.runs.resume_check import another_environment, differences
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry, Line, RunRecord, most_bytes
+from rnn_parity.workers.pool import side_by_side
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
 from rnn_parity_core.arrays import pack, unpack
 from rnn_parity_core.backend import Absent, BackendInfo, BackendRecord
 from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core.limits import MAX_TIMEOUT
 from rnn_parity_core.spec import Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations
-
-MAX_TIMEOUT = 1e6  # seconds: eleven days
-_INTERRUPTS = 0.2  # seconds between two: a worker may just be about to start
 
 
 class Runner:
@@ -49,6 +48,7 @@ class Runner:
         self._memory = memory
         self._worker: Worker | None = None
         self._absent: str | None = None
+        self._loaded: set[str] = set()
         self._never_started = ""
         try:
             self._absent = absence(info)
@@ -69,6 +69,11 @@ class Runner:
         if self._worker:
             self._worker.close()
             self._worker = None
+            self._loaded.clear()
+
+    def switch(self, info: BackendInfo) -> None:
+        """Go on with another adapter of the same framework, in the same process."""
+        self._info = info
 
     def interrupt(self) -> None:
         """End the worker from another thread, whatever it is at."""
@@ -138,16 +143,18 @@ class Runner:
 
     def _started(self) -> Worker | None:
         """Give a worker with the backend loaded; None once it failed to load."""
-        if self._worker or self._never_started:
+        name = self._info.name
+        if name in self._loaded or self._never_started:
             return self._worker
-        self._worker = Worker(
-            self._folder.log(self._info.name),
+        self._worker = self._worker or Worker(
+            self._folder.log(name),
             self._info.interpreter,
             self._info.host,
             self._memory,
         )
         try:
             self.record = self._worker.load(self._info)
+            self._loaded.add(name)
         except Absent as reason:
             self._absent = str(reason)
             self.close()
@@ -197,23 +204,15 @@ class Engine:
             FileError: The folder cannot be written.
 
         """
-        with ThreadPoolExecutor(max_workers=self._jobs) as pool:
-            # Of the known backends those that take longest to import come first, and
-            # those that compile each case, two of a kind, end side by side.
-            futures = [
-                pool.submit(self._backend, info, pending[info.name]) for info in infos
-            ]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-            except BaseException:
-                self._stopping.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                while not all(future.done() for future in futures):
-                    for runner in self._runners:
-                        runner.interrupt()
-                    time.sleep(_INTERRUPTS)
-                raise
+        # Of the known backends those that take longest to import come first, and those
+        # that compile each case, two of a kind, end side by side.
+        work = [partial(self._backend, info, pending[info.name]) for info in infos]
+        side_by_side(work, self._jobs, self._interrupt)
+
+    def _interrupt(self) -> None:
+        self._stopping.set()
+        for runner in self._runners:
+            runner.interrupt()
 
     def _backend(self, info: BackendInfo, cases: list[Case]) -> None:
         noted = info.name in self._begun.backends

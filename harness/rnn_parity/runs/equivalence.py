@@ -37,6 +37,7 @@ from rnn_parity.store.record import Entry, RunRecord
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.cases import check_case
 from rnn_parity_core.errors import ParityError, UsageError, clean, unknown_name
+from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_core.spec import CELLS, Array, Case, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import in_full, one_line, table, verdict_of
@@ -69,7 +70,7 @@ class Parity:
 
     """
 
-    def __init__(self, *, timeout: float = 300.0, memory: str = "") -> None:
+    def __init__(self, *, timeout: float = TIMEOUT, memory: str = "") -> None:
         check_timeout(timeout)
         self._memory = read_memory(memory)
         self._timeout = timeout

@@ -1,21 +1,19 @@
 """The graphs of a case on several backends, a worker for each."""
 
 import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from rnn_parity.runs.registry import absence
+from rnn_parity.workers.pool import side_by_side
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
 from rnn_parity_core.backend import Absent, BackendInfo, Unsupported
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.graph import GraphResult
 from rnn_parity_core.spec import Problem
-
-_INTERRUPTS = 0.2  # seconds between two: a worker may just be about to start
 
 
 def graphs(
@@ -27,27 +25,21 @@ def graphs(
     memory: int = 0,
 ) -> list[GraphResult]:
     """Ask backends for the graph of what they run; `jobs` of them at a time."""
-    with (
-        tempfile.TemporaryDirectory(prefix="rnn-parity-") as path,
-        ThreadPoolExecutor(max_workers=jobs) as pool,
-    ):
+    with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
         workers = [
             Worker(Path(path) / f"{number}.log", memory=memory)
             for number in range(len(infos))
         ]
-        asked = [
-            pool.submit(_drawn, info, problem, worker, timeout)
+        work = [
+            partial(_drawn, info, problem, worker, timeout)
             for info, worker in zip(infos, workers, strict=True)
         ]
-        try:
-            return [answer.result() for answer in asked]
-        except BaseException:  # Ctrl-C: threads would wait for what is traced
-            pool.shutdown(wait=False, cancel_futures=True)
-            while not all(answer.done() for answer in asked):
-                for worker in workers:
-                    worker.kill()
-                time.sleep(_INTERRUPTS)
-            raise
+
+        def interrupt() -> None:
+            for worker in workers:
+                worker.kill()
+
+        return side_by_side(work, jobs, interrupt)
 
 
 def _drawn(

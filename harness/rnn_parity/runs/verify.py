@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from rnn_parity.models.apart import TIMEOUT, read_layer
+from rnn_parity.models.apart import read_layer
 from rnn_parity.models.formats import formats
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.processes.guard import read_memory
@@ -27,6 +27,7 @@ from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.journal import folder_lock
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import UsageError
+from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_core.spec import Array, Problem
 from rnn_parity_reports.results import Report
 

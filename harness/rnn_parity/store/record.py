@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rnn_parity_core.backend import BackendInfo, BackendRecord
 from rnn_parity_core.cases import check_case
 from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core.limits import MAX_TIMEOUT, TIMEOUT
 from rnn_parity_core.spec import Case
 from rnn_parity_reports.results import Count, Environment, Measure
 
@@ -52,7 +53,7 @@ class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether somebody's model is verified, and not a suite computed."""
     verify: list[str] = []
     """Arguments of `rnn-parity verify`, where weights came from a file."""
-    timeout: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 300.0
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=MAX_TIMEOUT)] = TIMEOUT
     """Seconds that one problem may take on one backend."""
     memory: Count = 0
     """Bytes that a worker may hold; 0: any number."""
