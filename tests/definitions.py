@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array, Problem
 
 Weights = dict[str, Array]
 States = tuple[Array, ...]

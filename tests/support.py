@@ -20,8 +20,9 @@ from rnn_parity.store.record import Entry
 from rnn_parity.workers.process import Worker
 from rnn_parity_core.arrays import unpack
 from rnn_parity_core.backend import Accuracy, BackendInfo
+from rnn_parity_core.cell import CELLS
 from rnn_parity_core.errors import UsageError
-from rnn_parity_core.spec import CELLS, Array, Case, Outcome, Problem
+from rnn_parity_core.spec import Array, Case, Outcome, Problem
 from rnn_parity_fixtures import catalogue, trained
 from rnn_parity_fixtures.trained.fetch import kept_file
 from rnn_parity_fixtures.trained.weights import kept_arrays

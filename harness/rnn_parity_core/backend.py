@@ -11,8 +11,9 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from rnn_parity_core.cell import CELLS
 from rnn_parity_core.errors import ParityError
-from rnn_parity_core.spec import CELLS, Case, Outcome, Problem
+from rnn_parity_core.spec import Case, Outcome, Problem
 
 Ulp = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 Error = Annotated[float, msgspec.Meta(ge=0, le=1)]

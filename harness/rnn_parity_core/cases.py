@@ -3,17 +3,10 @@
 import math
 import re
 
+from rnn_parity_core.cell import CELLS
 from rnn_parity_core.errors import UsageError, unknown_name
 from rnn_parity_core.probing import probing
-from rnn_parity_core.spec import (
-    CELLS,
-    DIRECTIONS,
-    DTYPES,
-    HALF_DTYPES,
-    TASKS,
-    VARIANTS,
-    Case,
-)
+from rnn_parity_core.spec import DIRECTIONS, DTYPES, HALF_DTYPES, TASKS, VARIANTS, Case
 
 # What one array may take up, so that a mistyped size is refused and not attempted.
 MAX_ELEMENTS = 2**28

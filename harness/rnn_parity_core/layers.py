@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from rnn_parity_core.spec import CELLS, Array, Case, Outcome, Problem
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array, Case, Outcome, Problem
 
 
 def lower_outputs(case: Case) -> list[str]:

@@ -12,7 +12,8 @@ import math
 import numpy as np
 from msgspec.structs import replace
 
-from rnn_parity_core.spec import CELLS, Array, Case
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array, Case
 
 _SIZES = (0.25, 1.0, 4.0, 16.0, 64.0)
 _BESIDE = (1.0, 4.0, 0.25)

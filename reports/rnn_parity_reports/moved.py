@@ -26,13 +26,12 @@ from rnn_parity_reports.results import (
 )
 
 GROWTH = 2.0
-"""Headroom that grew by more than this is reported: a factor of 2 is one bit of
-accuracy lost. Headroom is a maximum over all steps and elements, so that another order
-of summation moves it by less."""
+"""A ratio that grew by more than this is reported: a factor of 2 is one bit of accuracy
+lost. It is a maximum over all steps and elements: another order of summation moves it
+by less."""
 
 NEAR = 0.1
-"""Headroom below this is not reported however it grew: a bound ten times as far away as
-the error is threatened by nothing."""
+"""A ratio below this is not reported however it grew."""
 
 Kind = Literal["regression", "changed", "bound_ratio", "explanation", "improvement"]
 """In this order, the most serious first."""

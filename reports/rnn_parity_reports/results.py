@@ -3,7 +3,6 @@
 Every other format is a view of it. Its numbers are finite: what has none is null.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -15,11 +14,9 @@ from rnn_parity_core.errors import FileError, UsageError
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.files import check_names, read_bytes
 from rnn_parity_core.spec import Case
-from rnn_parity_reports.version_1 import upgraded
+from rnn_parity_reports.version_1 import is_version_1, upgraded
 
 MAX_REPORT_BYTES = 2**30
-_BEGIN = 200  # characters, among which the schema is
-_VERSION_1 = re.compile(rb'"schema": *"rnn-parity.[a-z]+/1"')
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 Verdict = Literal[
@@ -290,7 +287,7 @@ def read_record(path: Path, kind: type[Record]) -> Record:
     """
     data = read_bytes(path, MAX_REPORT_BYTES)
     try:
-        if _VERSION_1.search(data[:_BEGIN]):
+        if is_version_1(data):
             record = msgspec.convert(upgraded(msgspec.json.decode(data)), kind)
         else:
             record = msgspec.json.decode(data, type=kind)

@@ -1,5 +1,6 @@
 """Reads files of version 1, in which some things had other names."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,13 @@ _RESULT = {
 }
 _PAIR = {"headroom": "bound_ratio"}
 _INFO = {"means": "implementations"}
+_BEGIN = 200  # characters, among which the schema is
+_SCHEMA = re.compile(rb'"schema": *"rnn-parity.[a-z]+/1"')
+
+
+def is_version_1(data: bytes) -> bool:
+    """Whether a file begins as one of version 1."""
+    return _SCHEMA.search(data[:_BEGIN]) is not None
 
 
 def upgraded(document: Any) -> Any:

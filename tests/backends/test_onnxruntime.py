@@ -14,7 +14,7 @@ import pytest
 from rnn_parity.adapters.accuracy import FUNCTIONS
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_onnxruntime import INFO, layout
-from rnn_parity_core.spec import CELLS
+from rnn_parity_core.cell import CELLS
 from rnn_parity_fixtures import catalogue
 from support import assert_as_stated, assert_layout_loses_nothing, installed
 

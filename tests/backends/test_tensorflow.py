@@ -17,7 +17,8 @@ from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_tensorflow import layout as of_v1
 from rnn_parity_backends.with_keras import layout as of_keras
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.spec import CELLS, Problem
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Problem
 from rnn_parity_fixtures import catalogue
 from support import bits_equal, installed, with_arrays
 
@@ -35,7 +36,7 @@ from tf_keras.src.layers.rnn import legacy_cells
 from rnn_parity_backends.on_tensorflow import layout as of_v1
 from rnn_parity_backends.with_keras import layout as of_keras
 from rnn_parity_fixtures import catalogue
-from rnn_parity_core.spec import CELLS
+from rnn_parity_core.cell import CELLS
 
 v1 = tf.compat.v1
 KERAS = {

@@ -19,7 +19,8 @@ from rnn_parity.judge import rounded, scatter, sums, systematic
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.certify import certify, reference
 from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import CELLS, Problem
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Problem
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 

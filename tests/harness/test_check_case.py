@@ -4,8 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from rnn_parity_core.cases import check_case
+from rnn_parity_core.cell import CELLS
 from rnn_parity_core.errors import UsageError
-from rnn_parity_core.spec import CELLS, Case
+from rnn_parity_core.spec import Case
 
 CASE = Case(
     cell="rnn_tanh",

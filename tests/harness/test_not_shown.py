@@ -5,8 +5,10 @@ import pytest
 
 from rnn_parity.judge.certify import reference
 from rnn_parity.judge.not_shown import not_shown_by
-from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array, Problem
 from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.suites import NOTEBOOK_VARIANTS
 from support import weight, with_arrays
 
 ZERO_BIAS = "all biases are zero: a dropped or doubled bias would not show"
@@ -38,7 +40,7 @@ def test_the_standard_suite_has_no_weakness(cell: str) -> None:
         assert not_shown_by(problem, reference(problem)) == [], case.id
 
 
-@pytest.mark.parametrize("variant", catalogue.NOTEBOOK_VARIANTS)
+@pytest.mark.parametrize("variant", NOTEBOOK_VARIANTS)
 def test_the_notebook_starts_from_zero_and_has_no_biases(variant: str) -> None:
     problem = catalogue.build(catalogue.case_from_id(f"notebook-{variant}-f32"))
     found = not_shown_by(problem, reference(problem))

@@ -156,7 +156,7 @@ def sweep(**fields: Any) -> Sweep:
 
 
 def catalogue_environment() -> Any:
-    from rnn_parity.runs.run import describe_environment
+    from rnn_parity.runs.environment import describe_environment
 
     return describe_environment()
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rnn_parity_core.spec import CELLS, Array
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array
 
 FORGET_OFFSET = 1.0
 """What hk.LSTM adds to its forget gate."""

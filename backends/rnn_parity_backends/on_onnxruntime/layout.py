@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from rnn_parity_backends.gates import reordered
-from rnn_parity_core.spec import CELLS, Array
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array
 
 OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "rnn_tanh": ("RNN", {"activations": ["Tanh"]}),

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rnn_parity_backends.gates import reordered
-from rnn_parity_core.spec import CELLS, Array
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array
 
 # Our gates → the same in OpenVINO's order.
 _ORDERS = {

@@ -24,7 +24,8 @@ from rnn_parity_backends.on_openvino.tensors import (
     where,
 )
 from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.spec import CELLS, Case, Problem
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Case, Problem
 
 _GRU = ops.gru_cell, ops.gru_sequence
 OPERATORS: dict[str, tuple[Any, Any, dict[str, Any]]] = {

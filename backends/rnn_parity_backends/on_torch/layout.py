@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnn_parity_core.spec import CELLS, Array
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array
 
 _KERNELS = {
     "kernel": "weight_ih",

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from rnn_parity_backends.gates import reordered
-from rnn_parity_core.spec import CELLS, Array, Case, Problem
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array, Case, Problem
 
 ToNative = Callable[[str, Mapping[str, Array]], list[Array]]
 ToCanonical = Callable[[str, list[Array]], dict[str, Array]]

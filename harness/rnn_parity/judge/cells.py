@@ -14,7 +14,8 @@ import numpy as np
 
 from rnn_parity.judge.operations import Operations, Value
 from rnn_parity.judge.terms import AS_PUBLISHED, Terms
-from rnn_parity_core.spec import CELLS, Array
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array
 
 Weights = Mapping[str, Any]
 State = dict[str, Value]

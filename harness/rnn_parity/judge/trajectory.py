@@ -23,7 +23,8 @@ from rnn_parity.judge.cells import (
 )
 from rnn_parity.judge.operations import Operations, Value
 from rnn_parity.judge.terms import AS_PUBLISHED, Terms
-from rnn_parity_core.spec import CELLS, Array, Problem
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.spec import Array, Problem
 
 
 class Steps(NamedTuple, Generic[Value]):

@@ -28,22 +28,25 @@ from msgspec.structs import replace
 
 from rnn_parity.processes.guard import read_memory
 from rnn_parity.runs.engine import Runner, check_timeout
+from rnn_parity.runs.environment import describe_environment
 from rnn_parity.runs.judge_run import judge
 from rnn_parity.runs.registry import select_backends
-from rnn_parity.runs.run import describe_environment
-from rnn_parity.runs.user_arrays import as_array, given_problem, keep_outcome
+from rnn_parity.runs.user_arrays import (
+    as_array,
+    given_problem,
+    keep_outcome,
+    layer_info,
+)
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry, RunRecord
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.errors import ParityError, UsageError, clean, unknown_name
+from rnn_parity_core.errors import ParityError, UsageError, clean
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import CELLS, Array, Case, Problem
+from rnn_parity_core.spec import Array, Case, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import in_full, one_line, table, verdict_of
 from rnn_parity_reports.results import GOOD, Report, Result
-
-MAX_ULP = 1e6
 
 Layer = Callable[[Problem], Mapping[str, Any]]
 """What is tested: it returns the arrays of `Case.output_shapes`, of the case's dtype,
@@ -185,7 +188,7 @@ def _ready(
             raise UsageError(_declined(info, problem.case, gap.reason))
     name = getattr(layer, "__name__", type(layer).__name__)
     # No backend's name has parentheses.
-    own = _layer_info(f"{name[:100]}()", problem.case, infos, ulp)
+    own = layer_info(f"{name[:100]}()", problem.case, infos, ulp)
     return _Ready(problem, [own, *infos])
 
 
@@ -211,49 +214,6 @@ def _problem(case: str | Case, weights: Mapping[str, Any] | None) -> Problem:
             raise UsageError(f"weights for {case.id}: {name} is no weight")
         arrays[name] = as_array(name, value)
     return given_problem(case, arrays, f"weights for {case.id}")
-
-
-def _layer_info(
-    name: str, case: Case, references: list[BackendInfo], ulp: Mapping[str, float]
-) -> BackendInfo:
-    """State of a layer what its verdict rests on, as a backend does of itself."""
-    functions = CELLS[case.cell].functions
-    for function, value in ulp.items():
-        if function not in functions:
-            raise unknown_name(f"function of {case.cell}", function, functions)
-        if not 0 <= value <= MAX_ULP:
-            raise UsageError(f"ulp of {function} is {value}, expected 0 to {MAX_ULP:g}")
-    plain = BackendInfo(
-        name,
-        adapter="",
-        requires={},
-        install="",
-        implementations=(),
-        elementwise_ulp={},
-    )
-    base = replace(references[0], name=name, gaps=()) if references else plain
-    said = {function: {case.dtype: float(value)} for function, value in ulp.items()}
-    info = replace(
-        base,
-        elementwise_ulp={**base.elementwise_ulp, **said},
-        recomputes=True,  # of a layer of somebody's own nobody knows
-        # What the base says besides is of its own function.
-        elementwise_absolute={
-            f: of for f, of in base.elementwise_absolute.items() if f not in said
-        },
-        elementwise_near={
-            f: of for f, of in base.elementwise_near.items() if f not in said
-        },
-    )
-    if missing := [
-        f for f in functions if case.dtype not in info.elementwise_ulp.get(f, {})
-    ]:
-        raise UsageError(
-            f"nothing says by how many ulp {' and '.join(missing)} of {name} may err; "
-            f"give ulp={{{missing[0]!r}: 2.0}}, or a reference whose statement holds "
-            "for it too"
-        )
-    return info
 
 
 def _arrays(returned: Any, case: Case) -> dict[str, Array]:

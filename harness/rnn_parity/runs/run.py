@@ -1,19 +1,14 @@
 """A whole run, for every face: choose, compute, judge, write."""
 
-import os
-import platform
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 
 from msgspec.structs import replace
 
-import rnn_parity
 from rnn_parity.runs.engine import Engine
+from rnn_parity.runs.environment import describe_environment
 from rnn_parity.runs.judge_run import JudgePool, judge
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.resume_check import another_environment, differences
@@ -25,7 +20,7 @@ from rnn_parity_core.errors import FileError, UsageError
 from rnn_parity_core.spec import Case, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.formats import write_views
-from rnn_parity_reports.results import Environment, Report
+from rnn_parity_reports.results import Report
 
 
 def compute(  # noqa: PLR0913 - as many as a run has
@@ -264,38 +259,3 @@ def _write_what_was_not_reached(folder: RunFolder, record: RunRecord) -> None:
     for case in record.cases:
         if case.id not in computed and not folder.has_problem(case):
             problem_of(case)
-
-
-def describe_environment() -> Environment:
-    """Say where a run is made; nothing in it moves a number by itself."""
-    return Environment(
-        rnn_parity=rnn_parity.__version__,
-        python=platform.python_version(),
-        platform=platform.platform(),
-        cpu=_cpu(),
-        threads=os.cpu_count() or 0,
-        commit=_commit(),
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _cpu() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _commit() -> str | None:
-    try:
-        asked = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git is used here
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return asked.stdout.strip() or None if asked.returncode == 0 else None

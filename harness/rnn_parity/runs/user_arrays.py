@@ -11,9 +11,12 @@ from rnn_parity.store.record import Entry
 from rnn_parity_core.arrays import digest, pack
 from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core.cell import CELLS
+from rnn_parity_core.errors import UsageError, unknown_name
 from rnn_parity_core.spec import Array, Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations, nonfinite, out_of_range
+
+MAX_ULP = 1e6
 
 
 def as_array(name: str, value: Any) -> Array:
@@ -109,3 +112,46 @@ def least_accurate(name: str, infos: Iterable[BackendInfo]) -> BackendInfo:
         factor_units=rounding,
         options=dict.fromkeys(rounding, True),
     )
+
+
+def layer_info(
+    name: str, case: Case, references: list[BackendInfo], ulp: Mapping[str, float]
+) -> BackendInfo:
+    """State of a layer what its verdict rests on, as a backend does of itself."""
+    functions = CELLS[case.cell].functions
+    for function, value in ulp.items():
+        if function not in functions:
+            raise unknown_name(f"function of {case.cell}", function, functions)
+        if not 0 <= value <= MAX_ULP:
+            raise UsageError(f"ulp of {function} is {value}, expected 0 to {MAX_ULP:g}")
+    plain = BackendInfo(
+        name,
+        adapter="",
+        requires={},
+        install="",
+        implementations=(),
+        elementwise_ulp={},
+    )
+    base = replace(references[0], name=name, gaps=()) if references else plain
+    said = {function: {case.dtype: float(value)} for function, value in ulp.items()}
+    info = replace(
+        base,
+        elementwise_ulp={**base.elementwise_ulp, **said},
+        recomputes=True,  # of a layer of somebody's own nobody knows
+        # What the base says besides is of its own function.
+        elementwise_absolute={
+            f: of for f, of in base.elementwise_absolute.items() if f not in said
+        },
+        elementwise_near={
+            f: of for f, of in base.elementwise_near.items() if f not in said
+        },
+    )
+    if missing := [
+        f for f in functions if case.dtype not in info.elementwise_ulp.get(f, {})
+    ]:
+        raise UsageError(
+            f"nothing says by how many ulp {' and '.join(missing)} of {name} may err; "
+            f"give ulp={{{missing[0]!r}: 2.0}}, or a reference whose statement holds "
+            "for it too"
+        )
+    return info

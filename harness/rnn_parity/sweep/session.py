@@ -7,6 +7,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from rnn_parity.runs.engine import default_jobs
+from rnn_parity.runs.environment import describe_environment
 from rnn_parity.runs.registry import (
     absence,
     known_backends,
@@ -14,7 +15,6 @@ from rnn_parity.runs.registry import (
     select_backends,
 )
 from rnn_parity.runs.resume_check import another_environment, differences
-from rnn_parity.runs.run import describe_environment
 from rnn_parity.store.journal import folder_lock
 from rnn_parity.sweep.cluster import Crew, tag, workers_at, workers_here
 from rnn_parity.sweep.flow import Ask, Flow, FlowObserver
