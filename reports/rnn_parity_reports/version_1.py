@@ -26,6 +26,10 @@ def upgraded(document: Any) -> Any:
     """Return what a JSON document of version 1 holds, by the names of version 2.
 
     What is no such document comes back as it is.
+
+    Raises:
+        ValueError: It has names of version 2.
+
     """
     if not isinstance(document, Mapping):
         return document
@@ -50,4 +54,6 @@ def _all_renamed(documents: Any, names: Mapping[str, str]) -> Any:
 def _renamed(document: Any, names: Mapping[str, str]) -> Any:
     if not isinstance(document, Mapping):
         return document
+    if mixed := document.keys() & {*names.values()}:
+        raise ValueError(f"{min(mixed)} is no field of version 1")
     return {names.get(name, name): value for name, value in document.items()}
