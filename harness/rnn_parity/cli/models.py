@@ -106,7 +106,7 @@ def verify(
     from rnn_parity.processes.guard import read_memory
     from rnn_parity.runs.verify import plan
     from rnn_parity.terminal.common import console
-    from rnn_parity.terminal.models import show_layer, show_problems
+    from rnn_parity.terminal.models import show_backends, show_layer, show_problems
     from rnn_parity.terminal.progress import RunProgress
     from rnn_parity_core.errors import UsageError
 
@@ -134,6 +134,7 @@ def verify(
     if form == "table" and not quiet:
         show_layer(console(), planned.layer)
         show_problems(console(), planned.problems, inputs, expected)
+        show_backends(console(), planned.infos, by_default=backends is None)
     totals = {info.name: len(planned.problems) for info in planned.infos}
     progress = RunProgress(console(stderr=True), totals)
     with interruptible(out), progress:

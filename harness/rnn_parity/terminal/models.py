@@ -10,6 +10,7 @@ from rich.text import Text
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.runs.model_batches import PROBE, batches
 from rnn_parity.terminal.common import COLOURS, count
+from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.errors import clean
 from rnn_parity_core.spec import Problem
 from rnn_parity_reports.describe import (
@@ -57,6 +58,15 @@ def show_problems(
     if not probes:
         said += "; a batch that shows every weight would be too large"
     said += f"; expected: {expected}" if expected else ""
+    console.print(Text(clean(said)), soft_wrap=True)
+
+
+def show_backends(
+    console: Console, chosen: Sequence[BackendInfo], *, by_default: bool
+) -> None:
+    """Say which backends run a layer, and how to run it on more."""
+    said = f"by    {', '.join(info.name for info in chosen)}"
+    said += "; on all that are installed: --backends all" if by_default else ""
     console.print(Text(clean(said)), soft_wrap=True)
 
 

@@ -20,6 +20,10 @@ from rnn_parity_core.errors import clean
 from rnn_parity_reports.results import Result
 
 _MOST_WORDS = 60
+_START, _CASE = 4.0, 0.12
+"""Seconds that a framework takes to start, and a small case to be computed and judged,
+by one of two processors."""
+_LONG = 60.0
 
 
 def bars(console: Console) -> Progress:
@@ -34,6 +38,22 @@ def bars(console: Console) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+def say_how_long(console: Console, totals: dict[str, int], jobs: int) -> None:
+    """Say how long a run will take, if that is long: one of small cases, by experience.
+
+    Args:
+        console: Where it is said.
+        totals: Backend → how many cases it is to compute.
+        jobs: Workers at a time.
+
+    """
+    seconds = (len(totals) * _START + sum(totals.values()) * _CASE) / jobs
+    if seconds > _LONG:
+        results = f"{sum(totals.values()):,} results"
+        minutes = f"some {max(1, round(seconds / 60))} min"
+        console.print(f"{results}, {minutes}; of large networks more", style="dim")
 
 
 class RunProgress(RunObserver):
