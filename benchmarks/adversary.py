@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks import tables
 from rnn_parity.adversary.suite import Row, judged
-from rnn_parity_core.cell import CELLS
+from rnn_parity_core import CELLS
 
 _LONG_TRIES = 10
 _TITLES = (

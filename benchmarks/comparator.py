@@ -17,7 +17,7 @@ from polygraphy.logger import G_LOGGER
 
 from benchmarks.quiet import settle
 from rnn_parity.judge.compare import compare
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _LARGE, _SMALL = 20_000_000, 40
 _ROUNDS = 7

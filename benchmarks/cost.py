@@ -20,9 +20,8 @@ from rnn_parity.judge.certify import certify_steps
 from rnn_parity.judge.memory import keep_memory
 from rnn_parity.runs.registry import absence, known_backends
 from rnn_parity.workers.process import Worker
+from rnn_parity_core import BackendInfo, Outcome, Problem
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.spec import Outcome, Problem
 from rnn_parity_fixtures import catalogue
 
 _BACKENDS = "numpy,tensorflow,tensorflow:v1,torch,jax,jax:eager"

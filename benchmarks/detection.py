@@ -21,10 +21,8 @@ from msgspec.structs import replace as other
 from rnn_parity.judge.certify import certify_steps, reference
 from rnn_parity.judge.stepwise import stepwise
 from rnn_parity.runs.registry import known_backends
-from rnn_parity_core.backend import Accuracy, Backend, BackendInfo
-from rnn_parity_core.cell import CELLS
+from rnn_parity_core import CELLS, Accuracy, Array, Backend, BackendInfo, Case, Problem
 from rnn_parity_core.probing import probing
-from rnn_parity_core.spec import Array, Case, Problem
 from rnn_parity_fixtures import catalogue
 
 _GAINS = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)

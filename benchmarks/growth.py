@@ -14,7 +14,7 @@ from benchmarks.tables import head, row
 from rnn_parity.judge.certify import certify_steps
 from rnn_parity.judge.memory import keep_memory
 from rnn_parity.runs.registry import absence, known_backends
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import Problem
 from rnn_parity_fixtures import catalogue
 
 _BACKENDS = "numpy,tensorflow,tensorflow:v1,torch,jax"

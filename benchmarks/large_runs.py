@@ -18,8 +18,8 @@ from rnn_parity.runs.run import begin, new_record
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry, Line
 from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core import Case
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import Report, Result, encode, summarize
 
@@ -33,7 +33,7 @@ def tell():
     status = pathlib.Path("/proc/self/status").read_text()
     print(status.partition("VmHWM:")[2].split()[0], file=sys.stderr)
 atexit.register(tell)
-runpy.run_module("rnn_parity.cli", run_name="__main__", alter_sys=True)
+runpy.run_module("rnn_parity", run_name="__main__", alter_sys=True)
 """
 
 

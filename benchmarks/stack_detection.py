@@ -33,9 +33,8 @@ from rnn_parity.runs.model_batches import problems_of
 from rnn_parity.runs.registry import absence, built_in_backends, known_backends
 from rnn_parity.runs.user_arrays import least_accurate
 from rnn_parity.store.folder import RunFolder
-from rnn_parity_core.backend import Accuracy
+from rnn_parity_core import Accuracy, Array, Problem
 from rnn_parity_core.layers import lower_outputs, one_layer
-from rnn_parity_core.spec import Array, Problem
 
 _ENGINES = (
     *("numpy", "torch", "tensorflow", "jax", "onnxruntime", "openvino", "flax"),

@@ -27,9 +27,9 @@ from benchmarks.timed import said, timed
 from rnn_parity.runs.engine import default_jobs
 from rnn_parity.runs.registry import select_backends
 from rnn_parity.runs.run import compute, judge_and_write
+from rnn_parity_core import Case
 from rnn_parity_core.cache_dir import CACHE
 from rnn_parity_core.cases import spread
-from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 
 BACKENDS = ("tensorflow", "tensorflow:v1", "torch", "jax")

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from rnn_parity_core.backend import BackendInfo, Scalar
-from rnn_parity_core.spec import Outcome, Problem
+from rnn_parity_core import BackendInfo, Outcome, Problem, Scalar
 
 _SAYS = "TIMED "
 _INNER = "timed_adapter"

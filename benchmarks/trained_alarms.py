@@ -24,7 +24,7 @@ from rnn_parity.runs.engine import Runner, default_jobs
 from rnn_parity.runs.registry import select_backends
 from rnn_parity.runs.user_arrays import given_problem
 from rnn_parity.store.folder import RunFolder, file_name
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import Array, Problem
 from rnn_parity_fixtures import seeded, trained
 
 NETWORK = "silero-vad-16k"

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case
 from rnn_parity_reports.results import (
     Figures,
     FirstBad,

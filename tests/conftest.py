@@ -10,8 +10,7 @@ from rnn_parity.runs.registry import known_backends
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.process import Worker
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import BackendInfo, Case, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import Report
 from support import SEEDED

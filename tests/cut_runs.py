@@ -11,7 +11,7 @@ from rnn_parity.runs.run import (
 )
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Line
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import BackendInfo
 from rnn_parity_fixtures import catalogue
 
 CASES = catalogue.select(["notebook"], [], ["float32"])

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 
 Weights = dict[str, Array]
 States = tuple[Array, ...]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rnn_parity_core import Array
 from rnn_parity_core.arrays import pack, unpack
-from rnn_parity_core.spec import Array
 from support import OURS
 
 # What every script starts with: arguments, and arrays in and out.

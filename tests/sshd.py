@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import BackendInfo
 
 _PATIENCE = 20.0  # seconds
 _PROGRAM = shutil.which("sshd", path=f"{os.defpath}:/usr/sbin:/sbin")

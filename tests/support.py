@@ -18,11 +18,17 @@ from rnn_parity.runs.registry import absence, known_backends, select_backends
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
 from rnn_parity.workers.process import Worker
+from rnn_parity_core import (
+    CELLS,
+    Accuracy,
+    Array,
+    BackendInfo,
+    Case,
+    Outcome,
+    Problem,
+    UsageError,
+)
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.backend import Accuracy, BackendInfo
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import UsageError
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 from rnn_parity_fixtures import catalogue, trained
 from rnn_parity_fixtures.trained.fetch import kept_file
 from rnn_parity_fixtures.trained.weights import kept_arrays

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from rnn_parity.runs.registry import known_backends
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.spec import VARIANTS
+from rnn_parity_core import VARIANTS, BackendInfo
 from rnn_parity_fixtures import catalogue
 
 README = Path(__file__).parents[1] / "README.md"

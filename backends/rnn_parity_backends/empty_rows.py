@@ -5,8 +5,7 @@ So a gap closes when the framework's kernels change.
 
 import numpy as np
 
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.spec import Outcome, Problem
+from rnn_parity_core import Outcome, Problem, Unsupported
 
 
 def check(problem: Problem, outcome: Outcome, called: str = "it") -> None:

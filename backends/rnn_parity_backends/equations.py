@@ -11,8 +11,7 @@ dictionaries: `h`, and `c` for the LSTMs.
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import CELLS, Case, Problem
 
 Tensor = Any  # the framework's own
 State = dict[str, Tensor]

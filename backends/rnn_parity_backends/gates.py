@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 
 def reordered(array: Array, stand: Sequence[str], wanted: Sequence[str]) -> Array:

@@ -17,16 +17,18 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from rnn_parity_core.arrays import pack, unpack
-from rnn_parity_core.backend import (
+from rnn_parity_core import (
     Absent,
     Backend,
     BackendInfo,
     BackendRecord,
+    Case,
+    Outcome,
+    Problem,
     Unsupported,
 )
+from rnn_parity_core.arrays import pack, unpack
 from rnn_parity_core.graph import Drawable
-from rnn_parity_core.spec import Case, Outcome, Problem
 
 _MOST_CHARACTERS = 400  # of what an adapter raised
 

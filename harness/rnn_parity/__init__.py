@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from rnn_parity.runs.api import assert_equivalent, compare, run
     from rnn_parity.runs.convert import convert
     from rnn_parity.runs.verify import verify, write_inputs
-    from rnn_parity_core.backend import (
+    from rnn_parity_core import (
         Absent,
         Backend,
         BackendInfo,
+        Case,
+        FileError,
         Gap,
+        Outcome,
+        ParityError,
+        Problem,
         Unsupported,
+        UsageError,
     )
-    from rnn_parity_core.errors import FileError, ParityError, UsageError
-    from rnn_parity_core.spec import Case, Outcome, Problem
     from rnn_parity_reports import read_report, view_report
     from rnn_parity_reports.results import Report, Result
 

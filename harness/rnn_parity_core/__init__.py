@@ -1,4 +1,80 @@
 """What every part agrees about: problems, what adapters see, arrays and files.
 
-An adapter needs this package alone; it imports nothing else of ours, and no framework.
+An adapter needs this package alone, and what is named here; it imports nothing else of
+ours, and no framework.
 """
+
+from rnn_parity_core.backend import (
+    FLOAT32_SUMS,
+    TF32_UNIT,
+    Absent,
+    Accuracy,
+    Backend,
+    BackendInfo,
+    BackendRecord,
+    Gap,
+    Implementation,
+    Scalar,
+    Unsupported,
+)
+from rnn_parity_core.cell import CELLS, Cell
+from rnn_parity_core.errors import (
+    FileError,
+    ParityError,
+    UsageError,
+    clean,
+    unknown_name,
+)
+from rnn_parity_core.spec import (
+    ADAM_BETAS,
+    ADAM_EPSILON,
+    DIRECTIONS,
+    DTYPES,
+    HALF_DTYPES,
+    INTEGER_ARRAYS,
+    LEARNING_RATE,
+    OPTIMIZERS,
+    TASKS,
+    UPDATES,
+    VARIANTS,
+    Array,
+    Case,
+    Outcome,
+    Problem,
+)
+
+__all__ = [
+    "ADAM_BETAS",
+    "ADAM_EPSILON",
+    "CELLS",
+    "DIRECTIONS",
+    "DTYPES",
+    "FLOAT32_SUMS",
+    "HALF_DTYPES",
+    "INTEGER_ARRAYS",
+    "LEARNING_RATE",
+    "OPTIMIZERS",
+    "TASKS",
+    "TF32_UNIT",
+    "UPDATES",
+    "VARIANTS",
+    "Absent",
+    "Accuracy",
+    "Array",
+    "Backend",
+    "BackendInfo",
+    "BackendRecord",
+    "Case",
+    "Cell",
+    "FileError",
+    "Gap",
+    "Implementation",
+    "Outcome",
+    "ParityError",
+    "Problem",
+    "Scalar",
+    "Unsupported",
+    "UsageError",
+    "clean",
+    "unknown_name",
+]

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 from rnn_parity_reports.results import Report
 from rnn_parity_reports.rows import COLUMNS, rows
 

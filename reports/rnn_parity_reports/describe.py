@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, get_args
 
-from rnn_parity_core.errors import clean
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case, clean
 from rnn_parity_reports.results import BAD, Estimate, Figures, Report, Result, Verdict
 
 _TITLES = ("array", "max_abs", "max_rel", "max_ulp", "rms", "mismatched", "worst_at")

@@ -6,7 +6,7 @@ A distribution names a `ReportFormat` by the entry point group `rnn_parity.repor
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rnn_parity_core.errors import ParityError
+from rnn_parity_core import ParityError
 from rnn_parity_core.plugins import registered
 from rnn_parity_reports.csv_rows import to_csv
 from rnn_parity_reports.html import to_html

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import islice
 from typing import NamedTuple
 
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 from rnn_parity_core.graph import Edge, Node, Part
 
 try:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from rnn_parity_core.backend import BackendRecord
+from rnn_parity_core import BackendRecord
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_reports.describe import SEVERITY
 from rnn_parity_reports.results import (

@@ -8,12 +8,10 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from rnn_parity_core.backend import BackendRecord
+from rnn_parity_core import BackendRecord, Case, FileError, UsageError
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.errors import FileError, UsageError
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.files import check_names, read_bytes
-from rnn_parity_core.spec import Case
 from rnn_parity_reports.version_1 import is_version_1, upgraded
 
 MAX_REPORT_BYTES = 2**30

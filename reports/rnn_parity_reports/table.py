@@ -3,7 +3,7 @@
 import io
 from typing import get_args
 
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 from rnn_parity_reports.results import Report, Verdict
 from rnn_parity_reports.rows import COLUMNS, REALS, TEXTS, rows
 

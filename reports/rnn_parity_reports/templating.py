@@ -8,7 +8,7 @@ import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 
 _MARKDOWN_SIGNS = "\\`*_[]<>|#~$"
 _LIST_MARK = re.compile(r"^(\d*)([-+=.)])")

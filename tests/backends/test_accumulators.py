@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from rnn_parity.workers.process import Worker
+from rnn_parity_core import FLOAT32_SUMS, Case, Problem
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.backend import FLOAT32_SUMS
-from rnn_parity_core.spec import Case, Problem
 from support import BACKENDS, KERAS, installed
 
 # What is added to the large number is less than half of its last place; as floats the

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from rnn_parity.adapters.accuracy import FUNCTIONS, ways
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.workers.process import Worker
-from rnn_parity_core.spec import DTYPES
+from rnn_parity_core import DTYPES
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, assert_as_stated, installed
 
 NAMES = [*BACKENDS, *LAYERS_ON_JAX, *KERAS, "openvino", "mlx"]

@@ -9,9 +9,8 @@ from rnn_parity.judge.certify import certify
 from rnn_parity.judge.decode import well_formed
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends import on_numpy
+from rnn_parity_core import CELLS, Case, Outcome, Problem
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import FAULTS, KINDS, Planted, plant

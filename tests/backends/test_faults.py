@@ -7,8 +7,7 @@ import pytest
 
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.process import Worker
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import VARIANTS, Case
+from rnn_parity_core import CELLS, VARIANTS, Case
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import (
     FLOAT32_INSIDE,

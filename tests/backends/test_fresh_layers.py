@@ -10,7 +10,7 @@ import pytest
 import frameworks
 from rnn_parity.models.read import read, saved_layers
 from rnn_parity.runs import verify as model_runs
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import Problem
 from rnn_parity_reports.results import Report
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, installed
 

@@ -10,8 +10,8 @@ from rnn_parity.judge.certify import certify
 from rnn_parity.judge.decode import lengths_of
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends import on_numpy
+from rnn_parity_core import Outcome, Problem
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.spec import Outcome, Problem
 from rnn_parity_fixtures import g2p
 from support import BACKENDS, installed
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.workers.process import Worker
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case
 from rnn_parity_fixtures import catalogue
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, installed
 

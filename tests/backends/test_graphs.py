@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from rnn_parity.runs.graphs import graphs
 from rnn_parity.workers.process import Worker
-from rnn_parity_core.backend import Unsupported
+from rnn_parity_core import Unsupported
 from rnn_parity_core.graph import Graph, Part
 from rnn_parity_fixtures import catalogue
 from support import installed

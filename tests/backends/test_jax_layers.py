@@ -16,8 +16,8 @@ from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_equinox import layout as of_equinox
 from rnn_parity_backends.on_flax import layout as of_flax
 from rnn_parity_backends.on_haiku import layout as of_haiku
+from rnn_parity_core import Array, Case, Problem
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.spec import Array, Case, Problem
 from rnn_parity_fixtures import catalogue
 from support import (
     LAYERS_ON_JAX,

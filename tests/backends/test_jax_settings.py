@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from rnn_parity.runs.registry import known_backends, select_backends
 from rnn_parity.workers.process import Worker
-from rnn_parity_core.backend import Absent, Scalar
+from rnn_parity_core import Absent, Scalar
 from support import SEEDED, installed
 
 # What every script starts with: an adapter's options are its first argument.

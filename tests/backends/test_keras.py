@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from rnn_parity_fixtures import catalogue
 from rnn_parity.judge.certify import certify
 from rnn_parity.runs.registry import known_backends
-from rnn_parity_core.spec import ADAM_EPSILON
+from rnn_parity_core import ADAM_EPSILON
 
 name, *runs = sys.argv[1:]
 info = known_backends()[name]

@@ -18,7 +18,7 @@ from rnn_parity.runs.registry import known_backends, select_backends, with_setti
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_mlx import layout as of_mlx
 from rnn_parity_backends.on_tinygrad import layout as of_tinygrad
-from rnn_parity_core.spec import DTYPES, Array
+from rnn_parity_core import DTYPES, Array
 from rnn_parity_fixtures import catalogue
 from support import (
     assert_as_stated,
@@ -53,7 +53,7 @@ def transposed():
     altered(lambda w: {**w, "recurrent_kernel": w["recurrent_kernel"].T})
 
 name, folder, *runs = sys.argv[1:]
-package = f"backends.on_{name}."
+package = f"rnn_parity_backends.on_{name}."
 adapter, layout = (import_module(package + part) for part in ("adapter", "layout"))
 held = [adapter, layout]
 if name == "mlx":
@@ -196,7 +196,7 @@ def test_functions_of_tinygrad_compiled_are_as_accurate_as_stated(
 WITHOUT_CLANG = """
 import json, os
 from rnn_parity_backends.on_tinygrad.adapter import TinygradBackend
-from rnn_parity_core.backend import Absent
+from rnn_parity_core import Absent
 os.environ["PATH"] = ""
 device = TinygradBackend().settings()["device"]
 try:

@@ -14,7 +14,7 @@ import pytest
 from rnn_parity.adapters.accuracy import FUNCTIONS
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_onnxruntime import INFO, layout
-from rnn_parity_core.cell import CELLS
+from rnn_parity_core import CELLS
 from rnn_parity_fixtures import catalogue
 from support import assert_as_stated, assert_layout_loses_nothing, installed
 
@@ -29,7 +29,7 @@ from rnn_parity_backends.on_onnxruntime import INFO, layout, models, operators
 from rnn_parity_backends.on_onnxruntime.adapter import OnnxRuntimeBackend
 from rnn_parity_fixtures import catalogue
 from rnn_parity.judge.certify import certify
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import Case, Problem
 
 backend = OnnxRuntimeBackend()
 
@@ -85,7 +85,7 @@ print(json.dumps([off.max(), INFO.accuracy(case).absolute["sigmoid"]]))
 """
 
 EMPTY_ROWS = """
-from rnn_parity_core.backend import Unsupported
+from rnn_parity_core import Unsupported
 from rnn_parity.judge.certify import reference
 problem = built("gru-variable_input-B3-T7-D4-H5-zerolength-f32-s1")
 made = backend._computed(problem)

@@ -29,7 +29,7 @@ from rnn_parity_backends.on_openvino import INFO, layout, models
 from rnn_parity_backends.on_openvino.adapter import OpenVinoBackend
 from rnn_parity_fixtures import catalogue
 from rnn_parity.judge.certify import certify, reference
-from rnn_parity_core.backend import Unsupported
+from rnn_parity_core import Unsupported
 
 backend = OpenVinoBackend()
 

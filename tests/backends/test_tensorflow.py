@@ -16,9 +16,8 @@ from rnn_parity.judge.certify import certify
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_tensorflow import layout as of_v1
 from rnn_parity_backends.with_keras import layout as of_keras
+from rnn_parity_core import CELLS, Problem
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Problem
 from rnn_parity_fixtures import catalogue
 from support import bits_equal, installed, with_arrays
 
@@ -36,7 +35,7 @@ from tf_keras.src.layers.rnn import legacy_cells
 from rnn_parity_backends.on_tensorflow import layout as of_v1
 from rnn_parity_backends.with_keras import layout as of_keras
 from rnn_parity_fixtures import catalogue
-from rnn_parity_core.cell import CELLS
+from rnn_parity_core import CELLS
 
 v1 = tf.compat.v1
 KERAS = {

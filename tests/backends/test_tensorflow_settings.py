@@ -14,8 +14,7 @@ import pytest
 
 from rnn_parity.runs.registry import known_backends, with_settings
 from rnn_parity.store.folder import RunFolder
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import BackendInfo, UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import Report
 from support import installed
@@ -28,7 +27,7 @@ import json, sys
 from importlib import import_module
 import msgspec
 from rnn_parity_fixtures import catalogue
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import BackendInfo
 
 info = msgspec.json.decode(sys.argv[1], type=BackendInfo)
 module, _, made = info.adapter.partition(":")

@@ -14,8 +14,8 @@ import pytest
 from rnn_parity.judge.certify import certify
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.process import Worker
+from rnn_parity_core import Problem
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.spec import Problem
 from rnn_parity_fixtures import catalogue
 from support import installed, judged
 
@@ -50,7 +50,7 @@ from pathlib import Path
 from rnn_parity_fixtures import catalogue
 from rnn_parity_core.arrays import pack
 from rnn_parity.runs.registry import known_backends
-from rnn_parity_core.spec import ADAM_EPSILON
+from rnn_parity_core import ADAM_EPSILON
 
 folder, name, cases = sys.argv[1:]
 info = known_backends()[name]
@@ -70,7 +70,7 @@ def run_changed(case_id, number, change):
     path, _, attribute = where.rpartition(".")
     first, *others = path.split(".")
     package = "with_keras" if first == "training" else "on_tensorflow"
-    owner = import_module(f"backends.{package}.{first}")
+    owner = import_module(f"rnn_parity_backends.{package}.{first}")
     for part in others:
         owner = getattr(owner, part)
     inner = getattr(owner, attribute)

@@ -16,7 +16,7 @@ from rnn_parity.adapters.accuracy import FUNCTIONS
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.process import Worker
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case
 from rnn_parity_fixtures import catalogue
 from support import assert_as_stated, installed, judged
 

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from rnn_parity_backends.on_torch import layout
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import CELLS, Problem
 from rnn_parity_fixtures import catalogue
 from support import bits_equal, installed
 

@@ -16,8 +16,7 @@ import pytest
 from rnn_parity.runs.registry import known_backends, with_settings
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.process import Worker
-from rnn_parity_core.backend import Absent, BackendInfo, BackendRecord
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Absent, BackendInfo, BackendRecord, Case
 from rnn_parity_fixtures import catalogue
 from support import installed, judged
 

@@ -8,7 +8,7 @@ import pytest
 from rnn_parity.judge.certify import certify, reference
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.runs.verify import verify
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import Problem
 from rnn_parity_fixtures import trained
 from support import downloaded, honest, installed
 

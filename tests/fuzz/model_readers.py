@@ -15,7 +15,7 @@ from rnn_parity.models.formats import writers
 from rnn_parity.models.memory import bounded
 from rnn_parity.models.read import saved_layers
 from rnn_parity.models.settle import settle
-from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core import FileError, UsageError
 
 FILES = Path(__file__).parents[1] / "harness" / "files"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fuzz.reader import Reader
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 
 _VALID = b"valid 1"
 

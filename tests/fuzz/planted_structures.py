@@ -23,7 +23,7 @@ from fuzz.model_readers import PICKLE, arrays, written
 from fuzz.reader import Reader
 from fuzz.structured import by, once
 from rnn_parity.models import torch_pickle
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 
 
 def _refuses(*_: Any) -> None:

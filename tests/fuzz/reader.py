@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuzz.mutate import mutated
-from rnn_parity_core.errors import ParityError
+from rnn_parity_core import ParityError
 
 LAYERS = (
     "lstm-dynamic-B1-T1-D2-H3-L2-bidirectional-f32-s1",

@@ -25,10 +25,9 @@ from rnn_parity.sweep.record import Identity, Limits, Row, Slice, Sweep
 from rnn_parity.sweep.store import Store
 from rnn_parity.workers.host import check_host
 from rnn_parity.workers.protocol import WorkerError, checked, decoded
+from rnn_parity_core import BackendInfo, ParityError
 from rnn_parity_core.arrays import pack, unpack
-from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.cases import check_case, parse_id
-from rnn_parity_core.errors import ParityError
 from rnn_parity_core.graph import Edge, Graph, Node, Part
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.random_cases import RandomCases

@@ -12,7 +12,7 @@ import pytest
 from rnn_parity import cli
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.host import CONFIG
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import BackendInfo
 from sshd import ADAPTER, Sshd
 from support import OURS
 
@@ -23,7 +23,7 @@ ACME = """
 from msgspec.structs import replace
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_fixtures.faults import plant
-from rnn_parity_core.backend import Gap
+from rnn_parity_core import Gap
 
 gap = Gap("never", "no such thing", variants=("dynamic",))
 WRONG = replace(plant(INFO, "one unit off by 1e-5"), name="wrong")

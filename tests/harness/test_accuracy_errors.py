@@ -19,8 +19,7 @@ from rnn_parity.adapters.accuracy import (
 from rnn_parity.adapters.statement import Figure, Stated, Worst, held, stated
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core.backend import Gap
-from rnn_parity_core.spec import DTYPES, Array, Outcome, Problem
+from rnn_parity_core import DTYPES, Array, Gap, Outcome, Problem
 
 LONG = np.longdouble
 

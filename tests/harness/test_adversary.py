@@ -18,9 +18,7 @@ from rnn_parity.adversary.suite import judged, network
 from rnn_parity.judge import rounded, scatter, sums, systematic
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.certify import certify, reference
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import CELLS, Accuracy, Problem
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 

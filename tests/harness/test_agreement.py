@@ -9,7 +9,7 @@ from rnn_parity.checks.metamorphic import other_bits
 from rnn_parity.judge.agreement import agreement
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import Array, Problem
 from rnn_parity_fixtures import catalogue
 
 STACK = "lstm-dynamic-B3-T7-D4-H5-L2-f32-s1"

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from rnn_parity.models.apart import read_arrays, read_layer
 from rnn_parity.models.read import read
 from rnn_parity.runs.model_batches import problems_of
-from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core import FileError, UsageError
 
 Cli = Callable[..., tuple[int, str, str]]
 

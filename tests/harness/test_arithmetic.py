@@ -10,8 +10,7 @@ from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.bounds import likely, worst_case
 from rnn_parity.judge.rounded import Rounded
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Accuracy, Array
 
 U32 = 2.0**-24
 SMALLEST_NORMAL = 2.0**-126

@@ -6,8 +6,7 @@ import pytest
 from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.rounded import Rounded
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Accuracy, Array
 
 U32 = 2.0**-24
 SLOPE_UP = 1 + 2.0**-11  # slopes are bounded near by, or rounded up

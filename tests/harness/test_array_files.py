@@ -15,8 +15,7 @@ from safetensors.numpy import save_file
 from hostile import LONE, layer
 from rnn_parity.models import canonical
 from rnn_parity.models.array_files import read_named
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError
 from support import bits_equal
 
 HERE = np.arange(24, dtype="float32").reshape(2, 3, 4)
@@ -168,7 +167,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 PEAK = """
 import sys
 from pathlib import Path
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 from rnn_parity.models.array_files import read_named
 def most():
     status = Path("/proc/self/status").read_text()

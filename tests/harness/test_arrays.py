@@ -15,9 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rnn_parity.store.stored import open_stored
+from rnn_parity_core import Array, FileError
 from rnn_parity_core.arrays import DTYPE_NAMES, MAX_HEADER_BYTES, pack, unpack
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
 from support import OURS, bits_equal
 
 WHOLE = pack(

@@ -19,8 +19,8 @@ from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
 from rnn_parity_backends import on_numpy
+from rnn_parity_core import Array, Outcome, Problem
 from rnn_parity_core.arrays import pack, unpack
-from rnn_parity_core.spec import Array, Outcome, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import Result, read_report_document
 from support import honest, with_arrays

@@ -8,10 +8,15 @@ from msgspec.structs import replace
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.runs.user_arrays import least_accurate
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import BackendInfo, Gap, Implementation
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import ParityError
-from rnn_parity_core.spec import VARIANTS, Case
+from rnn_parity_core import (
+    CELLS,
+    VARIANTS,
+    BackendInfo,
+    Case,
+    Gap,
+    Implementation,
+    ParityError,
+)
 from rnn_parity_fixtures import catalogue
 
 CASE = catalogue.case_from_id("lstm-variable_input-B3-T7-D4-H5-reverse-f32-s1")

@@ -10,8 +10,7 @@ from rnn_parity.judge.certify import Certificate, certify
 from rnn_parity.judge.systematic import Drift
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import FirstBad
 from support import weight, with_arrays

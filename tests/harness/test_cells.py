@@ -6,8 +6,7 @@ from msgspec.structs import replace
 
 from definitions import network
 from rnn_parity.judge.certify import reference
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import weight, with_arrays
 

@@ -7,7 +7,7 @@ import pytest
 
 from rnn_parity.judge.certify import Certificate, certify, reference
 from rnn_parity.judge.pairs import pair_headroom
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import Array, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import FirstBad
 from support import allowing, honest, weight, with_arrays

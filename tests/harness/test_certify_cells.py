@@ -6,8 +6,7 @@ import pytest
 from rnn_parity.judge.certify import Certificate, certify
 from rnn_parity.judge.pairs import pair_headroom
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest, weight, with_arrays
 

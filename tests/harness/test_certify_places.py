@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from rnn_parity.judge.certify import Certificate, certify
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import FirstBad
 from support import allowing, honest, with_arrays

@@ -3,10 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
+from rnn_parity_core import CELLS, Case, UsageError
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import UsageError
-from rnn_parity_core.spec import Case
 
 CASE = Case(
     cell="rnn_tanh",

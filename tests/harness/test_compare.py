@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from rnn_parity.judge import compare as module
 from rnn_parity.judge.compare import BLOCK, compare
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 from rnn_parity_reports.results import Figures
 
 F32_TINY = 2.0**-149  # the smallest subnormal of float32

@@ -11,7 +11,7 @@ from rnn_parity.judge.decode import (
     reference_tokens,
     well_formed,
 )
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Array, Outcome, Problem
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
 

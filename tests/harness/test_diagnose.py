@@ -8,8 +8,7 @@ import pytest
 
 from rnn_parity.judge.certify import certify
 from rnn_parity.judge.diagnose import explain
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
 

@@ -8,7 +8,7 @@ import pytest
 from rnn_parity.judge.certify import certify
 from rnn_parity.judge.diagnose import explain
 from rnn_parity.judge.gradients import bounded_gradients
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Array, Outcome, Problem
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest
 

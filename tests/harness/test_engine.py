@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import BackendInfo, Gap
+from rnn_parity_core import BackendInfo, Gap
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import MISBEHAVIOUR, plant
 from rnn_parity_reports.results import Report, Result

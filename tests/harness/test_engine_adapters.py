@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import BackendInfo
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import Report, Result
 

@@ -10,9 +10,7 @@ from msgspec.structs import replace
 from rnn_parity.runs import equivalence
 from rnn_parity.runs.equivalence import Parity
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import Gap
-from rnn_parity_core.errors import UsageError
-from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_core import Array, Case, Gap, Problem, UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import plant
 

@@ -21,8 +21,7 @@ from rnn_parity.judge.sensitivity import changes_by_estimate
 from rnn_parity.judge.stochastic import chained
 from rnn_parity.runs.registry import known_backends
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Accuracy, Array, Outcome, Problem
 from rnn_parity_fixtures import catalogue
 
 STACK = "lstm-dynamic-B3-T24-D5-H8-L3-f32-s1"

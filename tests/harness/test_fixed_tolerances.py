@@ -5,7 +5,7 @@ import pytest
 
 from rnn_parity.judge.certify import reference
 from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES, within_fixed_tolerances
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import honest
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from rnn_parity.store.folder import RunFolder
+from rnn_parity_core import FileError, Problem
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Problem
 from rnn_parity_fixtures import catalogue
 from support import bits_equal
 

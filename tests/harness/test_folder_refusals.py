@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import RunRecord
+from rnn_parity_core import FileError, Problem
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Problem
 from rnn_parity_fixtures import catalogue
 from support import with_arrays
 

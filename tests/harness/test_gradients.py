@@ -7,8 +7,7 @@ from rnn_parity.judge import gradients
 from rnn_parity.judge.adjoint import Float64Adjoint
 from rnn_parity.judge.certify import certify
 from rnn_parity.judge.gradients import bounded_gradients, hold_gradients
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_core.validate import contract_violations
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest

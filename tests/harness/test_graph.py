@@ -14,9 +14,8 @@ from msgspec.structs import replace
 from rnn_parity.runs.graphs import exit_status, graphs
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import Unsupported
+from rnn_parity_core import Problem, Unsupported
 from rnn_parity_core.graph import Edge, Graph, GraphResult, Node, Part, constant, typed
-from rnn_parity_core.spec import Problem
 
 ADD = Node("a", "add")
 

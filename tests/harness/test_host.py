@@ -16,7 +16,7 @@ from rnn_parity.workers.host import check_host
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import read_report_document
 from sshd import Sshd, asked, wait_until

@@ -16,7 +16,7 @@ from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import plant
 from sshd import Sshd, asked, on, wait_until

@@ -16,8 +16,7 @@ from rnn_parity.runs.registry import select_backends
 from rnn_parity.workers.interpreter import NEEDED
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.errors import UsageError
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import Problem, UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import read_report_document
 

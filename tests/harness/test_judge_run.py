@@ -17,7 +17,7 @@ from rnn_parity.runs import run as session
 from rnn_parity.runs.judge_run import JudgePool, judge
 from rnn_parity.runs.registry import select_backends
 from rnn_parity.store.folder import RunFolder
-from rnn_parity_core.errors import FileError, ParityError
+from rnn_parity_core import FileError, ParityError
 from rnn_parity_fixtures import catalogue
 
 

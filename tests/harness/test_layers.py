@@ -14,9 +14,8 @@ from rnn_parity.runs import verify as model_runs
 from rnn_parity.runs.layer_by_layer import SAME, with_layers
 from rnn_parity.runs.registry import known_backends
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import Array, Outcome, Problem, UsageError
 from rnn_parity_core.layers import lower_outputs, one_layer
-from rnn_parity_core.spec import Array, Outcome, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import Result
 

@@ -15,7 +15,7 @@ from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.record import Entry
 from rnn_parity.terminal.accuracy import show_accuracy
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import BackendInfo, Gap
+from rnn_parity_core import BackendInfo, Gap
 from rnn_parity_fixtures.faults import plant
 
 Cli = Callable[..., tuple[int, str, str]]

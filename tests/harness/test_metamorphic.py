@@ -12,10 +12,7 @@ from rnn_parity.checks import metamorphic as relations_run
 from rnn_parity.checks.metamorphic import Trial, exit_status, plan, relate, table
 from rnn_parity.checks.relations import RELATIONS
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import Gap
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import UsageError
-from rnn_parity_core.spec import Case
+from rnn_parity_core import CELLS, Case, Gap, UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import plant
 from support import installed

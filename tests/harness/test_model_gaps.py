@@ -14,8 +14,7 @@ import rnn_parity
 from rnn_parity.runs import verify as model_runs
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.store.folder import RunFolder
-from rnn_parity_core.backend import Accuracy, BackendInfo, Gap
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import Accuracy, Array, BackendInfo, Gap, Problem
 from rnn_parity_fixtures.faults import plant
 from rnn_parity_reports.results import Report, Result
 from support import honest, installed

@@ -15,8 +15,7 @@ from rnn_parity.models.formats import Writer, formats
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.runs import verify as model_runs
 from rnn_parity.runs.registry import known_backends
-from rnn_parity_core.errors import FileError, UsageError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError, UsageError
 from rnn_parity_fixtures.faults import plant
 from rnn_parity_reports.results import Report, Result, read_report_document
 from support import honest
@@ -333,7 +332,7 @@ def test_a_probe_is_computed_beside_any_batch(own: Own) -> None:
 def with_backend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     numpy = known_backends()["numpy"]
     known = {"numpy": replace(numpy, **changes)}
-    monkeypatch.setattr("rnn_parity.runs.verify.known_backends", lambda: known)
+    monkeypatch.setattr("rnn_parity.runs.registry.known_backends", lambda: known)
 
 
 def test_nothing_is_written_of_what_its_backend_computes_otherwise(
@@ -342,7 +341,7 @@ def test_nothing_is_written_of_what_its_backend_computes_otherwise(
     wrong = plant(known_backends()["numpy"], "one unit off by 1e-5")
     wrong = replace(wrong, name="numpy")
     monkeypatch.setattr(
-        "rnn_parity.runs.verify.known_backends", lambda: {"numpy": wrong}
+        "rnn_parity.runs.registry.known_backends", lambda: {"numpy": wrong}
     )
     with pytest.raises(FileError, match="canonical does not compute "):
         converted(own)

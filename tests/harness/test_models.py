@@ -15,10 +15,9 @@ from rnn_parity.models.layer import Recurrent
 from rnn_parity.models.memory import bounded
 from rnn_parity.models.read import saved_layers
 from rnn_parity.store.folder import RunFolder
+from rnn_parity_core import Array, FileError
 from rnn_parity_core.arrays import unpack
 from rnn_parity_core.cases import parse_id
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
 from rnn_parity_fixtures import seeded
 from rnn_parity_reports.results import read_report_document
 from support import bits_equal

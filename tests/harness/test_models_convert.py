@@ -14,8 +14,8 @@ from rnn_parity.models.archive import Archive
 from rnn_parity.models.read import read, saved_layers
 from rnn_parity.runs.equivalence import Parity
 from rnn_parity.runs.registry import known_backends
+from rnn_parity_core import Array, Problem
 from rnn_parity_core.arrays import pack, unpack
-from rnn_parity_core.spec import Array, Problem
 from support import bits_equal
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -9,8 +9,8 @@ import pytest
 import frameworks
 from rnn_parity.models.read import read, saved_layers
 from rnn_parity.models.torch_file import read_arrays
+from rnn_parity_core import FileError, ParityError
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.errors import FileError, ParityError
 from support import bits_equal
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -11,7 +11,7 @@ import pytest
 
 from hostile import LONE, hdf5, layer, zipped
 from rnn_parity.models import keras_write
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 Cli = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]

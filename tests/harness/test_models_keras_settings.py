@@ -16,7 +16,7 @@ from hostile import LONE, layer, zipped
 from rnn_parity.models import hdf5, keras_write
 from rnn_parity.models.keras_config import described
 from rnn_parity.models.read import read, saved_layers
-from rnn_parity_core.errors import FileError, ParityError, UsageError
+from rnn_parity_core import FileError, ParityError, UsageError
 
 FILES = Path(__file__).parent / "files"
 Config = dict[str, Any]

@@ -15,7 +15,7 @@ from hostile import LONE, layer, zipped
 from rnn_parity.models import keras_file, keras_write
 from rnn_parity.models.layer import Saved
 from rnn_parity.models.settle import settle
-from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core import FileError, UsageError
 
 FILES = Path(__file__).parent / "files"
 VALUES = ("null", "true", "3", "1e400", '"x"', "[]", "{}", '["x"]')

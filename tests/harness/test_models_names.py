@@ -7,8 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from rnn_parity.models.read import read, saved_layers
-from rnn_parity_core.errors import FileError, ParityError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError, ParityError
 
 
 def drawn(*shape: int) -> Array:

@@ -14,8 +14,7 @@ import rnn_parity
 from rnn_parity.models.read import read, saved_layers
 from rnn_parity.models.settle import settle
 from rnn_parity.models.stack import stacked
-from rnn_parity_core.errors import FileError, ParityError, UsageError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError, ParityError, UsageError
 
 FILES = Path(__file__).parent / "files"
 H = D = 5

@@ -12,8 +12,7 @@ pytest.importorskip("onnx", reason="onnx is not installed")
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from rnn_parity.models.read import read
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError
 
 Refused = Callable[..., str]
 H = 2

@@ -15,9 +15,8 @@ import rnn_parity
 from hostile import LONE, layer
 from rnn_parity.models import canonical
 from rnn_parity.models.read import read
+from rnn_parity_core import Array, FileError, UsageError
 from rnn_parity_core.arrays import pack, unpack
-from rnn_parity_core.errors import FileError, UsageError
-from rnn_parity_core.spec import Array
 from rnn_parity_reports.results import read_report_document
 
 Cli = Callable[..., tuple[int, str, str]]

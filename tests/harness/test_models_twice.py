@@ -12,8 +12,8 @@ from rnn_parity.models import canonical, flax_state, hdf5, keras_file, onnx_file
 from rnn_parity.models.formats import writers
 from rnn_parity.models.layer import Saved
 from rnn_parity.models.stack import by_name
+from rnn_parity_core import FileError
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.errors import FileError
 
 ONE = np.ones((3, 3), "float32")
 

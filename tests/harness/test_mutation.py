@@ -22,7 +22,7 @@ from rnn_parity.checks.mutation import (
 from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_torch import INFO as TORCH
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import FAULTS, KINDS
 

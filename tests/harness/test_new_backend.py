@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rnn_parity.adapters.new_backend import write_package
-from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core import FileError, UsageError
 from support import OURS
 
 PACKAGE = "acme_rnn_parity"

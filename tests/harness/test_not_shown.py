@@ -5,8 +5,7 @@ import pytest
 
 from rnn_parity.judge.certify import reference
 from rnn_parity.judge.not_shown import not_shown_by
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.suites import NOTEBOOK_VARIANTS
 from support import weight, with_arrays

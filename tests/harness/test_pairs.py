@@ -7,7 +7,7 @@ import pytest
 
 from rnn_parity.judge.certify import certify
 from rnn_parity.judge.pairs import outlier, pairs
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import Array, Problem
 from rnn_parity_reports.results import Figures, Pair
 from support import allowing, honest, weight, with_arrays
 

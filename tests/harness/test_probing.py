@@ -12,11 +12,7 @@ from msgspec.structs import replace as altered
 from rnn_parity.judge.certify import certify_steps, reference
 from rnn_parity.judge.not_shown import not_shown_by
 from rnn_parity.runs.equivalence import Parity
-from rnn_parity_core import probing
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import UsageError
-from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Case, Problem, UsageError, probing
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.catalogue import case_from_id, select
 from rnn_parity_reports.results import read_report_document

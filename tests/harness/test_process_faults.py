@@ -17,8 +17,7 @@ from rnn_parity.processes.starting import start
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity.store.journal import folder_lock
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import BackendInfo, Scalar
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import BackendInfo, Scalar, UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import Report, Result, read_report_document
 
@@ -35,7 +34,7 @@ import ctypes, os, signal, stat, subprocess, sys, threading, time
 import numpy as np
 import rnn_parity_backends.worker as worker
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core.backend import Absent
+from rnn_parity_core import Absent
 
 def pipes():
     return [n for n in range(3, 64) if is_pipe(n)]

@@ -107,7 +107,9 @@ def test_an_interrupted_run_does_not_pass_for_a_whole_one(
     pytester.makeconftest(INTERRUPTS)
     result = run_pytest("--parity-backends=numpy", CASES)
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    said = "outcomes so far are kept, go on with: rnn-parity run --resume parity-report"
+    said = (
+        "outcomes so far are kept, go on with: rnn-parity run --resume *parity-report"
+    )
     result.stdout.fnmatch_lines([f"rnn-parity: interrupted; {said}"])
     run = pytester.path / "parity-report"
     assert not (run / "report.json").exists()  # nobody waits for one

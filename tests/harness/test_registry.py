@@ -15,8 +15,7 @@ from rnn_parity.runs.registry import (
     with_settings,
 )
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import Scalar
-from rnn_parity_core.errors import ParityError, UsageError
+from rnn_parity_core import ParityError, Scalar, UsageError
 
 NAMES = [
     "numpy",

@@ -9,9 +9,8 @@ from rnn_parity.checks.relations import RELATIONS, cases_asked
 from rnn_parity.judge.agreement import agreement
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core import CELLS, VARIANTS, Case, Outcome, Problem
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import VARIANTS, Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import FAULTS, Planted

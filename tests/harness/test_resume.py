@@ -28,9 +28,8 @@ from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.journal import LOCK, folder_lock
 from rnn_parity.store.record import Line
 from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core import FileError, Problem, UsageError
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.errors import FileError, UsageError
-from rnn_parity_core.spec import Problem
 from rnn_parity_fixtures.faults import plant
 
 Cli = Callable[..., tuple[int, str, str]]

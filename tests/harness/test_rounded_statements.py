@@ -12,8 +12,7 @@ from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.scatter import Scatter
 from rnn_parity_backends.on_jax import INFO_CUDA as JAX_CUDA
 from rnn_parity_backends.on_torch import INFO, INFO_CUDA
-from rnn_parity_core.backend import TF32_UNIT, Accuracy, BackendInfo
-from rnn_parity_core.spec import Array
+from rnn_parity_core import TF32_UNIT, Accuracy, Array, BackendInfo
 from rnn_parity_fixtures import catalogue
 
 BF16 = np.dtype(ml_dtypes.bfloat16)

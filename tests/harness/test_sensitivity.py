@@ -5,7 +5,7 @@ import pytest
 
 from rnn_parity.judge.certify import certify, reference
 from rnn_parity.judge.sensitivity import sensitivity, slopes
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import Problem
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
 

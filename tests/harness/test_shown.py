@@ -10,8 +10,8 @@ from rnn_parity.judge.certify import certify
 from rnn_parity.judge.shown import MOST, next_steps, not_shown, settled, unshown
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core import Array, Problem
 from rnn_parity_core.exit_status import Exit, exit_of
-from rnn_parity_core.spec import Array, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import Estimate
 from support import with_arrays

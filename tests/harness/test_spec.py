@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from rnn_parity_core import Case, Problem
 from rnn_parity_core.cases import parse_id
-from rnn_parity_core.spec import Case, Problem
 from rnn_parity_core.validate import contract_violations, nonfinite
 from rnn_parity_fixtures import catalogue
 

@@ -10,9 +10,7 @@ from rnn_parity.judge.certify import certify_steps, reference
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.stepwise import Stepwise, stepwise
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import honest
 

@@ -9,9 +9,8 @@ import pytest
 
 from benchmarks.large_runs import compared, write_run
 from rnn_parity.store.stored import Stored, in_pairs, open_stored, same_bytes
+from rnn_parity_core import Array, FileError
 from rnn_parity_core.arrays import DTYPE_NAMES, pack
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
 from rnn_parity_fixtures import catalogue
 
 MOST = 2**30

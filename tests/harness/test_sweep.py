@@ -19,9 +19,8 @@ from rnn_parity.sweep.record import Identity, Kind, Limits, Row, Slice, Sweep
 from rnn_parity.sweep.shrink import Shrunk, smaller
 from rnn_parity.sweep.store import MAX_PART_BYTES, PART_COLUMNS, Store
 from rnn_parity.sweep.summary import FAILURES, size, summed_up
+from rnn_parity_core import Case, FileError, UsageError
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.errors import FileError, UsageError
-from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import failure_signature
 from rnn_parity_reports.results import Result, Verdict

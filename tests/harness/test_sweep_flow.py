@@ -16,7 +16,7 @@ from rnn_parity.sweep.flow import Ask, Flow, FlowObserver
 from rnn_parity.sweep.record import Answer, Identity, Kind, Limits, Question, Row
 from rnn_parity.sweep.shrink import shrink
 from rnn_parity.sweep.summary import Found
-from rnn_parity_core.errors import ParityError, UsageError
+from rnn_parity_core import ParityError, UsageError
 from rnn_parity_fixtures.random_cases import RandomCases
 from rnn_parity_reports.describe import failure_signature
 from rnn_parity_reports.results import Result

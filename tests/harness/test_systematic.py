@@ -7,9 +7,7 @@ from rnn_parity.judge.blame import element, worst_drift
 from rnn_parity.judge.certify import Certificate, certify, reference
 from rnn_parity.judge.systematic import Samples, drifts, most_samples
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
 

@@ -12,8 +12,7 @@ from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.gradients import reference_gradients
 from rnn_parity.judge.tape import Tape
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import with_arrays
 

@@ -14,7 +14,7 @@ from rnn_parity.terminal.catalogue import show_backends
 from rnn_parity.terminal.progress import RunProgress
 from rnn_parity.terminal.report import show_report
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.backend import Gap, Implementation
+from rnn_parity_core import Gap, Implementation
 from rnn_parity_reports.results import Report, read_report_document
 
 TITLE = "\x1b]0;owned\x07\x1b[2J\r"  # takes a terminal's title, clears its screen

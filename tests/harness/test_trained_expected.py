@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 import rnn_parity
 from rnn_parity.runs import verify as model_runs
 from rnn_parity.store.folder import RunFolder
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 from rnn_parity_fixtures import catalogue, trained
 from rnn_parity_reports.results import Result
 from support import downloaded, honest, installed

@@ -5,7 +5,7 @@ import pytest
 
 from rnn_parity.judge.certify import certify
 from rnn_parity.judge.training import Updates, hold_training, reference_training
-from rnn_parity_core.spec import ADAM_EPSILON, LEARNING_RATE, UPDATES, Array, Problem
+from rnn_parity_core import ADAM_EPSILON, LEARNING_RATE, UPDATES, Array, Problem
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest
 

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.certify import reference
 from rnn_parity.judge.trajectory import processing_order, row_lengths, trajectory
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
 
 every_cell = pytest.mark.parametrize("cell", CELLS)

@@ -15,8 +15,7 @@ from rnn_parity_backends.on_jax import INFO as JAX
 from rnn_parity_backends.on_numpy import INFO as NUMPY
 from rnn_parity_backends.on_tensorflow import INFO as TENSORFLOW
 from rnn_parity_backends.on_torch import INFO as TORCH
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_core import Array, BackendInfo, Case, Problem
 
 Sizes = tuple[int, int, int, int]
 

@@ -21,9 +21,8 @@ from rnn_parity.runs.judge_run import judge
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers import interpreter
 from rnn_parity.workers.protocol import WorkerError, checked, decoded
+from rnn_parity_core import Case, FileError, ParityError, UsageError
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.errors import FileError, ParityError, UsageError
-from rnn_parity_core.spec import Case
 from rnn_parity_core.validate import contract_violations
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import read_report_document

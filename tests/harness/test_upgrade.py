@@ -13,9 +13,8 @@ from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity.runs.upgrade import between_backends, between_runs
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core import FileError, Problem, UsageError
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.errors import FileError, UsageError
-from rnn_parity_core.spec import Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import plant
 

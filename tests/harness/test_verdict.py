@@ -12,10 +12,8 @@ from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.runs.judge_run import judge
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
+from rnn_parity_core import Array, BackendInfo, FileError, Gap, Problem
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.backend import BackendInfo, Gap
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array, Problem
 from rnn_parity_reports.results import Result, Summary
 from support import honest
 

@@ -13,8 +13,8 @@ from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core import Outcome, Problem
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.spec import Outcome, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import Result
 from support import honest, weight, with_arrays

@@ -10,7 +10,7 @@ from rnn_parity.processes.logs import MAX_BYTES, TAIL, shorten
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 from rnn_parity_core.files import appending
 from rnn_parity_fixtures import catalogue
 

@@ -11,8 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 import rnn_parity
 from rnn_parity.runs import verify as model_runs
-from rnn_parity_core.errors import FileError, UsageError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError, UsageError
 from rnn_parity_reports.results import Report, read_report_document
 from support import honest
 

@@ -19,8 +19,8 @@ from rnn_parity.sweep.shrink import Shrunk
 from rnn_parity.sweep.summary import Found, Summary, Tally
 from rnn_parity.terminal.moved import show_moved
 from rnn_parity.terminal.report import show_report
+from rnn_parity_core import clean
 from rnn_parity_core.cases import parse_id
-from rnn_parity_core.errors import clean
 from rnn_parity_reports import read_report
 from rnn_parity_reports.csv_rows import to_csv
 from rnn_parity_reports.junit import to_junit

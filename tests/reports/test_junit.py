@@ -4,7 +4,7 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 from msgspec.structs import replace
 
-from rnn_parity_core.backend import BackendRecord
+from rnn_parity_core import BackendRecord
 from rnn_parity_reports.junit import to_junit
 from rnn_parity_reports.results import Result
 from support import report_of

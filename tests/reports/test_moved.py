@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from rnn_parity.terminal.moved import show_moved
-from rnn_parity_core.backend import BackendRecord
+from rnn_parity_core import BackendRecord
 from rnn_parity_reports.moved import GROWTH, NEAR, Moved, Numbers, moved
 from rnn_parity_reports.moved_views import group_by_cause, to_html, to_markdown
 from rnn_parity_reports.results import Report, Result

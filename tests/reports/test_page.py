@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 from rnn_parity_core.graph import Edge, Graph, GraphResult, Node, Part
 from rnn_parity_reports import layers
 from rnn_parity_reports.page import to_page

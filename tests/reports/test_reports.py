@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core.errors import FileError, UsageError
+from rnn_parity_core import FileError, UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import plant
 from rnn_parity_reports import read_report

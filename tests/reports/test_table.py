@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 from rnn_parity_reports import read_report
 from rnn_parity_reports.csv_rows import to_csv
 from rnn_parity_reports.results import Figures, FirstBad, Published, Result, encode

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rnn_parity_core.backend import BackendRecord
+from rnn_parity_core import BackendRecord
 from rnn_parity_reports.csv_rows import to_csv
 from rnn_parity_reports.markdown import to_markdown
 from rnn_parity_reports.results import Result

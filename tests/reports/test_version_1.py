@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from by_hand_reports import passing
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 from rnn_parity_reports.results import encode, read_report_document
 from rnn_parity_reports.version_1 import upgraded
 from support import report_of

@@ -3,7 +3,7 @@
 import pytest
 
 from rnn_parity.store.folder import RunFolder
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 from rnn_parity_reports import view_report
 from rnn_parity_reports.results import Result
 from rnn_parity_reports.view import ReportView

@@ -5,7 +5,7 @@ rows with `jax.vmap`.
 """
 
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://docs.kidger.site/equinox/api/nn/rnn/"
 _NAMES = {"lstm": "eqx.nn.LSTMCell", "gru": "eqx.nn.GRUCell"}

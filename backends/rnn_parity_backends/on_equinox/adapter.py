@@ -11,8 +11,7 @@ from rnn_parity_backends.on_equinox import layout
 from rnn_parity_backends.with_jax import loops
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
 from rnn_parity_backends.with_jax.layers import LayerBackend, looped
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import Case, Problem, Unsupported
 
 _CELLS = {"lstm": eqx.nn.LSTMCell, "gru": eqx.nn.GRUCell}
 _VARIANTS = ("static", "static_single", "dynamic", "variable_output")

@@ -7,7 +7,7 @@ one bias, and for a GRU `bias_n`, which r multiplies: the recurrent bias
 
 from collections.abc import Mapping
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _NAMES = {
     "kernel": "weight_ih",

@@ -1,7 +1,7 @@
 """Flax: the cells of `flax.nnx`, `nnx.RNN` and `nnx.Bidirectional`."""
 
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html"
 _CALLED = {

@@ -15,9 +15,7 @@ from rnn_parity_backends.on_flax import layout
 from rnn_parity_backends.with_jax import loops
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
 from rnn_parity_backends.with_jax.layers import LayerBackend
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import CELLS, Case, Problem, Unsupported
 
 _CALLED = {
     "rnn_tanh": nnx.SimpleCell,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 Params = dict[str, dict[str, Any]]
 

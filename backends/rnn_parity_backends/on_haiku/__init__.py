@@ -5,7 +5,7 @@ taken off the weights on their way in.
 """
 
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://dm-haiku.readthedocs.io/en/latest/api.html#recurrent"
 _NAMES = {

@@ -11,8 +11,7 @@ from rnn_parity_backends.on_haiku import layout
 from rnn_parity_backends.with_jax import loops
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
 from rnn_parity_backends.with_jax.layers import LayerBackend, looped
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.spec import Case, Outcome, Problem
+from rnn_parity_core import Case, Outcome, Problem, Unsupported
 
 _CORES = {"rnn_relu": hk.VanillaRNN, "lstm": hk.LSTM, "gru_reset_before": hk.GRU}
 _VARIANTS = ("static", "static_single", "dynamic", "variable_output")

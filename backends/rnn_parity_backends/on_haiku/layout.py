@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array
+from rnn_parity_core import CELLS, Array
 
 FORGET_OFFSET = 1.0
 """What hk.LSTM adds to its forget gate."""

@@ -7,7 +7,7 @@ and the compiler are JAX's, the optimisers Optax's.
 from msgspec.structs import replace
 
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Implementation
+from rnn_parity_core import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Implementation
 
 INFO = BackendInfo(
     name="jax",

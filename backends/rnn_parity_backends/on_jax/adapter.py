@@ -16,9 +16,8 @@ from rnn_parity_backends.on_jax.graph import graph_of
 from rnn_parity_backends.with_jax import settings, training
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, fed, returned
 from rnn_parity_backends.with_jax.training import Update
-from rnn_parity_core.backend import Scalar
+from rnn_parity_core import Case, Outcome, Problem, Scalar
 from rnn_parity_core.graph import Graph
-from rnn_parity_core.spec import Case, Outcome, Problem
 
 # Outside of jit JAX keeps the program of a scan, but not of one that is differentiated:
 # that would be compiled anew in each update. In a jit of its own, which is what JAX

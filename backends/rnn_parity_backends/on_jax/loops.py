@@ -16,7 +16,7 @@ from jax import nn
 from rnn_parity_backends import equations
 from rnn_parity_backends.with_jax import loops
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor, Variant
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import Case, Problem
 
 Scan = Callable[..., tuple[Any, Tensor]]
 """`lax.scan`, or something that is called like it."""

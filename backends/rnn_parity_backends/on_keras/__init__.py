@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from rnn_parity_backends import with_keras
 from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = (
     "https://github.com/keras-team/keras/blob/master/keras/src/backend/common/dtypes.py"

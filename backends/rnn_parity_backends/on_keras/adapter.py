@@ -8,8 +8,7 @@ from msgspec.structs import replace
 
 from rnn_parity_backends.on_keras.programs import Engine, Program
 from rnn_parity_backends.with_keras import engine
-from rnn_parity_core.backend import Scalar, Unsupported
-from rnn_parity_core.spec import Case, Outcome, Problem
+from rnn_parity_core import Case, Outcome, Problem, Scalar, Unsupported
 
 
 class KerasBackend(Engine):

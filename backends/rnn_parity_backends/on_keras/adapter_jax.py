@@ -11,8 +11,7 @@ from rnn_parity_backends.on_keras.adapter import KerasBackend
 from rnn_parity_backends.on_keras.programs import Differentiated, Forward, Moving
 from rnn_parity_backends.with_jax import settings
 from rnn_parity_backends.with_keras.networks import Tensors
-from rnn_parity_core.backend import Scalar
-from rnn_parity_core.spec import Case, Outcome, Problem
+from rnn_parity_core import Case, Outcome, Problem, Scalar
 
 
 class JaxBackend(KerasBackend):

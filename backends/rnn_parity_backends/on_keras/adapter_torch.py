@@ -12,8 +12,7 @@ import torch
 from rnn_parity_backends.on_keras.adapter import KerasBackend
 from rnn_parity_backends.on_keras.programs import Differentiated, Forward, Moving
 from rnn_parity_backends.with_keras.networks import Tensors
-from rnn_parity_core.backend import Scalar
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case, Scalar
 
 
 class TorchBackend(KerasBackend):

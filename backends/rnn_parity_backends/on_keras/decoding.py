@@ -6,7 +6,7 @@ from keras import ops
 
 from rnn_parity_backends import equations
 from rnn_parity_backends.with_keras.networks import Decode, Tensors
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case
 
 _Carry = dict[str, Any]
 

@@ -15,8 +15,7 @@ from rnn_parity_backends.with_keras import layout
 from rnn_parity_backends.with_keras.gradients import gradients_by_name
 from rnn_parity_backends.with_keras.networks import Network, Tensors
 from rnn_parity_backends.with_keras.training import Trainer
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
+from rnn_parity_core import CELLS, Array, Case, Outcome, Problem
 
 Moving = list[Any]
 """Keras' weights, inputs, initial states by name: what gradients are asked by."""

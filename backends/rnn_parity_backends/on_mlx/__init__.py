@@ -1,6 +1,6 @@
 """MLX: array operations, and the layers `nn.RNN`, `nn.LSTM` and `nn.GRU`."""
 
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://ml-explore.github.io/mlx/build/html/python/nn/layers.html"
 _LAYERS = {

@@ -8,8 +8,7 @@ import numpy as np
 
 from rnn_parity_backends.on_mlx import layers, training
 from rnn_parity_backends.on_mlx.layers import Tensor
-from rnn_parity_core.backend import Scalar
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Array, Outcome, Problem, Scalar
 
 
 class MlxBackend:

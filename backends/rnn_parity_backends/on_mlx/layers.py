@@ -14,8 +14,7 @@ from mlx import nn
 
 from rnn_parity_backends import equations
 from rnn_parity_backends.on_mlx import layout
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import Case, Problem, Unsupported
 
 Tensor = Any  # an `mx.array`
 Tensors = dict[str, Tensor]

@@ -7,7 +7,7 @@ bias, and for a GRU `bhn`, which r multiplies: the recurrent bias
 
 from collections.abc import Mapping
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _RNN = {"kernel": "Wxh", "recurrent_kernel": "Whh", "bias": "bias"}
 _NAMES = {

@@ -10,8 +10,7 @@ import mlx.core as mx
 from mlx import optimizers
 
 from rnn_parity_backends.on_mlx.layers import Forward, Tensor, Tensors
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.spec import ADAM_BETAS, ADAM_EPSILON, LEARNING_RATE, Case
+from rnn_parity_core import ADAM_BETAS, ADAM_EPSILON, LEARNING_RATE, Case, Unsupported
 
 _CLOSE = 1e-12
 """Relative error of an update that float64 can have, and float32 cannot."""

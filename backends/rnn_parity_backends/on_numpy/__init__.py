@@ -1,6 +1,6 @@
 """NumPy: no layers of its own, so every variant is the equations in its idiom."""
 
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 INFO = BackendInfo(
     name="numpy",

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from rnn_parity_backends import equations
-from rnn_parity_core.backend import Scalar, Unsupported
+from rnn_parity_core import Array, Outcome, Problem, Scalar, Unsupported
 from rnn_parity_core.graph import Graph
-from rnn_parity_core.spec import Array, Outcome, Problem
 
 
 class _Ops:

@@ -1,6 +1,6 @@
 """ONNX Runtime: the operators RNN, LSTM and GRU of models made here, on the CPU."""
 
-from rnn_parity_core.backend import BackendInfo, Gap, Implementation
+from rnn_parity_core import BackendInfo, Gap, Implementation
 
 # Cells → ONNX's operator, and what it is told to be one of them.
 _OPERATORS = {

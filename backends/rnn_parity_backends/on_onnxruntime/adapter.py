@@ -8,8 +8,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 from rnn_parity_backends import empty_rows
 from rnn_parity_backends.on_onnxruntime import models
-from rnn_parity_core.backend import Scalar, Unsupported
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Array, Outcome, Problem, Scalar, Unsupported
 
 _PROVIDERS = ["CPUExecutionProvider"]
 _NO_DOUBLE = "does not support double"  # LSTM's and GRU's way to say no kernel

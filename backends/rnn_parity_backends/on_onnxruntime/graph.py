@@ -11,7 +11,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from onnx.numpy_helper import from_array
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 OPSET = 22
 IR_VERSION = 10

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from rnn_parity_backends.gates import reordered
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array
+from rnn_parity_core import CELLS, Array
 
 OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "rnn_tanh": ("RNN", {"activations": ["Tanh"]}),

@@ -19,8 +19,7 @@ from rnn_parity_backends.on_onnxruntime.operators import (
     cell_step,
     native_weights,
 )
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import Case, Problem, Unsupported
 
 
 class _Ops:

@@ -5,7 +5,7 @@ import numpy as np
 from rnn_parity_backends import equations
 from rnn_parity_backends.on_onnxruntime import layout
 from rnn_parity_backends.on_onnxruntime.graph import Graph, Tensor
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import Case, Problem
 
 Native = dict[str, Tensor]
 States = dict[str, Tensor]

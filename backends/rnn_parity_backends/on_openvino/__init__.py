@@ -1,6 +1,6 @@
 """OpenVINO: the operators RNN, LSTM and GRU of models made here, on the CPU."""
 
-from rnn_parity_core.backend import BackendInfo, Gap, Implementation
+from rnn_parity_core import BackendInfo, Gap, Implementation
 
 # Cells → OpenVINO's operators, less the word for a cell or a sequence.
 _OPERATORS = {

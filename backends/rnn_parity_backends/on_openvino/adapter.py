@@ -6,8 +6,7 @@ import openvino
 from rnn_parity_backends import empty_rows
 from rnn_parity_backends.on_openvino.models import build
 from rnn_parity_backends.on_openvino.tensors import from_openvino, to_openvino
-from rnn_parity_core.backend import Scalar, Unsupported
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Array, Outcome, Problem, Scalar, Unsupported
 
 _DEVICE = "CPU"
 _PRECISIONS = ("f32", "bf16", "f16")

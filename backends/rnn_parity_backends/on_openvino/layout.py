@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rnn_parity_backends.gates import reordered
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array
+from rnn_parity_core import CELLS, Array
 
 # Our gates → the same in OpenVINO's order.
 _ORDERS = {

@@ -23,9 +23,7 @@ from rnn_parity_backends.on_openvino.tensors import (
     stacked,
     where,
 )
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import CELLS, Case, Problem, Unsupported
 
 _GRU = ops.gru_cell, ops.gru_sequence
 OPERATORS: dict[str, tuple[Any, Any, dict[str, Any]]] = {

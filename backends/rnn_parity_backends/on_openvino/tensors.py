@@ -7,7 +7,7 @@ import numpy as np
 import openvino
 from openvino import opset15 as ops
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 
 class Tensor:

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from rnn_parity_backends import with_keras
-from rnn_parity_core.backend import BackendInfo, Gap, Implementation, Scalar
+from rnn_parity_core import BackendInfo, Gap, Implementation, Scalar
 
 # Cells → TensorFlow 1's cell.
 _V1 = {

@@ -11,9 +11,8 @@ import tensorflow as tf
 from rnn_parity_backends.on_tensorflow.programs import Program, in_a_graph, program
 from rnn_parity_backends.on_tensorflow.settings import configure, tensorflow_settings
 from rnn_parity_backends.with_keras import engine
-from rnn_parity_core.backend import Scalar
+from rnn_parity_core import Outcome, Problem, Scalar
 from rnn_parity_core.graph import Graph
-from rnn_parity_core.spec import Outcome, Problem
 
 
 class KerasBackend:

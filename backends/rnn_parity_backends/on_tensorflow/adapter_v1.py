@@ -18,10 +18,8 @@ from rnn_parity_backends.on_tensorflow.operations import Tensors
 from rnn_parity_backends.on_tensorflow.settings import configure, tensorflow_settings
 from rnn_parity_backends.on_tensorflow.training_v1 import Updates
 from rnn_parity_backends.with_keras.gradients import epsilon_hat, named_gradients
-from rnn_parity_core.backend import Scalar
-from rnn_parity_core.cell import CELLS
+from rnn_parity_core import CELLS, Array, Case, Outcome, Problem, Scalar
 from rnn_parity_core.graph import Graph
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 
 v1 = tf.compat.v1
 

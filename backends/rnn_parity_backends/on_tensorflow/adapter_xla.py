@@ -13,9 +13,8 @@ import tensorflow as tf
 
 from rnn_parity_backends.on_tensorflow.adapter import KerasBackend
 from rnn_parity_backends.on_tensorflow.programs import program
-from rnn_parity_core.backend import Scalar
+from rnn_parity_core import Outcome, Problem, Scalar
 from rnn_parity_core.graph import Graph
-from rnn_parity_core.spec import Outcome, Problem
 
 
 class XlaBackend(KerasBackend):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from rnn_parity_backends import equations
 from rnn_parity_backends.on_tensorflow.operations import Tensors
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case
 
 Decode = Callable[[dict[str, Tensors], list[equations.State]], dict[str, Tensors]]
 _Carry = dict[str, Any]

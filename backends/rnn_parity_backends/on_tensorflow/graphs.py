@@ -15,8 +15,7 @@ from rnn_parity_backends.on_tensorflow.legacy import make_cell, to_canonical, to
 from rnn_parity_backends.on_tensorflow.operations import OPS, Tensors
 from rnn_parity_backends.on_tensorflow.training_v1 import Updates, updates
 from rnn_parity_backends.with_keras import DECODED_FROM
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import INTEGER_ARRAYS, Case
+from rnn_parity_core import CELLS, INTEGER_ARRAYS, Case
 
 v1 = tf.compat.v1
 

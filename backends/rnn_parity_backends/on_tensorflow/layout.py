@@ -11,8 +11,7 @@ import numpy as np
 
 from rnn_parity_backends.gates import reordered
 from rnn_parity_backends.with_keras import layout
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_core import CELLS, Array, Case, Problem
 
 _V1_LSTM = ("i", "g", "f", "o")
 _V1_PEEPHOLES = (1, 0, 2)  # f, i, o of our i, f, o

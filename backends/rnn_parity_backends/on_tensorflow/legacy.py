@@ -7,9 +7,7 @@ from tf_keras.src.layers.rnn import legacy_cells
 
 from rnn_parity_backends import equations
 from rnn_parity_backends.on_tensorflow.operations import Tensors
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Case
+from rnn_parity_core import CELLS, Case, Unsupported
 
 
 def make_cell(case: Case, offset: float) -> Any:

@@ -12,8 +12,8 @@ from rnn_parity_backends.on_tensorflow import decoding, drawing, training
 from rnn_parity_backends.on_tensorflow.operations import OPS, Tensors
 from rnn_parity_backends.with_keras.networks import Network
 from rnn_parity_backends.with_keras.training import Trainer
+from rnn_parity_core import Array, Case, Outcome, Problem
 from rnn_parity_core.graph import Graph
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 
 _Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
 

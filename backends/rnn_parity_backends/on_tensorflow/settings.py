@@ -5,7 +5,7 @@ import os
 import tensorflow as tf
 from tensorflow.python.framework import config
 
-from rnn_parity_core.backend import Scalar
+from rnn_parity_core import Scalar
 
 # Without this a GPU would be taken where there is one.
 tf.config.set_visible_devices([], "GPU")

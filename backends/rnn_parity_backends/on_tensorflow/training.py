@@ -9,8 +9,7 @@ from rnn_parity_backends.on_tensorflow.operations import Tensors
 from rnn_parity_backends.with_keras.gradients import gradients_by_name
 from rnn_parity_backends.with_keras.networks import Network
 from rnn_parity_backends.with_keras.training import Trainer
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_core import CELLS, Array, Case, Problem
 
 
 def with_gradients(network: Network, given: Problem) -> tuple[dict[str, Tensors], Any]:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from rnn_parity_backends.on_tensorflow.operations import Tensors
-from rnn_parity_core.spec import ADAM_BETAS, LEARNING_RATE, Case
+from rnn_parity_core import ADAM_BETAS, LEARNING_RATE, Case
 
 v1 = tf.compat.v1
 

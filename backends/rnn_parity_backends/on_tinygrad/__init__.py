@@ -1,6 +1,6 @@
 """tinygrad: tensor operations, and its one recurrent cell, `nn.LSTMCell`."""
 
-from rnn_parity_core.backend import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
 
 _LINK = "https://docs.tinygrad.org/nn/"
 

@@ -13,8 +13,7 @@ from tinygrad.helpers import DEV, PARALLEL
 
 from rnn_parity_backends import equations
 from rnn_parity_backends.on_tinygrad import layout
-from rnn_parity_core.backend import Absent, Scalar, Unsupported
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
+from rnn_parity_core import Absent, Array, Case, Outcome, Problem, Scalar, Unsupported
 
 Tensors = dict[str, Any]
 StepOf = Callable[[int, str], equations.Step]

@@ -6,7 +6,7 @@ which are added (tinygrad/nn/__init__.py).
 
 from collections.abc import Mapping
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _TRANSPOSED = {"kernel": "weight_ih", "recurrent_kernel": "weight_hh"}
 _HALVES = ("bias_ih", "bias_hh")

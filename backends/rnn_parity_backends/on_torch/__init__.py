@@ -6,13 +6,7 @@ on a GPU (`torch@cuda`).
 
 from msgspec.structs import replace
 
-from rnn_parity_core.backend import (
-    FLOAT32_SUMS,
-    TF32_UNIT,
-    BackendInfo,
-    Gap,
-    Implementation,
-)
+from rnn_parity_core import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Gap, Implementation
 
 _CELL = "over a list, one cell for each layer and direction"
 _UNBOUND = "over x.unbind(1), torch.stack"

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from rnn_parity_backends.on_torch import cells, graph, layers, settings, training
 from rnn_parity_backends.on_torch.cells import Compute, Tensors
-from rnn_parity_core.backend import Scalar, Unsupported
+from rnn_parity_core import Array, Case, Outcome, Problem, Scalar, Unsupported
 from rnn_parity_core.graph import Graph
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 
 _VARIANTS: dict[str, Callable[[Case], Compute]] = {
     "basic": cells.basic,

@@ -13,8 +13,7 @@ from torch.func import functional_call
 
 from rnn_parity_backends import equations
 from rnn_parity_backends.on_torch import layout
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import Case, Problem, Unsupported
 
 Tensors = dict[str, Any]  # tensors by the names of our arrays
 Compute = Callable[[Problem], Tensors]

@@ -21,9 +21,8 @@ from torch._inductor.exc import InvalidCxxCompiler
 from rnn_parity_backends.on_torch.adapter import TorchBackend
 from rnn_parity_backends.on_torch.cells import Compute, Tensors
 from rnn_parity_backends.on_torch.graph import graph_of
-from rnn_parity_core.backend import Absent, Scalar, Unsupported
+from rnn_parity_core import Absent, Case, Problem, Scalar, Unsupported
 from rnn_parity_core.graph import Graph
-from rnn_parity_core.spec import Case, Problem
 
 # PyTorch 2.13 takes the layer without a workspace for what needs no gradient by its
 # inputs, and then fails to save one for the weights'.

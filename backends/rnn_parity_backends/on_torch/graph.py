@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from rnn_parity_backends.on_torch.cells import Compute, Tensors
-from rnn_parity_core.backend import Unsupported
+from rnn_parity_core import Case, Problem, Unsupported
 from rnn_parity_core.graph import Edge, Graph, Kind, Node, Part, constant, typed
-from rnn_parity_core.spec import Case, Problem
 
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("mm", "matmul", "linear", "addmm", "bmm"), "product"),

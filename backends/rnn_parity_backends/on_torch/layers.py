@@ -14,8 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnn_parity_backends.on_torch import layout
 from rnn_parity_backends.on_torch.cells import Compute, Tensors
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import Case, Problem, Unsupported
 
 # What PyTorch has; a cell that is not here it has not.
 _LAYERS: Mapping[str, Any] = {

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array
+from rnn_parity_core import CELLS, Array
 
 _KERNELS = {
     "kernel": "weight_ih",

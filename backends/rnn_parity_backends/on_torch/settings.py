@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from rnn_parity_core.backend import Absent, Scalar
+from rnn_parity_core import Absent, Scalar
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 

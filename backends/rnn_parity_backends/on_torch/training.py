@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rnn_parity_backends.on_torch.cells import Compute, Tensors
-from rnn_parity_core.spec import ADAM_BETAS, ADAM_EPSILON, LEARNING_RATE, Case, Problem
+from rnn_parity_core import ADAM_BETAS, ADAM_EPSILON, LEARNING_RATE, Case, Problem
 
 
 def with_gradients(compute: Compute, case: Case, tensors: Tensors) -> Tensors:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_core import Array, Case, Problem
 
 Tensor = Any  # a `jax.Array`, traced or not
 Arrays = dict[str, Tensor]

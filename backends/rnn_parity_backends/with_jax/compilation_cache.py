@@ -17,7 +17,7 @@ from pathlib import Path
 
 import jax
 
-from rnn_parity_core.backend import Scalar
+from rnn_parity_core import Scalar
 
 _FOLDER = "RNN_PARITY_CACHE"
 """Environment variable by which a worker is told where it may keep things."""

@@ -14,8 +14,7 @@ from rnn_parity_backends.with_jax import settings
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor, fed, returned
 from rnn_parity_backends.with_jax.loops import concatenate, result
 from rnn_parity_backends.with_jax.training import with_gradients
-from rnn_parity_core.backend import Scalar, Unsupported
-from rnn_parity_core.spec import Case, Outcome, Problem
+from rnn_parity_core import Case, Outcome, Problem, Scalar, Unsupported
 
 Loop = Callable[[str, Arrays, Arrays, Tensor], tuple[Tensor, Arrays]]
 """A direction, canonical weights, initial states and inputs to outputs and final

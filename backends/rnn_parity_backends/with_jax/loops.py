@@ -13,7 +13,7 @@ from jax import lax
 
 from rnn_parity_backends import equations
 from rnn_parity_backends.with_jax.arrays import Arrays, Tensor
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import Problem
 
 MakeStep = Callable[[str, Arrays], equations.Step]
 """A cell's name and canonical weights to the function that takes one step; the same

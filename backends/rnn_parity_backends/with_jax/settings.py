@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 
 from rnn_parity_backends.with_jax.compilation_cache import keep_programs
-from rnn_parity_core.backend import Absent, Scalar
+from rnn_parity_core import Absent, Scalar
 
 MOST_PROGRAMS = 1_000
 MOST_MAPS = 20_000

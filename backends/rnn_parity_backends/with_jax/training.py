@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from rnn_parity_backends.with_jax.arrays import Arrays, Forward, Tensor
-from rnn_parity_core.spec import ADAM_BETAS, ADAM_EPSILON, LEARNING_RATE
+from rnn_parity_core import ADAM_BETAS, ADAM_EPSILON, LEARNING_RATE
 
 State = Any  # an optimiser's own
 Update = Callable[[Arrays, State, Arrays], tuple[Arrays, Arrays, State]]

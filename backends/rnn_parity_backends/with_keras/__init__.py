@@ -5,7 +5,7 @@ This module imports nothing of Keras; those beside it do, but for `layout` and
 imported: an adapter's module sets it, and its constructor checks that it is so.
 """
 
-from rnn_parity_core.backend import Gap, Implementation
+from rnn_parity_core import Gap, Implementation
 
 BEYOND_BASIC = (
     "static",

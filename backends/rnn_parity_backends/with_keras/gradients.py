@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rnn_parity_backends.with_keras import layout
-from rnn_parity_core.spec import ADAM_BETAS, ADAM_EPSILON, Array, Case
+from rnn_parity_core import ADAM_BETAS, ADAM_EPSILON, Array, Case
 
 
 def epsilon_hat(number: int) -> float:

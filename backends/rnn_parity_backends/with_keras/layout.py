@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from rnn_parity_backends.gates import reordered
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_core import CELLS, Array, Case, Problem
 
 ToNative = Callable[[str, Mapping[str, Array]], list[Array]]
 ToCanonical = Callable[[str, list[Array]], dict[str, Array]]

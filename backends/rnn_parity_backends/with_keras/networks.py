@@ -13,9 +13,7 @@ from keras import ops
 
 from rnn_parity_backends import equations
 from rnn_parity_backends.with_keras import DECODED_FROM, layout
-from rnn_parity_core.backend import Unsupported
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_core import CELLS, Array, Case, Problem, Unsupported
 
 Tensors = Any  # the backend's own, or what Keras makes of them
 Decode = Callable[[dict[str, Tensors], list[equations.State]], dict[str, Tensors]]

@@ -19,7 +19,7 @@ from keras import ops
 
 from rnn_parity_backends.with_keras.gradients import epsilon_hat
 from rnn_parity_backends.with_keras.networks import Network, Tensors
-from rnn_parity_core.spec import ADAM_BETAS, LEARNING_RATE, Case
+from rnn_parity_core import ADAM_BETAS, LEARNING_RATE, Case
 
 
 def one_of_two(case: Case, gradients: list[Tensors]) -> list[Tensors]:

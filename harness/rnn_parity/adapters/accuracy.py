@@ -14,8 +14,7 @@ import numpy as np
 
 from rnn_parity.adapters.statement import Figure, Stated, Worst, stated
 from rnn_parity.judge.bounds import spacing
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.spec import HALF_DTYPES, Array, Case, Outcome, Problem
+from rnn_parity_core import HALF_DTYPES, Array, BackendInfo, Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations
 
 FUNCTIONS = ("tanh", "sigmoid")

@@ -10,10 +10,9 @@ from rnn_parity.checks.metamorphic import Trial, relate
 from rnn_parity.checks.metamorphic import exit_status as relations_status
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.run import compute, judge_and_write
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import BackendInfo, Case
 from rnn_parity_core.exit_status import Exit
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import Case
 from rnn_parity_reports.describe import without_place
 from rnn_parity_reports.results import BAD, GOOD, Report, Result
 

@@ -29,11 +29,16 @@ from rnn_parity.runs.engine import Runner
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.errors import FileError, unknown_name
+from rnn_parity_core import (
+    DTYPES,
+    BackendInfo,
+    FileError,
+    Outcome,
+    Problem,
+    unknown_name,
+)
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import DTYPES, Outcome, Problem
 
 _FAILED = ("exceeded", "generous", "unstated", "wrong")
 

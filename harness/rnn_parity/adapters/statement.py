@@ -8,8 +8,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, BackendInfo
 
 TOO_GENEROUS = 10
 """Times what is measured, from which on a statement hides faults."""

@@ -13,7 +13,7 @@ from rnn_parity.adversary.implementation import Implementation
 from rnn_parity.adversary.made import SELDOM, Made
 from rnn_parity.adversary.summing import Order, products, summed
 from rnn_parity.judge.adjoint import Outer, Placed, Rows, Through
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _FEW = 8
 

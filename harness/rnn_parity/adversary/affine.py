@@ -4,7 +4,7 @@ import numpy as np
 
 from rnn_parity.adversary.made import SELDOM, Made, Reader
 from rnn_parity.adversary.summing import Order, products, summed
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 
 class Affine(Reader):

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rnn_parity.adversary.formats import Format
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Accuracy, Array
 
 _MIXED = np.uint64(0x9E3779B97F4A7C15)
 

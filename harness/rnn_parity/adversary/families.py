@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_parity.adversary.formats import Format
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case
+from rnn_parity_core import CELLS, Array, Case
 
 
 class Draw(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _TYPES: dict[str, Any] = {
     "float64": np.float64,

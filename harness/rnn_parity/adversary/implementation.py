@@ -11,7 +11,7 @@ from rnn_parity.adversary.curves import CURVES, erring
 from rnn_parity.adversary.formats import Format
 from rnn_parity.adversary.made import SELDOM, Made
 from rnn_parity.judge.operations import one_by_one
-from rnn_parity_core.spec import HALF_DTYPES, Array
+from rnn_parity_core import HALF_DTYPES, Array
 
 _FLOAT32 = Format("float32")
 

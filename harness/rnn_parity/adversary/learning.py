@@ -11,9 +11,15 @@ from rnn_parity.adversary.choices import Choices
 from rnn_parity.adversary.formats import Format
 from rnn_parity.judge.tape import Tape
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import ADAM_BETAS, ADAM_EPSILON, LEARNING_RATE, Array, Problem
+from rnn_parity_core import (
+    ADAM_BETAS,
+    ADAM_EPSILON,
+    CELLS,
+    LEARNING_RATE,
+    Accuracy,
+    Array,
+    Problem,
+)
 
 
 def gradients(

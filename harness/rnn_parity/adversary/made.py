@@ -6,8 +6,7 @@ import numpy as np
 
 from rnn_parity.adversary.choices import EVERYWHERE, Choices
 from rnn_parity.adversary.formats import Format
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Accuracy, Array
 
 SELDOM = (False, False, True)
 """Options of what is left out or kept wide now and then."""

@@ -9,9 +9,15 @@ import numpy as np
 
 from rnn_parity.adversary.families import FAMILIES, Draw, Family
 from rnn_parity.adversary.formats import Format
-from rnn_parity_core.backend import TF32_UNIT, Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import HALF_DTYPES, Array, Case, Problem
+from rnn_parity_core import (
+    CELLS,
+    HALF_DTYPES,
+    TF32_UNIT,
+    Accuracy,
+    Array,
+    Case,
+    Problem,
+)
 
 Generator = np.random.Generator
 

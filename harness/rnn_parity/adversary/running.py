@@ -8,8 +8,7 @@ from rnn_parity.adversary.implementation import Implementation
 from rnn_parity.adversary.learning import gradients, training
 from rnn_parity.adversary.made import Made
 from rnn_parity.judge.trajectory import Trajectory, trajectory
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import Accuracy, Array, Problem
 
 
 def run(problem: Problem, accuracy: Accuracy, choices: Choices) -> dict[str, Array]:

@@ -8,8 +8,7 @@ from rnn_parity.adversary.choices import Choices
 from rnn_parity.adversary.families import FAMILIES
 from rnn_parity.adversary.networks import Network, draw
 from rnn_parity.adversary.search import searched, tried
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import HALF_DTYPES
+from rnn_parity_core import CELLS, HALF_DTYPES
 
 DTYPES = ("float32", "float64", "bfloat16")
 LONG = 4096

@@ -6,7 +6,7 @@ import numpy as np
 
 from rnn_parity.adversary.choices import Choices
 from rnn_parity.adversary.formats import Format
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 
 class Order(NamedTuple):

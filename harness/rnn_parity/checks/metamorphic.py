@@ -19,12 +19,18 @@ from rnn_parity.judge.agreement import agreement
 from rnn_parity.runs.engine import Runner
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.pool import side_by_side
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import (
+    Array,
+    BackendInfo,
+    Case,
+    Outcome,
+    ParityError,
+    Problem,
+    UsageError,
+)
 from rnn_parity_core.cases import spread
-from rnn_parity_core.errors import ParityError, UsageError
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations, nonfinite
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import MARKS

@@ -18,11 +18,9 @@ from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.runs.engine import Runner
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.pool import side_by_side
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import BackendInfo, Case, UsageError
 from rnn_parity_core.cases import spread
-from rnn_parity_core.errors import UsageError
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import KINDS, Fault, plant
 from rnn_parity_reports.results import GOOD

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from rnn_parity_core.spec import INTEGER_ARRAYS, Array, Case, Outcome, Problem
+from rnn_parity_core import INTEGER_ARRAYS, Array, Case, Outcome, Problem
 
 Ask = Callable[[Problem], Outcome]
 """Computes a problem, always on the same backend."""

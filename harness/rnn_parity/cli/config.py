@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnn_parity_core.errors import FileError, UsageError, unknown_name
+from rnn_parity_core import FileError, UsageError, unknown_name
 from rnn_parity_core.files import read_bytes
 
 FOR_ALL = (

@@ -52,7 +52,7 @@ def cases(
     """List suites and their cases."""
     from rnn_parity.terminal.catalogue import show_cases
     from rnn_parity.terminal.common import console
-    from rnn_parity_core.spec import DTYPES
+    from rnn_parity_core import DTYPES
     from rnn_parity_fixtures.catalogue import select, suites
 
     found = {suite: select([suite], [], list(DTYPES))} if suite else suites()

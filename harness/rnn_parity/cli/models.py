@@ -108,7 +108,7 @@ def verify(
     from rnn_parity.terminal.common import console
     from rnn_parity.terminal.models import show_backends, show_layer, show_problems
     from rnn_parity.terminal.progress import RunProgress
-    from rnn_parity_core.errors import UsageError
+    from rnn_parity_core import UsageError
 
     if write_inputs:
         if expected or backends is not None:

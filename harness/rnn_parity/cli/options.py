@@ -13,7 +13,7 @@ import typer
 
 from rnn_parity.processes.ending import NOTHING_KEPT, Ended, heed
 from rnn_parity.store.journal import LOCK
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 
 
 def whole(least: int) -> Callable[[Any], int]:

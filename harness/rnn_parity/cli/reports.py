@@ -53,7 +53,7 @@ def compare(
     Needs no framework. Exit status: that of a run; of what moved 0 nothing regressed,
     1 a regression, 2 wrong usage or nothing in common.
     """
-    from rnn_parity_core.errors import UsageError
+    from rnn_parity_core import UsageError
 
     if new or between is not None:
         if jobs:
@@ -82,7 +82,7 @@ def _say_what_moved(
     from rnn_parity.runs.upgrade import between_backends, between_runs
     from rnn_parity.terminal.common import console
     from rnn_parity.terminal.moved import show_moved
-    from rnn_parity_core.errors import UsageError
+    from rnn_parity_core import UsageError
     from rnn_parity_reports.moved_views import to_html, to_markdown
     from rnn_parity_reports.results import encode
 
@@ -126,7 +126,7 @@ def report(
     """Print a report again, in another form."""
     from rnn_parity.terminal.common import console
     from rnn_parity.terminal.report import show_report
-    from rnn_parity_core.errors import UsageError, unknown_name
+    from rnn_parity_core import UsageError, unknown_name
     from rnn_parity_reports.formats import formats
     from rnn_parity_reports.results import read_report_document
 

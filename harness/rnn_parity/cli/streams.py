@@ -6,7 +6,7 @@ import select
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

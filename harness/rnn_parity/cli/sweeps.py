@@ -83,7 +83,7 @@ def sweep(
     from rnn_parity.processes.guard import read_memory
     from rnn_parity.runs.engine import check_timeout
     from rnn_parity.terminal.common import console
-    from rnn_parity_core.errors import UsageError
+    from rnn_parity_core import UsageError
 
     if scheduler and workers:
         raise UsageError("--workers are started here, and --scheduler has its own")

@@ -15,7 +15,7 @@ from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.bounds import likely, worst_case
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.unequal import lost_terms, same_terms
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 
 class Through(NamedTuple):

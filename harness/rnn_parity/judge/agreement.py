@@ -12,8 +12,7 @@ from rnn_parity.judge.certify import Certificate, certify
 from rnn_parity.judge.decode import well_formed
 from rnn_parity.judge.pairs import pair_difference
 from rnn_parity.judge.shown import not_shown, unshown
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Array, BackendInfo, Outcome, Problem
 
 _AXES = {"outputs": ("row", "step", "unit"), "final": ("pass", "row", "unit")}
 

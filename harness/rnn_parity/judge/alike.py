@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _FARTHER = 16
 """Times as wide a window: values that vary smoothly are as many times more there."""

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _LARGEST = 709.0  # exp of more is none of float64
 

@@ -13,9 +13,7 @@ from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.cells import step
 from rnn_parity.judge.certify import Certificate, certify_steps
 from rnn_parity.judge.systematic import Drift, Samples
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Case, Outcome, Problem
 from rnn_parity_reports.results import FirstBad
 
 _NUDGE = 2.0**-20

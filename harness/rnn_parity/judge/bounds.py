@@ -6,7 +6,7 @@ from typing import NamedTuple
 import ml_dtypes
 import numpy as np
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 FAILURE_PROBABILITY = 1e-9
 """Chance, for one matrix product, that a correct backend exceeds its bound."""

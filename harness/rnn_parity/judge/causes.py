@@ -12,9 +12,8 @@ from rnn_parity.judge.blame import gate_at_fault, one_weight
 from rnn_parity.judge.certify import Certificate
 from rnn_parity.judge.diagnose import explain
 from rnn_parity.judge.in_stacks import explain_by_estimate
-from rnn_parity_core.backend import Accuracy
+from rnn_parity_core import Accuracy, Outcome, Problem
 from rnn_parity_core.layers import taken_apart
-from rnn_parity_core.spec import Outcome, Problem
 from rnn_parity_reports.results import FirstBad
 
 

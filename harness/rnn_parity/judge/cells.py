@@ -14,8 +14,7 @@ import numpy as np
 
 from rnn_parity.judge.operations import Operations, Value
 from rnn_parity.judge.terms import AS_PUBLISHED, Terms
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array
+from rnn_parity_core import CELLS, Array
 
 Weights = Mapping[str, Any]
 State = dict[str, Value]

@@ -26,9 +26,8 @@ from rnn_parity.judge.stepwise import stepwise
 from rnn_parity.judge.systematic import Drift, Samples
 from rnn_parity.judge.training import hold_training, reference_training
 from rnn_parity.judge.trajectory import processing_order, row_lengths, trajectory
-from rnn_parity_core.backend import Accuracy
+from rnn_parity_core import Accuracy, Array, Case, Outcome, Problem
 from rnn_parity_core.layers import lower_outputs, shows_layers, taken_apart
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 from rnn_parity_reports.results import FirstBad
 
 

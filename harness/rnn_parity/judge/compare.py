@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from rnn_parity.judge.bounds import spacing
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 from rnn_parity_reports.results import Figures
 
 BLOCK = 1 << 19

@@ -16,8 +16,7 @@ from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.cells import prepared, step
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Accuracy, Array, Outcome, Problem
 
 Tokens = NDArray[np.int64]
 

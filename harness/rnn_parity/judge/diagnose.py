@@ -22,8 +22,7 @@ from rnn_parity.judge.conventions.hypothesis import Guessing, Hypothesis, Predic
 from rnn_parity.judge.conventions.outcome import predicted
 from rnn_parity.judge.decode import fed
 from rnn_parity.judge.terms import AS_PUBLISHED
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import INTEGER_ARRAYS, Array, Outcome, Problem
+from rnn_parity_core import INTEGER_ARRAYS, Accuracy, Array, Outcome, Problem
 
 MOST = 4
 """Explanations that are given at most."""

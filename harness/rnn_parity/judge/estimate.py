@@ -17,10 +17,8 @@ from rnn_parity.judge.matched import scores
 from rnn_parity.judge.shown import not_shown
 from rnn_parity.judge.stochastic import Stochastic
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core.backend import Accuracy, BackendInfo
-from rnn_parity_core.cell import CELLS
+from rnn_parity_core import CELLS, Accuracy, Array, BackendInfo, Case, Outcome, Problem
 from rnn_parity_core.layers import taken_apart
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 from rnn_parity_reports.results import Estimate
 
 SIMULATIONS = 24

@@ -4,8 +4,8 @@ import numpy as np
 
 from rnn_parity.judge.blame import element, worst_drift
 from rnn_parity.judge.certify import Certificate
+from rnn_parity_core import Array, Problem
 from rnn_parity_core.probing import by_itself
-from rnn_parity_core.spec import Array, Problem
 from rnn_parity_reports.results import FirstBad
 
 

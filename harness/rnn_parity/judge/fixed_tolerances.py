@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_parity_core.spec import Outcome, Problem
+from rnn_parity_core import Outcome, Problem
 from rnn_parity_core.validate import contract_violations
 
 

@@ -15,9 +15,7 @@ from rnn_parity.judge.bounded import Bounded, together
 from rnn_parity.judge.bounds import Held, held
 from rnn_parity.judge.tape import Node, Tape
 from rnn_parity.judge.trajectory import Trajectory, trajectory
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Outcome, Problem
 
 
 def reference_gradients(problem: Problem) -> dict[str, Array]:

@@ -15,8 +15,7 @@ from rnn_parity.judge.conventions.weights import EVERYWHERE_OR_NOT, gate_orders
 from rnn_parity.judge.estimate import can_estimate, fits, simulated
 from rnn_parity.judge.stepwise import rows_of
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Accuracy, Array, Outcome, Problem
 
 _ROWS = 2
 _NEARER = 2.0**-4

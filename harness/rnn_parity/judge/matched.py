@@ -14,7 +14,7 @@ from rnn_parity.judge.adjoint import Float64Adjoint, Outer, Placed, Rows, Throug
 from rnn_parity.judge.arithmetic import product
 from rnn_parity.judge.tape import Tape
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import Array, Problem
 
 
 class _Seeds(NamedTuple):

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import CELLS, Array, Outcome, Problem
 
 # An output this near to 1 moves by less than 1/64 of what its pre-activation moves by.
 _FLAT = 1 - 1 / 128

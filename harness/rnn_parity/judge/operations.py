@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 Value = TypeVar("Value")
 

@@ -8,8 +8,7 @@ import numpy as np
 from rnn_parity.judge.bounds import ratio
 from rnn_parity.judge.certify import Certificate
 from rnn_parity.judge.compare import compare
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_reports.results import Pair
 
 _FEWEST = 3  # of two that differ, neither is the outlier

@@ -25,7 +25,7 @@ from rnn_parity.judge.bounded import (
 )
 from rnn_parity.judge.bounds import power_of_two, worst_case
 from rnn_parity.judge.sums import U64, Sums
-from rnn_parity_core.spec import HALF_DTYPES, Array
+from rnn_parity_core import HALF_DTYPES, Array
 
 REFERENCE_ULP = 4.0
 """Largest error of the reference's own tanh and logistic function in ulp of float64;

@@ -15,7 +15,7 @@ from rnn_parity.judge.bounded import Bounded, Curve, logistic_of, tanh_of
 from rnn_parity.judge.bounds import likely, worst_case
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.sums import Products, Summed
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _ULPS = 16
 """Terms of a sum that differ by fewer ulp of it may be rounded alike."""

@@ -15,8 +15,8 @@ from rnn_parity.judge.certify import Certificate, reference
 from rnn_parity.judge.decode import fed
 from rnn_parity.judge.estimate import FACTOR, Spread, error_of
 from rnn_parity.judge.trajectory import Steps, row_lengths, trajectory
+from rnn_parity_core import Array, Outcome, Problem
 from rnn_parity_core.layers import one_layer
-from rnn_parity_core.spec import Array, Outcome, Problem
 
 _CHANGE = 2.0**-20
 """Large beside float64's roundings, 2**-53, and small beside what bends a curve."""

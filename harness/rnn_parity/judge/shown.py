@@ -7,7 +7,7 @@ import numpy as np
 from rnn_parity.judge.bounded import unit
 from rnn_parity.judge.certify import Certificate
 from rnn_parity.judge.trajectory import row_lengths
-from rnn_parity_core.spec import Array, Case
+from rnn_parity_core import Array, Case
 from rnn_parity_reports.describe import in_words
 from rnn_parity_reports.results import Estimate, Verdict
 

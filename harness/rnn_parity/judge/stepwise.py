@@ -21,9 +21,7 @@ from rnn_parity.judge.bounds import ratio
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.systematic import Drift, Samples, drifts, most_samples, sampled
 from rnn_parity.judge.trajectory import row_lengths, trajectory
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Problem
 
 _AT_ONCE = 2**17
 """Values of one kind that are bounded at once: few enough for a cache to hold them, and

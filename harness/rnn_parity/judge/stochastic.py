@@ -14,8 +14,7 @@ import numpy as np
 
 from rnn_parity.judge.arithmetic import Float64, product
 from rnn_parity.judge.bounded import unit
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Accuracy, Array
 
 _USUAL_ULP = 2.0
 """Of functions: where gates are, most err by less. What somebody's framework may err by

@@ -13,8 +13,7 @@ from rnn_parity.judge.arithmetic import product
 from rnn_parity.judge.bounded import Bounded, unit
 from rnn_parity.judge.bounds import likely, worst_case
 from rnn_parity.judge.unequal import lost_terms, same_terms
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Accuracy, Array
 
 U64 = 2.0**-53
 

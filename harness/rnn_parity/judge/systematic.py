@@ -20,9 +20,7 @@ from rnn_parity.judge.cells import step
 from rnn_parity.judge.scatter import Scatter, Scattered
 from rnn_parity.judge.tape import Tape
 from rnn_parity.judge.trajectory import Steps
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import HALF_DTYPES, Array, Case
+from rnn_parity_core import CELLS, HALF_DTYPES, Accuracy, Array, Case
 
 _MULTIPLICATIONS = 2**27
 """Of a product of samples and slopes: steps are left out of large networks' sums."""

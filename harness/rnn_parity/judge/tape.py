@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rnn_parity.judge.adjoint import Outer, Placed, Rows, Through
 from rnn_parity.judge.operations import one_by_one
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 Pull = Callable[[Any], Any]
 """The gradient of a value → the contribution to that of one it was made of."""

@@ -16,11 +16,11 @@ import numpy as np
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.bounds import Held, held
 from rnn_parity.judge.gradients import bounded_gradients, reference_gradients
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import (
+from rnn_parity_core import (
     ADAM_BETAS,
     ADAM_EPSILON,
     LEARNING_RATE,
+    Accuracy,
     Array,
     Outcome,
     Problem,

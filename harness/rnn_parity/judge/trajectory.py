@@ -23,8 +23,7 @@ from rnn_parity.judge.cells import (
 )
 from rnn_parity.judge.operations import Operations, Value
 from rnn_parity.judge.terms import AS_PUBLISHED, Terms
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 
 
 class Steps(NamedTuple, Generic[Value]):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnn_parity.judge.arithmetic import product
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _MANY = 8
 """Terms that may be lost before it is summed up what they come to."""

@@ -23,9 +23,7 @@ from rnn_parity.judge.shown import next_steps, partly_shown, settled, unshown
 from rnn_parity.judge.steps import worst_of_each_step
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
-from rnn_parity_core.backend import Accuracy, BackendInfo
-from rnn_parity_core.errors import ParityError
-from rnn_parity_core.spec import Case, Outcome, Problem
+from rnn_parity_core import Accuracy, BackendInfo, Case, Outcome, ParityError, Problem
 from rnn_parity_core.validate import contract_violations, nonfinite
 from rnn_parity_reports.results import GOOD, Figures, Published, Result, Verdict
 

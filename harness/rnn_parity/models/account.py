@@ -7,7 +7,7 @@ part in its step. `account` says of every name of a file which of the three it i
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array
 
 _LONGEST = 240  # characters of names that a line has, or of one name
 _GROUPS = 4  # names that a line has, before it names modules

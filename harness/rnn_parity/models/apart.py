@@ -18,11 +18,10 @@ from rnn_parity.models.read import MAX_BYTES, read
 from rnn_parity.processes.guard import HUNG
 from rnn_parity.workers.child import Child
 from rnn_parity.workers.protocol import WorkerError
+from rnn_parity_core import Array, Case, FileError, ParityError, UsageError, clean
 from rnn_parity_core.arrays import pack, unpack
-from rnn_parity_core.errors import FileError, ParityError, UsageError, clean
 from rnn_parity_core.files import checked_size
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import Array, Case
 
 _ANY_TEXT = ("utf-8", "surrogatepass")  # names of files may be no text at all
 

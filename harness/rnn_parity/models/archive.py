@@ -3,7 +3,7 @@
 from io import BytesIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 
 _ENCRYPTED = 1  # bit of a member's flags
 

@@ -18,10 +18,9 @@ from numpy.lib import format as npy
 
 from rnn_parity.models.memory import BESIDE, TIMES
 from rnn_parity.models.read import MAX_BYTES, read_arrays
+from rnn_parity_core import Array, FileError
 from rnn_parity_core.arrays import DTYPE_NAMES
-from rnn_parity_core.errors import FileError
 from rnn_parity_core.files import checked_size, unreadable
-from rnn_parity_core.spec import Array
 
 _MOST_MEMBERS = 64
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes

@@ -5,10 +5,8 @@ from functools import partial
 
 from rnn_parity.models.account import account
 from rnn_parity.models.layer import Recurrent, Saved
+from rnn_parity_core import CELLS, Array, FileError
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
 
 FORMAT = "rnn-parity.weights/1"
 _WAYS = ("forward", "reverse")

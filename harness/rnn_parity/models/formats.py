@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from rnn_parity.models import canonical, flax_state, tf1, torch_file, torch_state
 from rnn_parity.models.layer import Recurrent, Saved
+from rnn_parity_core import ParityError
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.errors import ParityError
 from rnn_parity_core.plugins import registered
 
 GROUP = "rnn_parity.models"

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from rnn_parity_core.errors import FileError, UsageError
-from rnn_parity_core.spec import DTYPES, Array
+from rnn_parity_core import DTYPES, Array, FileError, UsageError
 
 try:
     import h5py

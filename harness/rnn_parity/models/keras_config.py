@@ -14,7 +14,7 @@ from rnn_parity.models.keras_settings import (
     settings,
     unread,
 )
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 
 _RECURRENT = {*CLASSES, "Bidirectional", "RNN"}
 _MAX_DEPTH = 32

@@ -37,10 +37,8 @@ from rnn_parity.models.layer import (
     rows,
 )
 from rnn_parity_backends.with_keras.layout import biases_from_keras, from_keras
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import CELLS, Array, FileError
 from rnn_parity_core.files import objects_once
-from rnn_parity_core.spec import Array
 
 _UNTOLD = (
     "does not say its activations, nor go_backwards; if they are Keras' own, sigmoid "

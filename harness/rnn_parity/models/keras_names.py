@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError
 
 ARRAYS = ("kernel", "recurrent_kernel", "bias")
 _NUMBERED = re.compile(

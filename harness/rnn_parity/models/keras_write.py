@@ -10,8 +10,7 @@ from rnn_parity.models import hdf5
 from rnn_parity.models.keras_config import snake
 from rnn_parity.models.layer import Recurrent
 from rnn_parity_backends.with_keras.layout import biases_to_keras, to_keras
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array, Case
+from rnn_parity_core import Array, Case, FileError
 
 _INNER = {"forward": "/forward_layer", "reverse": "/backward_layer"}
 _GATED = {"activation": "tanh", "recurrent_activation": "sigmoid"}

@@ -12,10 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnn_parity.models.account import Account
+from rnn_parity_core import (
+    CELLS,
+    DIRECTIONS,
+    DTYPES,
+    Array,
+    Case,
+    FileError,
+    UsageError,
+    unknown_name,
+)
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import FileError, UsageError, unknown_name
-from rnn_parity_core.spec import DIRECTIONS, DTYPES, Array, Case
 from rnn_parity_core.validate import contract_violations, nonfinite
 
 _RATIOS = {1: ("rnn_tanh", "rnn_relu"), 3: ("gru",), 4: ("lstm",)}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 
 TIMES, BESIDE = 8, 2**28
 """A reader's limit: so many times the file's size, and so many bytes beside."""

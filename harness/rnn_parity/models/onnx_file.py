@@ -14,9 +14,7 @@ import numpy as np
 from rnn_parity.models.account import Account
 from rnn_parity.models.layer import Saved, Stated, expect, rounded, rows
 from rnn_parity_backends.on_onnxruntime.layout import biases_to_canonical, to_canonical
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import FileError, UsageError
-from rnn_parity_core.spec import DIRECTIONS, Array
+from rnn_parity_core import CELLS, DIRECTIONS, Array, FileError, UsageError
 
 try:
     from onnx import NodeProto, TensorProto, helper

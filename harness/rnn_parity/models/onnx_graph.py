@@ -22,8 +22,7 @@ from onnx import (
     numpy_helper,
 )
 
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import DTYPES, Array
+from rnn_parity_core import DTYPES, Array, FileError
 
 OWN_DOMAINS = ("", "ai.onnx")
 _FIELDS = {

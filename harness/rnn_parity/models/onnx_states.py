@@ -10,8 +10,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto
 
 from rnn_parity.models.onnx_graph import OWN_DOMAINS
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError
 
 _MOST_NODES = 10_000  # that are gone through for one state
 _MAX_DEPTH = 2  # of tensors that are put together

@@ -10,9 +10,7 @@ from rnn_parity_backends.on_onnxruntime.layout import (
     biases_to_native,
     to_native,
 )
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import CELLS, Array, FileError
 
 _OPSET, _IR_VERSION = 22, 10  # the latest in which RNN, LSTM and GRU have changed
 

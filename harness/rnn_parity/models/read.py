@@ -7,10 +7,9 @@ from rnn_parity.models.formats import readers
 from rnn_parity.models.layer import Recurrent, Saved
 from rnn_parity.models.settle import settle
 from rnn_parity.models.stack import by_name, stacked
+from rnn_parity_core import Array, FileError, unknown_name
 from rnn_parity_core.arrays import unpack
-from rnn_parity_core.errors import FileError, unknown_name
 from rnn_parity_core.files import read_bytes
-from rnn_parity_core.spec import Array
 
 MAX_BYTES = 2**31
 """Of a file; `memory` has what a reader may take up beside it."""

@@ -7,8 +7,7 @@ import numpy as np
 
 from rnn_parity.models.account import Account, in_lines, listed
 from rnn_parity.models.layer import Recurrent, Saved, recurrent
-from rnn_parity_core.errors import FileError, UsageError, unknown_name
-from rnn_parity_core.spec import Array, Case
+from rnn_parity_core import Array, Case, FileError, UsageError, unknown_name
 from rnn_parity_core.validate import nonfinite
 
 

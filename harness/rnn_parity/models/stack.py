@@ -6,8 +6,7 @@ from typing import Any
 
 from rnn_parity.models.account import listed, merged
 from rnn_parity.models.layer import Saved, Stated
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError
 
 
 def stacked(layers: Sequence[Saved]) -> Saved:

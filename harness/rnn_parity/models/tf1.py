@@ -12,10 +12,8 @@ from functools import partial
 from rnn_parity.models.account import Account, account
 from rnn_parity.models.layer import Recurrent, Saved, expect, rows
 from rnn_parity_backends.on_tensorflow.layout import from_v1, holds_offset, to_v1
+from rnn_parity_core import CELLS, Array, FileError
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
 
 _BIASED = ("kernel", "bias")
 _PEEPHOLES = ("w_f_diag", "w_i_diag", "w_o_diag")

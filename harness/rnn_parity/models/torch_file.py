@@ -11,8 +11,7 @@ import numpy as np
 
 from rnn_parity.models.archive import Archive
 from rnn_parity.models.torch_pickle import STORAGES, Global, unpickled
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError
 
 _LEGACY = (
     "is no zip as torch.save writes since PyTorch 1.6, or was truncated; save it again "

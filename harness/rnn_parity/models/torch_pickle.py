@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 
 MAX_BYTES = 2**23
 """Of a pickle without the tensors' numbers; one tensor takes some 200."""

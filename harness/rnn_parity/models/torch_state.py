@@ -17,10 +17,8 @@ from rnn_parity.models.layer import (
     rows,
 )
 from rnn_parity_backends.on_torch.layout import to_canonical, to_native
+from rnn_parity_core import CELLS, Array, FileError
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
 
 _WEIGHT = (
     r"(?P<kind>weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)"

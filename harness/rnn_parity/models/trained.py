@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from rnn_parity.models import torch_file
 from rnn_parity.models.read import read
-from rnn_parity_core.errors import FileError
-from rnn_parity_core.spec import Array
+from rnn_parity_core import Array, FileError
 from rnn_parity_fixtures import g2p, trained
 from rnn_parity_fixtures.trained.fetch import fetch, kept_file
 from rnn_parity_fixtures.trained.manifest import manifest

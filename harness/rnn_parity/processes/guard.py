@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from rnn_parity.processes.logs import shorten
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 
 MARK = "RNN_PARITY_WORKER"
 """Environment variable that a child and whatever it starts are known by."""

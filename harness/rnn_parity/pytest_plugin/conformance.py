@@ -22,9 +22,8 @@ from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.pytest_plugin.items import DeclaredGap
 from rnn_parity.runs.engine import Runner
 from rnn_parity.store.folder import RunFolder
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import BackendInfo, Case
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import one_line, verdict_of
 from rnn_parity_reports.results import GOOD

@@ -19,9 +19,7 @@ from rnn_parity.runs.engine import Runner, check_timeout
 from rnn_parity.runs.registry import known_backends, with_settings
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
-from rnn_parity_core.backend import BackendInfo, BackendRecord
-from rnn_parity_core.errors import ParityError, clean
-from rnn_parity_core.spec import Case
+from rnn_parity_core import BackendInfo, BackendRecord, Case, ParityError, clean
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import in_full, next_lines, one_line, table
 from rnn_parity_reports.results import GOOD, Result

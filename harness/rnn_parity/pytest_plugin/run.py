@@ -24,8 +24,7 @@ from rnn_parity.runs.run import begin, judge_and_write, new_record
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.journal import folder_lock
 from rnn_parity.store.record import Entry, Line, RunRecord
-from rnn_parity_core.backend import BackendRecord
-from rnn_parity_core.errors import ParityError, clean
+from rnn_parity_core import BackendRecord, ParityError, clean
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import counts
 from rnn_parity_reports.results import Report

@@ -11,8 +11,8 @@ from rnn_parity.runs.equivalence import Layer, Parity
 from rnn_parity.runs.registry import select_backends
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity.runs.upgrade import between_runs
+from rnn_parity_core import Case
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import Case
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.moved import Moved
 from rnn_parity_reports.results import Report, Result

@@ -13,8 +13,7 @@ from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.registry import named_backends
 from rnn_parity.runs.verify import Plan
 from rnn_parity.store.folder import RunFolder
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.errors import FileError, UsageError, unknown_name
+from rnn_parity_core import BackendInfo, FileError, UsageError, unknown_name
 from rnn_parity_core.files import write_named
 from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_reports.describe import one_line, sizes

@@ -18,11 +18,18 @@ from rnn_parity.store.record import Entry, Line, RunRecord, most_bytes
 from rnn_parity.workers.pool import side_by_side
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
+from rnn_parity_core import (
+    Absent,
+    BackendInfo,
+    BackendRecord,
+    Case,
+    FileError,
+    Outcome,
+    Problem,
+    UsageError,
+)
 from rnn_parity_core.arrays import pack, unpack
-from rnn_parity_core.backend import Absent, BackendInfo, BackendRecord
-from rnn_parity_core.errors import FileError, UsageError
 from rnn_parity_core.limits import MAX_TIMEOUT
-from rnn_parity_core.spec import Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations
 
 

@@ -39,11 +39,17 @@ from rnn_parity.runs.user_arrays import (
 )
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry, RunRecord
-from rnn_parity_core.backend import BackendInfo
+from rnn_parity_core import (
+    Array,
+    BackendInfo,
+    Case,
+    ParityError,
+    Problem,
+    UsageError,
+    clean,
+)
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.errors import ParityError, UsageError, clean
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import Array, Case, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import in_full, one_line, table, verdict_of
 from rnn_parity_reports.results import GOOD, Report, Result

@@ -10,9 +10,15 @@ from rnn_parity.runs.registry import built_in_backends, known_backends
 from rnn_parity.runs.user_arrays import keep_outcome, least_accurate
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import RunRecord
-from rnn_parity_core.backend import Accuracy, BackendInfo, BackendRecord, Scalar
-from rnn_parity_core.errors import ParityError
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import (
+    Accuracy,
+    Array,
+    BackendInfo,
+    BackendRecord,
+    ParityError,
+    Problem,
+    Scalar,
+)
 
 EXPECTED = "expected"
 """Name that it is judged under, beside the backends."""

@@ -10,10 +10,9 @@ from rnn_parity.runs.registry import absence
 from rnn_parity.workers.pool import side_by_side
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
-from rnn_parity_core.backend import Absent, BackendInfo, Unsupported
+from rnn_parity_core import Absent, BackendInfo, Problem, Unsupported
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.graph import GraphResult
-from rnn_parity_core.spec import Problem
 
 
 def graphs(

@@ -27,9 +27,7 @@ from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry, RunRecord
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.errors import ParityError
-from rnn_parity_core.spec import Case
+from rnn_parity_core import BackendInfo, Case, ParityError
 from rnn_parity_reports.results import GOOD, Pair, Report, Result, summarize
 
 _SMALL = 64

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rnn_parity_core import Array, Case, Outcome, Problem
 from rnn_parity_core.layers import lower_outputs, one_layer
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 
 SAME = "the whole stack gives the bits that its layers give one by one"
 

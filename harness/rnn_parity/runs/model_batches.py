@@ -13,12 +13,11 @@ from msgspec.structs import replace
 from rnn_parity.models.apart import read_arrays
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.runs.user_arrays import as_array, given_problem
+from rnn_parity_core import Array, Case, Problem, UsageError
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.errors import UsageError
 from rnn_parity_core.files import write_named
 from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_core.probing import probing
-from rnn_parity_core.spec import Array, Case, Problem
 from rnn_parity_core.validate import contract_violations
 from rnn_parity_fixtures import seeded
 

@@ -17,8 +17,7 @@ from msgspec.structs import replace
 from rnn_parity.processes.packages import PACKAGES
 from rnn_parity.workers.host import typed_command
 from rnn_parity.workers.interpreter import NEEDED, lacking, with_interpreters
-from rnn_parity_core.backend import BackendInfo, Scalar
-from rnn_parity_core.errors import ParityError, UsageError, unknown_name
+from rnn_parity_core import BackendInfo, ParityError, Scalar, UsageError, unknown_name
 from rnn_parity_core.plugins import registered
 
 ENTRY_POINT_GROUP = "rnn_parity.backends"

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from rnn_parity_core.errors import UsageError, clean
+from rnn_parity_core import UsageError, clean
 
 
 def differences(begun: msgspec.Struct, now: msgspec.Struct) -> list[str]:

@@ -15,9 +15,7 @@ from rnn_parity.runs.resume_check import another_environment, differences
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.journal import folder_lock
 from rnn_parity.store.record import Entry, RunRecord
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.errors import FileError, UsageError
-from rnn_parity_core.spec import Case, Problem
+from rnn_parity_core import BackendInfo, Case, FileError, Problem, UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.formats import write_views
 from rnn_parity_reports.results import Report

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from rnn_parity.judge.compare import BLOCK, compare_blocks
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.stored import Stored, in_pairs, same_bytes, unlike
-from rnn_parity_core.errors import ParityError, UsageError, unknown_name
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case, ParityError, UsageError, unknown_name
 from rnn_parity_reports.moved import Moved, Numbers, moved
 from rnn_parity_reports.results import Figures, Report, read_report_document
 

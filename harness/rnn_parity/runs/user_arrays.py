@@ -8,12 +8,18 @@ from msgspec.structs import replace
 
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
+from rnn_parity_core import (
+    CELLS,
+    Array,
+    BackendInfo,
+    Case,
+    Outcome,
+    Problem,
+    UsageError,
+    unknown_name,
+)
 from rnn_parity_core.arrays import digest, pack
-from rnn_parity_core.backend import BackendInfo
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import UsageError, unknown_name
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations, nonfinite, out_of_range
 
 MAX_ULP = 1e6

@@ -25,10 +25,8 @@ from rnn_parity.runs.registry import absence, known_backends, select_backends
 from rnn_parity.runs.run import begin, complete, judge_and_write, new_record
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.journal import folder_lock
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import Array, BackendInfo, Problem, UsageError
 from rnn_parity_core.limits import TIMEOUT
-from rnn_parity_core.spec import Array, Problem
 from rnn_parity_reports.results import Report
 
 REFERENCE = "numpy"

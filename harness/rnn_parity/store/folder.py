@@ -20,8 +20,8 @@ import msgspec
 from rnn_parity.store.journal import LOCK, Journal
 from rnn_parity.store.record import Line, RunRecord, check_record, merged
 from rnn_parity.store.stored import Stored, open_stored
+from rnn_parity_core import Array, Case, FileError, Problem
 from rnn_parity_core.arrays import digest, pack, unpack
-from rnn_parity_core.errors import FileError
 from rnn_parity_core.files import (
     WRITING,
     inside,
@@ -30,7 +30,6 @@ from rnn_parity_core.files import (
     unwritable,
     write_file,
 )
-from rnn_parity_core.spec import Array, Case, Problem
 from rnn_parity_core.validate import contract_violations, nonfinite, out_of_range
 from rnn_parity_reports.results import MAX_REPORT_BYTES, encode, read_record
 

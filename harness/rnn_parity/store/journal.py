@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import filelock
 import msgspec
 
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import FileError
 from rnn_parity_core.files import appending, read_bytes, unwritable
 
 LOCK = ".lock"

@@ -9,11 +9,9 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from rnn_parity_core.backend import BackendInfo, BackendRecord
+from rnn_parity_core import BackendInfo, BackendRecord, Case, FileError, UsageError
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.errors import FileError, UsageError
 from rnn_parity_core.limits import MAX_TIMEOUT, TIMEOUT
-from rnn_parity_core.spec import Case
 from rnn_parity_reports.results import Count, Environment, Measure
 
 _Named = TypeVar("_Named", bound=Hashable)

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from rnn_parity_core import Array, FileError
 from rnn_parity_core.arrays import header_size, not_whole, numpy_dtype, read_header
-from rnn_parity_core.errors import FileError
 from rnn_parity_core.files import checked_size, unreadable
-from rnn_parity_core.spec import Array
 
 _PIECE = 2**16  # elements that are held to others bit by bit at a time
 

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 
 for _module, _what in (("distributed", "Dask"), ("pyarrow", "pyarrow")):
     if find_spec(_module) is None:

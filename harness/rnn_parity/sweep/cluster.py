@@ -12,7 +12,7 @@ from rnn_parity.processes.starting import supervised
 from rnn_parity.runs.resume_check import differences
 from rnn_parity.sweep.record import Answer, Identity, Limits, Question
 from rnn_parity.sweep.work import answer
-from rnn_parity_core.errors import ParityError, UsageError, clean
+from rnn_parity_core import ParityError, UsageError, clean
 
 CONNECT = 10.0  # seconds that a scheduler may take to answer
 _HERE = "127.0.0.1"

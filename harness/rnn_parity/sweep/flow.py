@@ -22,8 +22,7 @@ from rnn_parity.sweep.record import (
     Row,
     again,
 )
-from rnn_parity_core.errors import ParityError
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case, ParityError
 from rnn_parity_reports.results import Result
 
 _AT_ONCE = 3  # slices that a Dask worker is asked for: one that it is at, two to come

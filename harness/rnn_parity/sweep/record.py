@@ -6,8 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from rnn_parity_core.backend import Scalar
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case, Scalar
 from rnn_parity_reports.results import Count, Environment, Result, Verdict
 
 MOST_CASES = 100

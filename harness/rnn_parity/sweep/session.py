@@ -23,8 +23,7 @@ from rnn_parity.sweep.record import Limits, Slice, Sweep, slice_length
 from rnn_parity.sweep.shrink import Shrunk, shrink
 from rnn_parity.sweep.store import Store
 from rnn_parity.sweep.summary import Summary, summed_up
-from rnn_parity_core.errors import ParityError, UsageError
-from rnn_parity_core.spec import Case
+from rnn_parity_core import Case, ParityError, UsageError
 from rnn_parity_fixtures import catalogue
 
 

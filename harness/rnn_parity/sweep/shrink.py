@@ -13,10 +13,9 @@ from msgspec.structs import replace
 from rnn_parity.sweep.flow import Ask, Flow
 from rnn_parity.sweep.record import KILLS, Kind, Row
 from rnn_parity.sweep.summary import Found, size
+from rnn_parity_core import Case, UsageError
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.errors import UsageError
 from rnn_parity_core.probing import probing
-from rnn_parity_core.spec import Case
 from rnn_parity_reports.describe import failure_signature
 from rnn_parity_reports.results import Result
 

@@ -17,9 +17,8 @@ import pyarrow.parquet as pq
 from rnn_parity.models.memory import bounded
 from rnn_parity.store.folder import file_name, is_left_over
 from rnn_parity.sweep.record import Row, Slice, Sweep
-from rnn_parity_core.errors import FileError
+from rnn_parity_core import Case, FileError
 from rnn_parity_core.files import checked_size, inside, remove_unfinished, write_file
-from rnn_parity_core.spec import Case
 from rnn_parity_reports.describe import failure_signature
 from rnn_parity_reports.results import Verdict, encode, read_record
 from rnn_parity_reports.rows import COLUMNS, REALS, TEXTS, row

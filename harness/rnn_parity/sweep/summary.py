@@ -13,9 +13,9 @@ import numpy as np
 
 from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES
 from rnn_parity.sweep.record import Kind
+from rnn_parity_core import Case
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.files import replacing
-from rnn_parity_core.spec import Case
 from rnn_parity_reports.csv_rows import inert
 from rnn_parity_reports.results import COMPUTED, GOOD
 

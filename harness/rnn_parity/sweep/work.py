@@ -24,9 +24,7 @@ from rnn_parity.runs.engine import Runner
 from rnn_parity.runs.registry import named_backends
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.sweep.record import Answer, Identity, Limits, Question, Row
-from rnn_parity_core.backend import BackendInfo, BackendRecord
-from rnn_parity_core.errors import ParityError
-from rnn_parity_core.spec import Case
+from rnn_parity_core import BackendInfo, BackendRecord, Case, ParityError
 from rnn_parity_fixtures import catalogue
 
 _PATIENCE = 60.0  # seconds that a worker process is kept for nobody

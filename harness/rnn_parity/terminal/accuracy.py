@@ -7,8 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnn_parity.adapters.measure import Row
-from rnn_parity_core.errors import clean
-from rnn_parity_core.spec import DTYPES
+from rnn_parity_core import DTYPES, clean
 
 _STYLES = {
     "kept": ("✓", "green"),

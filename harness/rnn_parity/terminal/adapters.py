@@ -10,10 +10,7 @@ from rnn_parity.adapters.conformance import Proof
 from rnn_parity.terminal.accuracy import show_accuracy
 from rnn_parity.terminal.common import STYLES
 from rnn_parity.terminal.scores import show_relations
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import clean
-from rnn_parity_core.spec import VARIANTS
+from rnn_parity_core import CELLS, VARIANTS, BackendInfo, clean
 from rnn_parity_reports.describe import MARKS
 from rnn_parity_reports.results import BAD, GOOD, Result
 

@@ -8,10 +8,7 @@ from rich.text import Text
 
 from rnn_parity.terminal.common import count
 from rnn_parity.terminal.rows import show_rows
-from rnn_parity_core.backend import BackendInfo, Gap, Scalar
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.errors import clean
-from rnn_parity_core.spec import VARIANTS, Case
+from rnn_parity_core import CELLS, VARIANTS, BackendInfo, Case, Gap, Scalar, clean
 
 _MOST_CASES = 8
 

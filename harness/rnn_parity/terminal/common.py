@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from rich.console import Console
 from rich.text import Text
 
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 from rnn_parity_reports.describe import MARKS, counted
 from rnn_parity_reports.results import Verdict
 

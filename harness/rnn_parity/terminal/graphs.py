@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 from rnn_parity_core.graph import GraphResult
 
 

@@ -10,9 +10,7 @@ from rich.text import Text
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.runs.model_batches import PROBE, batches
 from rnn_parity.terminal.common import COLOURS, count
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.errors import clean
-from rnn_parity_core.spec import Problem
+from rnn_parity_core import BackendInfo, Problem, clean
 from rnn_parity_reports.describe import (
     by_estimate,
     mark_of,

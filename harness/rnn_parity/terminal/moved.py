@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 from rnn_parity_reports.describe import and_others
 from rnn_parity_reports.moved import Change, Difference, Kind, Moved, OneSided
 from rnn_parity_reports.moved_views import (

@@ -16,7 +16,7 @@ from rich.progress import (
 
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.record import Entry
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 from rnn_parity_reports.results import Result
 
 _MOST_WORDS = 60

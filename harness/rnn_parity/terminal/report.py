@@ -15,7 +15,7 @@ from rnn_parity.terminal.common import (
     verdicts,
 )
 from rnn_parity.terminal.rows import show_rows
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 from rnn_parity_reports.describe import (
     MARKS,
     and_others,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rnn_parity.terminal.common import header
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 
 _LEAST = 6
 """Characters of a column: a mark and a number."""

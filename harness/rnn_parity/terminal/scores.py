@@ -9,7 +9,7 @@ from rich.text import Text
 
 from rnn_parity.checks.metamorphic import Trial, table
 from rnn_parity.terminal.common import CELL_WIDTH, LABEL_STYLES, STYLES, header
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 from rnn_parity_reports.describe import MARKS
 
 

@@ -15,7 +15,7 @@ from rnn_parity.sweep.shrink import Shrunk
 from rnn_parity.sweep.summary import medians, table
 from rnn_parity.terminal.common import LABEL_STYLES, STYLES, count, verdicts
 from rnn_parity.terminal.progress import bars
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 from rnn_parity_reports.results import BAD
 
 _MOST_WORDS = 10

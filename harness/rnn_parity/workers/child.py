@@ -21,8 +21,8 @@ from rnn_parity.processes.packages import roots
 from rnn_parity.processes.starting import DIES_WITH_PARENT, python, start
 from rnn_parity.workers.host import LOST, bootstrap, keeper_program, python_command
 from rnn_parity.workers.protocol import LONGEST, WorkerError, checked, no_answer
+from rnn_parity_core import clean
 from rnn_parity_core.cache_dir import CACHE, cache_folder
-from rnn_parity_core.errors import clean
 from rnn_parity_core.files import appending
 
 START_TIMEOUT = 300.0

@@ -16,7 +16,7 @@ from shlex import join, quote
 
 from rnn_parity.processes.packages import FOR_WORKERS, PACKAGES, folder_of
 from rnn_parity.workers import remote_supervisor
-from rnn_parity_core.errors import UsageError
+from rnn_parity_core import UsageError
 
 # Runs in the fresh interpreter before anything of ours can be imported. The working
 # directory leaves sys.path, where a folder named `torch` would hide the framework. In

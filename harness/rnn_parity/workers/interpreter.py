@@ -20,8 +20,7 @@ from rnn_parity.workers.host import (
     python_command,
     typed_command,
 )
-from rnn_parity_core.backend import BackendInfo
-from rnn_parity_core.errors import UsageError, clean, unknown_name
+from rnn_parity_core import BackendInfo, UsageError, clean, unknown_name
 
 NEEDED = {
     "ml_dtypes": "ml_dtypes",

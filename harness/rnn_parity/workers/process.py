@@ -8,10 +8,9 @@ from msgspec.structs import replace
 
 from rnn_parity.workers.child import START_TIMEOUT, Child
 from rnn_parity.workers.protocol import WorkerError, decoded
+from rnn_parity_core import Absent, BackendInfo, BackendRecord, Problem, Unsupported
 from rnn_parity_core.arrays import pack
-from rnn_parity_core.backend import Absent, BackendInfo, BackendRecord, Unsupported
 from rnn_parity_core.graph import Graph
-from rnn_parity_core.spec import Problem
 
 
 class Worker(Child):

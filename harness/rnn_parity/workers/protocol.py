@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from rnn_parity_core.errors import clean
+from rnn_parity_core import clean
 
 LONGEST = 500
 """Characters of what a worker says."""

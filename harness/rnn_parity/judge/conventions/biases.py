@@ -12,8 +12,7 @@ from itertools import permutations
 import numpy as np
 
 from rnn_parity.judge.conventions.hypothesis import Alter, Arrays, within
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 
 _Pair = Callable[[Array], Array]
 """The inputs' bias and the state's `[2, G]` → what is taken for them."""

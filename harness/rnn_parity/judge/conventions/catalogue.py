@@ -25,7 +25,7 @@ from rnn_parity.judge.conventions.weights import (
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.terms import AS_PUBLISHED, Terms
 from rnn_parity.judge.trajectory import row_lengths
-from rnn_parity_core.spec import Outcome, Problem
+from rnn_parity_core import Outcome, Problem
 
 
 @dataclass(frozen=True)

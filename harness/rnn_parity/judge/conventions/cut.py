@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from rnn_parity.judge.trajectory import processing_order, row_lengths
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import Array, Problem
 
 
 @dataclass(frozen=True)

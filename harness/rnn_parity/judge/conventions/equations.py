@@ -10,9 +10,7 @@ from rnn_parity.judge.cells import gate, reset_after, reset_before
 from rnn_parity.judge.conventions.hypothesis import Guessing, Hypothesis
 from rnn_parity.judge.terms import AS_PUBLISHED, Term, Terms
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Outcome, Problem
 
 _Named = Iterator[tuple[str, Terms]]
 

@@ -11,7 +11,7 @@ from rnn_parity.judge.conventions.cut import Cut, cut_at, weights_gone_through
 from rnn_parity.judge.conventions.hypothesis import Plain, Prediction
 from rnn_parity.judge.terms import AS_PUBLISHED, Terms
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Array, Outcome, Problem
 
 _ROWS, _STEPS = 2, 2
 

@@ -11,8 +11,7 @@ from rnn_parity.judge.conventions.hypothesis import other_memory_order
 from rnn_parity.judge.conventions.precision import rounded
 from rnn_parity.judge.gradients import bounded_gradients
 from rnn_parity.judge.trajectory import row_lengths
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Accuracy, Array, Outcome, Problem
 
 Gradients = Mapping[str, Bounded]
 _Linear = Callable[[Array], Array]

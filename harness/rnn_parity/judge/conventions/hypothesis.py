@@ -11,8 +11,7 @@ from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.terms import AS_PUBLISHED, Terms
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.spec import Array, Outcome, Problem
+from rnn_parity_core import Accuracy, Array, Outcome, Problem
 
 Arrays = Mapping[str, Array]
 Alter = Callable[[Problem, str], Arrays]

@@ -11,8 +11,8 @@ from rnn_parity.judge.conventions.sequence import PASSES, by_pass, flipped
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.terms import AS_PUBLISHED, Terms
 from rnn_parity.judge.trajectory import processing_order, row_lengths, trajectory
+from rnn_parity_core import Array, Case, Outcome, Problem
 from rnn_parity_core.layers import one_layer
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
 
 _Named = Iterator[tuple[str, Outcome]]
 _Predicted = Iterator[tuple[str, Prediction]]

@@ -19,9 +19,7 @@ from rnn_parity.judge.conventions.hypothesis import (
 )
 from rnn_parity.judge.terms import AS_PUBLISHED
 from rnn_parity.judge.trajectory import row_lengths
-from rnn_parity_core.backend import Accuracy
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import INTEGER_ARRAYS, Array, Outcome, Problem
+from rnn_parity_core import CELLS, INTEGER_ARRAYS, Accuracy, Array, Outcome, Problem
 
 Cast = Callable[[Array], Array]
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from rnn_parity.judge.conventions.hypothesis import Arrays
 from rnn_parity.judge.trajectory import row_lengths
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case, Problem
+from rnn_parity_core import CELLS, Array, Case, Problem
 
 _Named = Iterator[tuple[str, Arrays]]
 

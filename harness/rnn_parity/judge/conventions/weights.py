@@ -13,8 +13,7 @@ from rnn_parity.judge.conventions.hypothesis import (
     in_weights,
     other_memory_order,
 )
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core import CELLS, Array, Problem
 
 _WIDE = ("kernel", "recurrent_kernel", "bias")  # all that have a block for each gate
 _WORDS = {"recurrent_kernel": "recurrent kernel", "recurrent_bias": "recurrent bias"}
