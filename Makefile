@@ -65,7 +65,7 @@ slow: trained
 fuzz: $(INSTALLED)
 	PYTHONPATH=tests:. $(BIN)/python -m fuzz --out parity-fuzz
 
-# The figures of the README: how quick comparisons and runs are, which small faults are
+# The figures of docs/measurements.md: how quick comparisons and runs are, which small faults are
 # caught, and what certificates cost. Takes 9 GB of a disk for a while.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.comparator

@@ -1,4 +1,4 @@
-"""What the README shows is what there is."""
+"""What the pages say of backends and variants is what there is."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from rnn_parity.runs.registry import known_backends
 from rnn_parity_core import VARIANTS, BackendInfo
 from rnn_parity_fixtures import catalogue
 
-README = Path(__file__).parents[1] / "README.md"
-ON_REQUEST = README.parent / "backends" / "README.md"
+DOCS = Path(__file__).parents[1] / "docs"
+USUAL, ON_REQUEST = DOCS / "notebook.md", DOCS / "adapters.md"
 
 
 def api(info: BackendInfo, variant: str) -> str:
@@ -20,15 +20,18 @@ def api(info: BackendInfo, variant: str) -> str:
     return means.api
 
 
-def test_the_table_of_variants_and_frameworks_is_that_of_the_backends() -> None:
-    pages = {page: page.read_text(encoding="utf-8") for page in (README, ON_REQUEST)}
+def test_the_list_of_variants_and_frameworks_is_that_of_the_backends() -> None:
+    """Each backend has a section of its own, in which lines may be wrapped."""
+    pages = {page: page.read_text(encoding="utf-8") for page in (USUAL, ON_REQUEST)}
     for name, info in known_backends().items():
-        cells = " | ".join(api(info, variant) for variant in VARIANTS)
-        page = pages[ON_REQUEST if info.on_request else README]
-        assert f"| `{name}` | {cells} |" in page.splitlines()
+        items = " ".join(f"- `{variant}`: {api(info, variant)}" for variant in VARIANTS)
+        page = pages[ON_REQUEST if info.on_request else USUAL]
+        _, heading, rest = page.partition(f"\n### `{name}`\n")
+        assert heading
+        assert " ".join(rest.partition("\n#")[0].split()) == items
 
 
 def test_the_meanings_of_variants_are_those_of_the_contract() -> None:
-    lines = README.read_text(encoding="utf-8").splitlines()
+    lines = (DOCS / "cases.md").read_text(encoding="utf-8").splitlines()
     for variant, meaning in VARIANTS.items():
         assert f"| `{variant}` | {meaning} |" in lines

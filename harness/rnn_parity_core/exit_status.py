@@ -1,4 +1,4 @@
-"""What commands end with: one table, that of README.md, for all of them."""
+"""What commands end with: one table, that of docs/commands.md, for all."""
 
 from enum import IntEnum
 

@@ -155,7 +155,7 @@ def _write_line(file: IO[bytes], cells: Iterable[object]) -> None:
 
 
 def table(summary: Summary) -> list[list[str]]:
-    """Give what came of each backend, titles first: what README.md has of many."""
+    """Give what came of each backend, titles first: a table of docs/measurements.md."""
     titles = ["backend", "right networks", "called broken", "not shown", "largest"]
     lines = [[*titles, *FIXED_TOLERANCES, "gap", "error", "absent"]]
     for name, tally in summary.tallies.items():
