@@ -67,8 +67,8 @@ def main() -> None:
     restore = heed()
     try:
         try:
-            command = typer.main.get_group(app)
-            command.main(default_map=defaults(command.commands, Path.cwd()))
+            commands = typer.main.get_group(app).commands
+            app(default_map=defaults(commands, Path.cwd()))
         finally:
             sys.stdout.flush()  # or it fails when nobody is there to say so
     except Ended as ended:

@@ -17,7 +17,7 @@ def new_backend(
         Path, typer.Option(metavar="FOLDER", help="Where its folder is made.")
     ] = Path(),
 ) -> None:
-    """Write the package of a new backend: installable, with its tests, and working."""
+    """Write the package of a new backend, with its tests."""
     from rnn_parity.adapters.new_backend import write_package
     from rnn_parity.runs.registry import known_backends
     from rnn_parity.terminal.adapters import show_package
@@ -35,7 +35,7 @@ def conform(
     out: Folder = Path("parity-conformance"),
     form: Form = "table",
 ) -> None:
-    """Prove a backend: every case, relation and accuracy; what ran, what did not.
+    """Prove a backend: all cases, relations, accuracies.
 
     Exit status: 0 proven, 1 a difference, a violated relation or accuracy, 2 wrong
     usage or nothing compared, 3 the backend crashed or hung.

@@ -44,7 +44,9 @@ def mutation_test(
         typer.Option("--format", metavar="FORM", help="table, markdown or json."),
     ] = "table",
 ) -> None:
-    """Plant every known fault, and count who kills it: the mutation score.
+    """Plant every known fault, and count which are found.
+
+    That is the mutation score.
 
     Beside it, what fixed tolerances kill on the same outcomes, and what each check
     calls broken that is not. Exit status: 0 if every fault that applies is killed in
@@ -91,7 +93,9 @@ def metamorphic(
     jobs: Jobs = 0,
     form: Form = "table",
 ) -> None:
-    """Hold every backend to itself: checks that need no second framework.
+    """Check each backend against itself.
+
+    Metamorphic relations need no second framework.
 
     Exit status: 0 all relations hold, 1 one is violated, 2 wrong usage or nothing
     checked, 3 a backend crashed or hung.
@@ -136,7 +140,7 @@ def measure(
     ] = 1_000_000,
     form: Form = "table",
 ) -> None:
-    """Measure how far tanh and the logistic function are off, beside what is stated.
+    """Measure how far tanh and sigmoid are off here.
 
     Verdicts rest on what a backend states; here it is measured on this machine, through
     the backend's own adapter. Exit status: 0 if all is kept, 1 if a statement is

@@ -37,7 +37,7 @@ def graph(
     ] = TIMEOUT,
     memory: Memory = "",
 ) -> None:
-    """Show the graph of what each backend runs for a case, side by side.
+    """Show what each backend runs for a case, as graphs.
 
     Exit status: 0 all that have a graph gave it, 2 wrong usage or nothing drawn, 3 a
     backend crashed or hung.

@@ -14,7 +14,7 @@ def backends(
         bool, typer.Option("--matrix", help="What each does for each cell and variant.")
     ] = False,
 ) -> None:
-    """List backends: what is installed, how to install the rest, what each calls."""
+    """List backends: what is installed, what each calls."""
     from rnn_parity.runs.registry import absence, installed_versions, known_backends
     from rnn_parity.terminal.catalogue import show_backends, show_matrix
     from rnn_parity.terminal.common import console
@@ -63,7 +63,7 @@ def cases(
 
 
 def download() -> None:
-    """Download the trained networks that the suite `trained` runs: 26 MB in a cache."""
+    """Download the networks of the suite `trained`: 26 MB."""
     from rnn_parity.models.trained import download as bring
     from rnn_parity.terminal.common import console
 

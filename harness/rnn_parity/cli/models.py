@@ -99,7 +99,9 @@ def verify(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check a recurrent layer of a model file: on backends, and beside your outputs.
+    """Check a recurrent layer of a model file.
+
+    It is run on backends, and compared with the outputs that you expect.
 
     Exit status: that of a run; 4 if anything is inconclusive.
     """
@@ -195,7 +197,7 @@ def convert(
     timeout: Timeout = TIMEOUT,
     form: Form = "table",
 ) -> None:
-    """Write a recurrent layer of a file in another form, once that is certified.
+    """Write a layer of a file in another form, certified.
 
     It is read back, bit for bit, and run on the form's own backend. Exit status: 0
     written, 2 it cannot be.

@@ -48,7 +48,9 @@ def compare(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Judge a saved run again, or say what moved: OLD NEW, or OLD --between A,B.
+    """Judge a saved run again, or say what moved.
+
+    OLD NEW says what moved between two runs, OLD --between A,B between two backends.
 
     Needs no framework. Exit status: that of a run; of what moved 0 nothing regressed,
     1 a regression, 2 wrong usage or nothing in common.

@@ -70,7 +70,7 @@ def run(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run cases on backends, judge what they return, and write the report.
+    """Run cases on backends, and write a report.
 
     Exit status: 0 nothing is wrong, 1 a difference, 2 wrong usage or nothing compared,
     3 a backend crashed or hung, 4 inconclusive: nothing is shown of a case that was

@@ -73,7 +73,7 @@ def sweep(
     *,
     strict: Strict = False,
 ) -> None:
-    """Go through a suite of any size on Dask workers, here or on any cluster.
+    """Go through a suite of any size, on Dask workers.
 
     A worker says by Dask resources which backends it offers:
     dask worker ADDRESS --nthreads 1 --resources "torch=1". Results are kept as Parquet

@@ -120,7 +120,7 @@ class Parity:
                 it says nothing, what the reference states of itself.
 
         Returns:
-            The layer's result, `pass` or `consistent`; `weak` says what it could not
+            The layer's result, `pass` or `consistent`; `not_shown` says what it could not
             have shown.
 
         Raises:
