@@ -120,8 +120,8 @@ class Parity:
                 it says nothing, what the reference states of itself.
 
         Returns:
-            The layer's result, `pass` or `consistent`; `not_shown` says what it could not
-            have shown.
+            The layer's result, `pass` or `consistent`; its `not_shown` says what this
+            could not have shown.
 
         Raises:
             AssertionError: The layer, or the reference, is not right, or nothing is
