@@ -6,13 +6,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
+import g2p
 from rnn_parity.judge.certify import certify
 from rnn_parity.judge.decode import lengths_of
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends import on_numpy
 from rnn_parity_core import Outcome, Problem
 from rnn_parity_core.arrays import unpack
-from rnn_parity_fixtures import g2p
 from support import BACKENDS, installed
 
 BATCH = 500
@@ -23,7 +23,7 @@ def _package() -> None:
     try:
         version("g2p-en")
     except PackageNotFoundError:
-        pytest.skip("g2p-en not installed; install with: pip install 'rnn-parity[g2p]'")
+        pytest.skip("g2p-en not installed; install with: pip install g2p-en==2.1.0")
 
 
 @cache

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from msgspec.structs import replace
 
 from rnn_parity.models import torch_file
 from rnn_parity.models.read import read
 from rnn_parity_core import Array, FileError
-from rnn_parity_fixtures import g2p, trained
+from rnn_parity_fixtures import trained
 from rnn_parity_fixtures.trained.fetch import fetch, kept_file
 from rnn_parity_fixtures.trained.manifest import manifest
 from rnn_parity_fixtures.trained.weights import TABLE, is_kept, keep
@@ -45,7 +46,7 @@ def extract(name: str) -> dict[str, Array]:
     path = kept_file(network.file)
     table = {TABLE: _arrays(path)[network.table]} if network.table else {}
     if path.suffix == ".npz":
-        return {**g2p.weights(g2p.read_checkpoint(path), network.layer), **table}
+        return {**g2p_weights(read_checkpoint(path), network.layer), **table}
     layer = read(path, network.layer, network.cell, network.ignore)
     sizes = replace(sizes, batch=layer.case.batch, steps=layer.case.steps)
     if replace(layer.case, variant="dynamic", seed=None) != sizes:
@@ -53,10 +54,33 @@ def extract(name: str) -> dict[str, Array]:
     return {**layer.weights, **table}
 
 
+def read_checkpoint(path: Path) -> dict[str, Array]:
+    """Read the file that g2p-en ships: weights, float32, by its own names."""
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def g2p_weights(data: dict[str, Array], part: str) -> dict[str, Array]:
+    """Return a GRU of the package g2p-en: its gates r, z, n, transposed.
+
+    Its two biases of r and z are added; in float64, and rounded once.
+    """
+    units = len(data[f"{part}_b_hh"]) // 3
+    bias = data[f"{part}_b_ih"].astype(np.float64)
+    bias[: 2 * units] += data[f"{part}_b_hh"][: 2 * units]
+    named = {
+        "kernel": data[f"{part}_w_ih"].T,
+        "recurrent_kernel": data[f"{part}_w_hh"].T,
+        "bias": bias.astype(np.float32),
+        "recurrent_bias": data[f"{part}_b_hh"][2 * units :],
+    }
+    return {f"layer0.forward.{n}": np.ascontiguousarray(a) for n, a in named.items()}
+
+
 def _arrays(path: Path) -> dict[str, Array]:
     """Read all arrays of a file, by the names that it has for them."""
     if path.suffix == ".npz":
-        return g2p.read_checkpoint(path)
+        return read_checkpoint(path)
     if path.suffix == ".h5":
         from rnn_parity.models import hdf5  # noqa: PLC0415 - h5py is an extra
 
