@@ -107,6 +107,14 @@ def _seconds(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
+def test_the_front_door_takes_less_than_twice_an_import_of_numpy() -> None:
+    numpy, ours = [], []
+    for _ in range(5):  # interleaved, so that a busy machine slows both
+        numpy.append(_seconds([sys.executable, "-c", "import numpy"]))
+        ours.append(_seconds([sys.executable, "-c", "import rnn_parity"]))
+    assert min(ours) < 2 * min(numpy)
+
+
 def test_help_takes_less_than_four_times_an_import_of_numpy() -> None:
     script = Path(sys.executable).with_name("rnn-parity")
     start = [str(script)] if script.exists() else [sys.executable, "-m", "rnn_parity"]
