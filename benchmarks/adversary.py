@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import tables
-from rnn_parity.adversary.suite import Row, judged
+from rnn_parity.adversary.suite import Nearness, judged
 from rnn_parity_core import CELLS
 
 _LONG_TRIES = 10
@@ -58,18 +58,18 @@ def main() -> None:
     sys.exit(1 if beyond else 0)
 
 
-def _rows(given: argparse.Namespace) -> Iterator[Row]:
+def _rows(given: argparse.Namespace) -> Iterator[Nearness]:
     """Give what became of each network, of a file or computed now."""
     asked = [
         *((number, 0, False) for number in range(given.search, given.networks)),
         *((number, given.tries, False) for number in range(given.search)),
         *((number, _LONG_TRIES, True) for number in range(given.long)),
     ]
-    known: dict[tuple[int, int, bool], Row] = {}
+    known: dict[tuple[int, int, bool], Nearness] = {}
     if given.keep and given.keep.exists():
         for line in given.keep.read_text().splitlines():
             key, row = json.loads(line)
-            known[tuple(key)] = Row(*row)
+            known[tuple(key)] = Nearness(*row)
     yield from (known[key] for key in asked if key in known)
     left = [key for key in asked if key not in known]
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a process for each processor
@@ -81,12 +81,12 @@ def _rows(given: argparse.Namespace) -> Iterator[Row]:
             yield row
 
 
-def _judged(key: tuple[int, int, bool]) -> Row:
+def _judged(key: tuple[int, int, bool]) -> Nearness:
     number, tries, is_long = key
     return judged(number, tries, is_long=is_long)
 
 
-def _summary(rows: list[Row]) -> list[str]:
+def _summary(rows: list[Nearness]) -> list[str]:
     worst = max(rows, key=lambda row: row.ratio)
     searched = [row for row in rows if row.is_searched]
     return [

@@ -16,8 +16,8 @@ from statistics import median
 
 from benchmarks.quiet import settle
 from benchmarks.tables import head, row
+from rnn_parity.judge.allocator import keep_memory
 from rnn_parity.judge.certify import certify_steps
-from rnn_parity.judge.memory import keep_memory
 from rnn_parity.runs.registry import absence, known_backends
 from rnn_parity.workers.process import Worker
 from rnn_parity_core import BackendInfo, Outcome, Problem

@@ -11,8 +11,8 @@ from math import log
 
 from benchmarks.cost import Workers, forward, started
 from benchmarks.tables import head, row
+from rnn_parity.judge.allocator import keep_memory
 from rnn_parity.judge.certify import certify_steps
-from rnn_parity.judge.memory import keep_memory
 from rnn_parity.runs.registry import absence, known_backends
 from rnn_parity_core import Problem
 from rnn_parity_fixtures import catalogue

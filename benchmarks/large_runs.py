@@ -16,7 +16,7 @@ import numpy as np
 
 from rnn_parity.runs.run import begin, new_record
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.record import Entry, Line
+from rnn_parity.store.record import Entry, JournalLine
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_core import Case
 from rnn_parity_core.arrays import pack
@@ -80,7 +80,7 @@ def write_run(path: Path, cases: list[Case], moved: int = 0) -> None:
         arrays["outputs"][-1, -1, -1] += number < moved
         data = pack(arrays, {"case": case.id})
         folder.write_outcome(INFO.name, case.id, data)
-        folder.journal.append(Line(entry=Entry(case.id, INFO.name, "done")))
+        folder.journal.append(JournalLine(entry=Entry(case.id, INFO.name, "done")))
     record = folder.record()
     folder.finish(record)
     results = [Result(case.id, INFO.name, "pass", bound_ratio=0.1) for case in cases]

@@ -10,7 +10,7 @@ from rnn_parity.runs.run import (
     compute,
 )
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.record import Line
+from rnn_parity.store.record import JournalLine
 from rnn_parity_core import BackendInfo
 from rnn_parity_fixtures import catalogue
 
@@ -41,7 +41,7 @@ def cut(out: Path, infos: list[BackendInfo], keep: int) -> RunFolder:
     record = folder.record()
     folder.write_record(replace(record, entries=[], backends={}))
     for name, said in record.backends.items():
-        folder.journal.append(Line(said=(name, said)))
+        folder.journal.append(JournalLine(said=(name, said)))
     for entry in record.entries[:keep]:
-        folder.journal.append(Line(entry=entry))
+        folder.journal.append(JournalLine(entry=entry))
     return folder

@@ -7,7 +7,8 @@ from fuzz import child, parent
 from rnn_parity.models import array_files, hdf5, memory, read, torch_pickle
 from rnn_parity.processes import logs
 from rnn_parity.store import folder, journal
-from rnn_parity.sweep import record, shrink, store
+from rnn_parity.sweep import messages as record
+from rnn_parity.sweep import shrink, store
 from rnn_parity.workers import process
 from rnn_parity_core import arrays, cases
 from rnn_parity_reports import results

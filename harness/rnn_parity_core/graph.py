@@ -10,7 +10,7 @@ from rnn_parity_core.spec import Array, Problem
 LARGEST_CONSTANT = 64
 """Bytes; the values of larger constants are left out."""
 
-Kind = Literal[
+NodeKind = Literal[
     "input", "output", "constant", "product", "elementwise", "shape", "loop", "other"
 ]
 
@@ -22,7 +22,7 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Unique in its part."""
     op: str
     """The framework's own name: `MatMul`, `dot_general`, `aten.lstm.input`."""
-    kind: Kind = "other"
+    kind: NodeKind = "other"
     label: str = ""
     """The name that it has in the framework, if it has one."""
     type: str = ""

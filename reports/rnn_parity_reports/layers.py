@@ -33,7 +33,7 @@ class Box(NamedTuple):
     """Small constants that it alone takes: said in its box."""
 
 
-class Line(NamedTuple):
+class Polyline(NamedTuple):
     """An edge as the path of an SVG."""
 
     path: str
@@ -46,7 +46,7 @@ class Drawing(NamedTuple):
     width: float
     height: float
     boxes: list[Box]
-    lines: list[Line]
+    lines: list[Polyline]
 
 
 def lay_out(part: Part) -> Drawing | None:
@@ -65,7 +65,7 @@ def lay_out(part: Part) -> Drawing | None:
         for number, node in enumerate(nodes)
     ]
     lines = [
-        Line(_path(corners[a], corners[b], routes[number]), edge.control)
+        Polyline(_path(corners[a], corners[b], routes[number]), edge.control)
         for number, (edge, (a, b)) in enumerate(zip(edges, pairs, strict=True))
     ]
     ends = [*corners.values(), *(point for route in routes.values() for point in route)]

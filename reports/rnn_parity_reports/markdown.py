@@ -12,7 +12,7 @@ from rnn_parity_reports.describe import (
     verdict_of,
     what_differs,
 )
-from rnn_parity_reports.matrix import MOST_CASES, Row, backends, by_case, by_cell
+from rnn_parity_reports.matrix import MOST_CASES, MatrixRow, backends, by_case, by_cell
 from rnn_parity_reports.results import Report
 from rnn_parity_reports.templating import environment, escape
 
@@ -53,7 +53,7 @@ def to_markdown(report: Report) -> str:
     )
 
 
-def _fitting(rows: list[Row]) -> list[Row]:
+def _fitting(rows: list[MatrixRow]) -> list[MatrixRow]:
     """Give the first rows, as many as there is space for."""
     space, found = _MOST_CHARACTERS, []
     for row in rows:

@@ -10,7 +10,7 @@ MOST_CASES = 40
 """Cases that have a row each in a short view; with more, cells are summed up."""
 
 
-class Cell(NamedTuple):
+class MatrixCell(NamedTuple):
     """What is said of one row on one backend; both empty where there is nothing."""
 
     verdict: Verdict | Literal[""]
@@ -19,11 +19,11 @@ class Cell(NamedTuple):
     """As short as can be: the mark, and one number."""
 
 
-class Row(NamedTuple):
+class MatrixRow(NamedTuple):
     """One case, or all cases of one of the networks' cells."""
 
     name: str
-    cells: list[Cell]
+    cells: list[MatrixCell]
     """One for each backend, in the order of `backends`."""
 
 
@@ -32,37 +32,37 @@ def backends(report: Report) -> list[str]:
     return list(dict.fromkeys(result.backend for result in report.results))
 
 
-def by_case(report: Report) -> list[Row]:
+def by_case(report: Report) -> list[MatrixRow]:
     """Give a row for each case; what fails on some backend comes first."""
     return _rows(report, lambda result: result.case)
 
 
-def by_cell(report: Report) -> list[Row]:
+def by_cell(report: Report) -> list[MatrixRow]:
     """Give a row for each cell, summed up; what fails somewhere comes first."""
     return _rows(report, lambda result: result.case.partition("-")[0])
 
 
-def _rows(report: Report, key: Callable[[Result], str]) -> list[Row]:
+def _rows(report: Report, key: Callable[[Result], str]) -> list[MatrixRow]:
     found: dict[str, dict[str, list[Result]]] = {}
     for result in report.results:
         of = found.setdefault(key(result), {})
         of.setdefault(result.backend, []).append(result)
     names = backends(report)
     rows = [
-        Row(name, [_cell(of.get(backend, [])) for backend in names])
+        MatrixRow(name, [_cell(of.get(backend, [])) for backend in names])
         for name, of in found.items()
     ]
     return sorted(rows, key=_badness)
 
 
-def _badness(row: Row) -> int:
+def _badness(row: MatrixRow) -> int:
     return min(SEVERITY.index(c.verdict) for c in row.cells if c.verdict)
 
 
-def _cell(results: list[Result]) -> Cell:
+def _cell(results: list[Result]) -> MatrixCell:
     """Say what is worst in one cell, and how many there are if there are several."""
     if not results:
-        return Cell("", "")
+        return MatrixCell("", "")
     worst = min((r.verdict for r in results), key=SEVERITY.index)
     alike = [result for result in results if result.verdict == worst]
     said = mark_of(alike[0])
@@ -71,7 +71,7 @@ def _cell(results: list[Result]) -> Cell:
     numbers = [number_of(r) for r in results if r.verdict in COMPUTED]
     if known := [number for number in numbers if number is not None]:
         said += f"{',' * (len(results) > 1)} {max(known):.3g}"
-    return Cell(worst, said, _short(results, alike))
+    return MatrixCell(worst, said, _short(results, alike))
 
 
 def _short(results: list[Result], worst: list[Result]) -> str:

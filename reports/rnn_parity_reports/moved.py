@@ -5,7 +5,7 @@ outcomes on disk; `rnn_parity.runs.upgrade` looks at them and hands them over.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -33,16 +33,12 @@ by less."""
 NEAR = 0.1
 """A ratio below this is not reported however it grew."""
 
-Kind = Literal["regression", "changed", "bound_ratio", "explanation", "improvement"]
+ChangeKind = Literal[
+    "regression", "changed", "bound_ratio", "explanation", "improvement"
+]
 """In this order, the most serious first."""
 
-_KINDS: tuple[Kind, ...] = (
-    "regression",
-    "changed",
-    "bound_ratio",
-    "explanation",
-    "improvement",
-)
+_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 _BADNESS = ("fail", "error", "missing", *SEVERITY[2:])
 _MACHINE = ("rnn_parity", "python", "platform", "cpu", "threads", "commit")
 
@@ -65,7 +61,7 @@ class State(_Record, frozen=True):
 class Change(_Record, frozen=True):
     """One case on one backend of which the reports do not say the same."""
 
-    kind: Kind
+    kind: ChangeKind
     case: str
     backend: str
     old: State
@@ -221,7 +217,7 @@ def _one_sided(
         yield OneSided(what, name, len(passes), sum(passes))
 
 
-def _kind(was: State, now: State) -> Kind | None:
+def _kind(was: State, now: State) -> ChangeKind | None:
     if was.verdict != now.verdict:
         return _kind_of_verdicts(was.verdict, now.verdict)
     if now.verdict == "pass":
@@ -230,7 +226,7 @@ def _kind(was: State, now: State) -> Kind | None:
     return "explanation" if was.explanations != now.explanations else None
 
 
-def _kind_of_verdicts(was: str, now: str) -> Kind:
+def _kind_of_verdicts(was: str, now: str) -> ChangeKind:
     """Say what another verdict is; one that shows less is no regression by itself.
 
     Bounds grow with what a backend's roundings happen to be, so that a network near the

@@ -9,11 +9,11 @@ from rnn_parity_reports.describe import (
     why_alike,
     without_place,
 )
-from rnn_parity_reports.moved import Change, Kind, Moved, Numbers, State
+from rnn_parity_reports.moved import Change, ChangeKind, Moved, Numbers, State
 from rnn_parity_reports.results import Figures
 from rnn_parity_reports.templating import environment
 
-TITLES: dict[Kind, str] = {
+TITLES: dict[ChangeKind, str] = {
     "regression": "Regressions",
     "changed": "Other verdicts that changed",
     "bound_ratio": "Error / bound that grew",
@@ -21,7 +21,7 @@ TITLES: dict[Kind, str] = {
     "improvement": "Improvements",
 }
 _MOST = {"markdown": 20, "html": 1000}
-_SAID_ONCE: tuple[Kind, ...] = ("regression", "changed", "explanation")
+_SAID_ONCE: tuple[ChangeKind, ...] = ("regression", "changed", "explanation")
 """Of the others every number counts."""
 
 

@@ -16,7 +16,7 @@ from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import FAULTS, KINDS, Planted, plant
 from rnn_parity_fixtures.faults.decoding import Decoder
 from rnn_parity_fixtures.faults.equations import Equations, computed
-from rnn_parity_fixtures.faults.fault import Held
+from rnn_parity_fixtures.faults.fault import EarlierCalls
 from rnn_parity_fixtures.faults.training import Loop
 from support import honest, installed
 
@@ -97,7 +97,7 @@ def missed(cell: str, kind: str) -> tuple[list[str], set[str]]:
             if not fault.applies(case):
                 continue
             if case.task != "forward":
-                held: Held = {}
+                held: EarlierCalls = {}
                 for _ in range(fault.calls):
                     outcome = fault.run(honest, problem, held)
             else:

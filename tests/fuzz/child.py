@@ -22,7 +22,7 @@ from typing import Any
 from fuzz.forked import in_fork
 from fuzz.reader import Reader, folder_name
 from fuzz.readers import READERS
-from rnn_parity.models import memory
+from rnn_parity.models import memory_limits as memory
 
 CPU_SECONDS = 5.0
 """That one input may take."""

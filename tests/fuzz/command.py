@@ -16,7 +16,8 @@ from pathlib import Path
 import hostile
 from fuzz.child import peak
 from fuzz.readers import READERS
-from rnn_parity.models import memory, torch_state
+from rnn_parity.models import memory_limits as memory
+from rnn_parity.models import torch_state
 from support import OURS
 
 SECONDS = 60.0

@@ -12,7 +12,7 @@ import hostile
 from fuzz.reader import LAYERS, Reader, in_file
 from rnn_parity.models.array_files import read_named
 from rnn_parity.models.formats import writers
-from rnn_parity.models.memory import bounded
+from rnn_parity.models.memory_limits import bounded
 from rnn_parity.models.read import saved_layers
 from rnn_parity.models.settle import settle
 from rnn_parity_core import FileError, UsageError

@@ -19,10 +19,10 @@ from rnn_parity.runs.judge_run import judge
 from rnn_parity.runs.registry import known_backends, with_settings
 from rnn_parity.runs.run import begin, judge_and_write, new_record
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.record import Entry, Line
+from rnn_parity.store.record import Entry, JournalLine
 from rnn_parity.store.stored import in_pairs, same_bytes
-from rnn_parity.sweep.record import Identity, Limits, Row, Slice, Sweep
-from rnn_parity.sweep.store import Store
+from rnn_parity.sweep.messages import Identity, Limits, Slice, Sweep, SweepRow
+from rnn_parity.sweep.parquet import Store
 from rnn_parity.workers.host import check_host
 from rnn_parity.workers.protocol import WorkerError, checked, decoded
 from rnn_parity_core import BackendInfo, ParityError
@@ -92,8 +92,8 @@ def _record(data: bytes, folder: Path) -> object:
 def _lines() -> list[bytes]:
     """Give a journal of all that was computed."""
     record = RunFolder(_run()).record()
-    lines = [Line(entry=entry) for entry in record.entries]
-    lines += [Line(said=said) for said in record.backends.items()]
+    lines = [JournalLine(entry=entry) for entry in record.entries]
+    lines += [JournalLine(said=said) for said in record.backends.items()]
     return [b"".join(msgspec.json.encode(line) + b"\n" for line in lines)]
 
 
@@ -140,7 +140,7 @@ def _part() -> bytes:
     """Give what a sweep keeps of two cases."""
     store = Store(Path(tempfile.mkdtemp(prefix="fuzz-seed-")))
     results = [Result(case.id, "numpy", "pass", bound_ratio=0.5) for case in _SWEPT]
-    rows = [Row(number, result) for number, result in enumerate(results)]
+    rows = [SweepRow(number, result) for number, result in enumerate(results)]
     store.write_part(Slice("numpy", 0), _SWEPT, rows)
     return store.part(Slice("numpy", 0)).read_bytes()
 

@@ -30,8 +30,8 @@ EXTRA = (
         "rnn_parity.sweep.cluster",
         "rnn_parity.sweep.flow",
     ),
-    *("rnn_parity.sweep.pages", "rnn_parity.sweep.session", "rnn_parity.sweep.shrink"),
-    *("rnn_parity.sweep.store", "rnn_parity.sweep.work"),
+    *("rnn_parity.sweep.pages", "rnn_parity.sweep.sweeping", "rnn_parity.sweep.shrink"),
+    *("rnn_parity.sweep.parquet", "rnn_parity.sweep.work"),
 )
 
 # Of a backend's package, and of what several share, the face and the layout import

@@ -9,7 +9,12 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from rnn_parity.adapters.measure import Row, exit_status, measure_backends, problems
+from rnn_parity.adapters.measure import (
+    Measurement,
+    exit_status,
+    measure_backends,
+    problems,
+)
 from rnn_parity.runs import registry
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.record import Entry
@@ -34,7 +39,7 @@ def stating(**ulp: float) -> BackendInfo:
     return replace(INFO, elementwise_ulp=ulps, elementwise_near={})
 
 
-def by_function(rows: list[Row]) -> dict[str, Row]:
+def by_function(rows: list[Measurement]) -> dict[str, Measurement]:
     return {row.function: row for row in rows}
 
 
@@ -200,7 +205,7 @@ def test_unknown_names_are_refused_in_one_line(
 def test_names_and_details_are_printed_as_text() -> None:
     evil = "evil\x1b]0;owned\x07 [/x]"
     file = io.StringIO()
-    rows = [Row(evil, "tanh", "float32", "error", detail=evil)]
+    rows = [Measurement(evil, "tanh", "float32", "error", detail=evil)]
     show_accuracy(Console(file=file, width=200), rows)
     assert file.getvalue().count("evil\N{REPLACEMENT CHARACTER}]0;owned") == 3
     assert file.getvalue().replace("\n", "").isprintable()

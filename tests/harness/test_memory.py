@@ -8,7 +8,7 @@ import pytest
 PROGRAM = """
 import resource
 import numpy as np
-from rnn_parity.judge.memory import keep_memory
+from rnn_parity.judge.allocator import keep_memory
 KEEP
 def work():
     for _ in range(10):

@@ -9,7 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from rnn_parity.checks import metamorphic as relations_run
-from rnn_parity.checks.metamorphic import Trial, exit_status, plan, relate, table
+from rnn_parity.checks.metamorphic import (
+    RelationTrial,
+    exit_status,
+    plan,
+    relate,
+    table,
+)
 from rnn_parity.checks.relations import RELATIONS
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_core import CELLS, Case, Gap, UsageError
@@ -125,7 +131,7 @@ def test_an_answer_that_breaks_the_contract_is_a_violation() -> None:
 
 def test_the_status_says_the_worst_and_never_passes_what_was_not_checked() -> None:
     def of(*statuses: str) -> int:
-        return exit_status([Trial("r", "b", "c", s) for s in statuses])
+        return exit_status([RelationTrial("r", "b", "c", s) for s in statuses])
 
     assert of("holds", "inconclusive", "absent") == 0
     assert of("holds", "error", "violated") == 1
@@ -148,7 +154,7 @@ def test_an_interruption_ends_every_backend(monkeypatch: pytest.MonkeyPatch) -> 
     seen: list[str] = []
     real = relations_run.Bench.trial
 
-    def trial(self: relations_run.Bench, name: str, case: Case) -> Trial:
+    def trial(self: relations_run.Bench, name: str, case: Case) -> RelationTrial:
         seen.append(name)
         if len(seen) == 1:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

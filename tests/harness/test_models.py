@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from rnn_parity.models import memory
+from rnn_parity.models import memory_limits as memory
 from rnn_parity.models.formats import writers
 from rnn_parity.models.layer import Recurrent
-from rnn_parity.models.memory import bounded
+from rnn_parity.models.memory_limits import bounded
 from rnn_parity.models.read import saved_layers
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_core import Array, FileError

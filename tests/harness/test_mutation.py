@@ -12,7 +12,7 @@ from rnn_parity.checks import mutation
 from rnn_parity.checks.mutation import (
     HEALTHY,
     OURS,
-    Trial,
+    FaultTrial,
     by_kind,
     by_suite,
     idle,
@@ -35,10 +35,10 @@ EMPTY_ROW = "gru-variable_input-B3-T7-D4-H5-zerolength-f32-s1"
 
 def trial(
     kind: str, fault: str, *, killed: bool, peer: bool = True, suite: str = "s"
-) -> Trial:
+) -> FaultTrial:
     broken = {OURS: killed, **dict.fromkeys(FIXED_TOLERANCES, peer)}
     case, named = f"case-of-{fault}", fault == "a"
-    return Trial(suite, "numpy", kind, fault, case, broken, named, "what was said")
+    return FaultTrial(suite, "numpy", kind, fault, case, broken, named, "what was said")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_faults_are_planted_in_a_real_adapter_and_killed(jobs: int) -> None:
-    seen: list[Trial] = []
+    seen: list[FaultTrial] = []
     trials = mutation.mutation_test(
         [INFO], {"s": CASES}, each=2, jobs=jobs, notify=seen.append
     )
@@ -72,9 +72,9 @@ def test_faults_are_planted_in_a_real_adapter_and_killed(jobs: int) -> None:
 
 
 def test_an_interruption_ends_every_share_after_the_trial_at_hand() -> None:
-    seen: list[Trial] = []
+    seen: list[FaultTrial] = []
 
-    def interrupt(trial: Trial) -> None:
+    def interrupt(trial: FaultTrial) -> None:
         seen.append(trial)
         if len(seen) == 1:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

@@ -26,7 +26,7 @@ from rnn_parity.runs.run import (
 )
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.journal import LOCK, folder_lock
-from rnn_parity.store.record import Line
+from rnn_parity.store.record import JournalLine
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_core import FileError, Problem, UsageError
 from rnn_parity_core.arrays import pack
@@ -90,7 +90,7 @@ def test_a_backend_that_is_another_one_now_is_refused(
 ) -> None:
     folder = cut(tmp_path / "run", [INFO], 2)
     said = folder.record().backends["numpy"]
-    folder.journal.append(Line(said=("numpy", replace(said, **changes))))
+    folder.journal.append(JournalLine(said=("numpy", replace(said, **changes))))
     before = len(folder.record().entries)
     with pytest.raises(UsageError, match=words):
         resume(folder.path, [INFO], jobs=1)
@@ -187,7 +187,7 @@ def test_two_runs_in_one_folder_are_refused_but_the_dead_hold_nothing(
 def test_a_line_that_has_no_room_leaves_those_before_it(tmp_path: Path) -> None:
     folder = cut(tmp_path / "run", [INFO], 2)
     before = (tmp_path / "run/journal.jsonl").read_bytes()
-    line = Line(entry=folder.record().entries[0])
+    line = JournalLine(entry=folder.record().entries[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:

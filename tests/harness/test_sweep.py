@@ -14,10 +14,17 @@ from msgspec.structs import replace
 from rnn_parity.store.journal import folder_lock
 from rnn_parity.sweep import summary as summaries
 from rnn_parity.sweep.cluster import tag
+from rnn_parity.sweep.messages import (
+    FailureKind,
+    Identity,
+    Limits,
+    Slice,
+    Sweep,
+    SweepRow,
+)
 from rnn_parity.sweep.pages import smallest_csv, to_markdown
-from rnn_parity.sweep.record import Identity, Kind, Limits, Row, Slice, Sweep
+from rnn_parity.sweep.parquet import MAX_PART_BYTES, PART_COLUMNS, Store
 from rnn_parity.sweep.shrink import Shrunk, smaller
-from rnn_parity.sweep.store import MAX_PART_BYTES, PART_COLUMNS, Store
 from rnn_parity.sweep.summary import FAILURES, size, summed_up
 from rnn_parity_core import Case, FileError, UsageError
 from rnn_parity_core.cases import check_case
@@ -33,9 +40,9 @@ FIRST = 6
 WORDS = "outputs: 5 of 12 elements outside the bound; worst 3e+02x [numpy, x]"
 
 
-def rows(cases: list[Case] = CASES) -> list[Row]:
+def rows(cases: list[Case] = CASES) -> list[SweepRow]:
     found = [
-        Row(FIRST + number, Result(case.id, OF.backend, "pass", bound_ratio=0.25))
+        SweepRow(FIRST + number, Result(case.id, OF.backend, "pass", bound_ratio=0.25))
         for number, case in enumerate(cases)
     ]
     bad = replace(found[1].result, verdict="fail", bound_ratio=300.0, detail=WORDS)
@@ -287,7 +294,7 @@ def test_what_is_smaller_is_valid_and_differs_in_one_thing() -> None:
 
 
 def test_the_list_of_smallest_cases_is_no_formula() -> None:
-    kind = Kind("numpy", "gru", "forward", "error", "=1+1")
+    kind = FailureKind("numpy", "gru", "forward", "error", "=1+1")
     (_, line) = smallest_csv([Shrunk(kind, 3, CASES[0], CASES[1])]).splitlines()
     assert line.startswith("numpy,gru,forward,error,'=1+1,3,")
     assert line.endswith(f"rnn-parity run --cases {CASES[1].id} --backends numpy")

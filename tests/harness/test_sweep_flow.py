@@ -13,9 +13,16 @@ from msgspec.structs import replace
 from rnn_parity.sweep import flow as flows
 from rnn_parity.sweep import shrink as shrinking
 from rnn_parity.sweep.flow import Ask, Flow, FlowObserver
-from rnn_parity.sweep.record import Answer, Identity, Kind, Limits, Question, Row
+from rnn_parity.sweep.messages import (
+    Answer,
+    FailureKind,
+    Identity,
+    Limits,
+    Question,
+    SweepRow,
+)
 from rnn_parity.sweep.shrink import shrink
-from rnn_parity.sweep.summary import Found
+from rnn_parity.sweep.summary import FailureGroup
 from rnn_parity_core import ParityError, UsageError
 from rnn_parity_fixtures.random_cases import RandomCases
 from rnn_parity_reports.describe import failure_signature
@@ -28,7 +35,9 @@ Respond = Callable[[Question], Answer]
 
 
 def right(asked: Question) -> Answer:
-    rows = [Row(n, Result(case.id, asked.backend, "pass")) for n, case in asked.cases]
+    rows = [
+        SweepRow(n, Result(case.id, asked.backend, "pass")) for n, case in asked.cases
+    ]
     return Answer("tcp://a", IDENTITY, rows=rows)
 
 
@@ -90,7 +99,7 @@ def asks(length: int = 5) -> dict[str, list[Ask]]:
     return {"numpy": [Ask("numpy", tuple(part)) for part in parts]}
 
 
-def taken(respond: Respond) -> tuple[Crew, list[tuple[Ask, list[Row]]]]:
+def taken(respond: Respond) -> tuple[Crew, list[tuple[Ask, list[SweepRow]]]]:
     crew = Crew(respond)
     return crew, list(flow(crew).rows(asks()))
 
@@ -225,15 +234,17 @@ def failing(asked: Question) -> Answer:
     for number, case in asked.cases:
         bad = case.steps >= 4 and case.units >= 3
         result = Result(case.id, "numpy", "fail" if bad else "pass", detail="off by 5")
-        rows.append(Row(number, result))
+        rows.append(SweepRow(number, result))
     return Answer("tcp://a", IDENTITY, rows=rows)
 
 
-def kinds() -> dict[Kind, Found]:
+def kinds() -> dict[FailureKind, FailureGroup]:
     large = max(CASES, key=lambda case: (case.steps >= 4) * case.units)
     result = Result(large.id, "numpy", "fail", detail="off by 7")
-    kind = Kind("numpy", large.cell, large.task, "fail", failure_signature(result))
-    return {kind: Found(9, large, 3)}
+    kind = FailureKind(
+        "numpy", large.cell, large.task, "fail", failure_signature(result)
+    )
+    return {kind: FailureGroup(9, large, 3)}
 
 
 def test_a_failing_case_is_made_as_small_as_it_can_be() -> None:
@@ -248,7 +259,7 @@ def test_a_failing_case_is_made_as_small_as_it_can_be() -> None:
 def test_what_fails_otherwise_is_not_gone_on_with() -> None:
     def respond(asked: Question) -> Answer:
         rows = [
-            Row(n, Result(case.id, "numpy", "fail", detail="another thing"))
+            SweepRow(n, Result(case.id, "numpy", "fail", detail="another thing"))
             for n, case in asked.cases
         ]
         return Answer("tcp://a", IDENTITY, rows=rows)
@@ -272,6 +283,9 @@ def test_shrinking_ends_by_time_by_tries_and_before_workers_do(
     monkeypatch.setattr(shrinking, "MOST_SECONDS", -1.0)
     (found,) = shrink(flow(crew), {kind: begun})
     assert found.done
-    many = {kind._replace(cell=str(n)): Found(n, begun.smallest, n) for n in range(30)}
+    many = {
+        kind._replace(cell=str(n)): FailureGroup(n, begun.smallest, n)
+        for n in range(30)
+    }
     every = shrink(flow(crew), many)
     assert [each.count for each in every] == list(range(29, 9, -1))

@@ -13,10 +13,10 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 from rich.console import Console
 
+from rnn_parity.sweep.messages import FailureKind, Identity, Limits, Sweep
 from rnn_parity.sweep.pages import to_markdown as swept_to_markdown
-from rnn_parity.sweep.record import Identity, Kind, Limits, Sweep
 from rnn_parity.sweep.shrink import Shrunk
-from rnn_parity.sweep.summary import Found, Summary, Tally
+from rnn_parity.sweep.summary import FailureGroup, Summary, Tally
 from rnn_parity.terminal.moved import show_moved
 from rnn_parity.terminal.report import show_report
 from rnn_parity_core import clean
@@ -112,7 +112,7 @@ def hostile_sweep(words: str) -> tuple[Sweep, Summary, list[Shrunk]]:
     """Put words wherever text of others is in what a sweep sums up."""
     case = parse_id("gru-dynamic-B1-T1-D1-H1-f32-s1")
     assert case
-    kind = Kind(words, "gru", "forward", "fail", words)
+    kind = FailureKind(words, "gru", "forward", "fail", words)
     identity = Identity("1", "2", words, words, {words: words}, {words: words})
     environment = Environment(words, words, words, words, 1, words, words)
     return (
@@ -120,7 +120,7 @@ def hostile_sweep(words: str) -> tuple[Sweep, Summary, list[Shrunk]]:
             *("rnn-parity.sweep/2", environment, [words], 1, 1, {words: identity}),
             Limits(1.0, 0),
         ),
-        Summary({words: Tally()}, {kind: Found(1, case, 0)}),
+        Summary({words: Tally()}, {kind: FailureGroup(1, case, 0)}),
         [Shrunk(kind, 1, case, case, None)],
     )
 

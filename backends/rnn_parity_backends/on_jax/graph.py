@@ -6,9 +6,9 @@ import jax
 import numpy as np
 from jax.extend import core
 
-from rnn_parity_core.graph import Edge, Graph, Kind, Node, Part, constant, typed
+from rnn_parity_core.graph import Edge, Graph, Node, NodeKind, Part, constant, typed
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, NodeKind] = {
     **dict.fromkeys(("dot_general",), "product"),
     **dict.fromkeys(
         (

@@ -5,9 +5,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
-from rnn_parity_core.graph import Edge, Graph, Kind, Node, Part, constant, typed
+from rnn_parity_core.graph import Edge, Graph, Node, NodeKind, Part, constant, typed
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, NodeKind] = {
     **dict.fromkeys(("MatMul", "BatchMatMulV2"), "product"),
     **dict.fromkeys(
         (

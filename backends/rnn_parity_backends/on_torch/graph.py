@@ -8,9 +8,9 @@ from torch import nn
 
 from rnn_parity_backends.on_torch.cells import Compute, Tensors
 from rnn_parity_core import Case, Problem, Unsupported
-from rnn_parity_core.graph import Edge, Graph, Kind, Node, Part, constant, typed
+from rnn_parity_core.graph import Edge, Graph, Node, NodeKind, Part, constant, typed
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, NodeKind] = {
     **dict.fromkeys(("mm", "matmul", "linear", "addmm", "bmm"), "product"),
     **dict.fromkeys(
         (

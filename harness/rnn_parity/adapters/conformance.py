@@ -4,9 +4,9 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from rnn_parity.adapters.measure import Row, measure_backends
+from rnn_parity.adapters.measure import Measurement, measure_backends
 from rnn_parity.adapters.measure import exit_status as accuracy_status
-from rnn_parity.checks.metamorphic import Trial, relate
+from rnn_parity.checks.metamorphic import RelationTrial, relate
 from rnn_parity.checks.metamorphic import exit_status as relations_status
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.run import compute, judge_and_write
@@ -27,8 +27,8 @@ class Proof(NamedTuple):
     """What a backend did with everything that it was asked."""
 
     report: Report
-    relations: list[Trial]
-    accuracy: list[Row]
+    relations: list[RelationTrial]
+    accuracy: list[Measurement]
 
     @property
     def gaps(self) -> dict[str, int]:
@@ -52,12 +52,12 @@ class Proof(NamedTuple):
         return next(status for status in Exit if status in said or not status)
 
 
-def violations(trials: list[Trial]) -> list[str]:
+def violations(trials: list[RelationTrial]) -> list[str]:
     """Say which relations are violated, or could not be tried."""
     return [t.words for t in trials if t.status in {"violated", "error", "absent"}]
 
 
-def not_kept(rows: list[Row]) -> list[str]:
+def not_kept(rows: list[Measurement]) -> list[str]:
     """Say which accuracies are not as stated, or could not be measured."""
     fine = {"kept", "gap", "unmeasured"}
     return [

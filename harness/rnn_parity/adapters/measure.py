@@ -43,7 +43,7 @@ from rnn_parity_core.limits import TIMEOUT
 _FAILED = ("exceeded", "generous", "unstated", "wrong")
 
 
-class Row(NamedTuple):
+class Measurement(NamedTuple):
     """One statement of a backend's, or why nothing was measured of it."""
 
     backend: str
@@ -96,7 +96,7 @@ def measure_backends(
     dtypes: list[str],
     samples: int,
     observer: RunObserver | None = None,
-) -> list[Row]:
+) -> list[Measurement]:
     """Measure every function of every backend in every dtype.
 
     Args:
@@ -137,7 +137,7 @@ def _backend(
     samples: int,
     folder: RunFolder,
     observer: RunObserver,
-) -> Iterator[Row]:
+) -> Iterator[Measurement]:
     """Give a backend's rows; a single one if it is absent."""
     with Runner(info, folder, TIMEOUT) as runner:
 
@@ -150,16 +150,16 @@ def _backend(
             try:
                 yield from _rows(info, function, dtype, samples, compute)
             except _Absent as reason:
-                yield Row(info.name, "", "", "absent", detail=str(reason))
+                yield Measurement(info.name, "", "", "absent", detail=str(reason))
                 return
 
 
 def _rows(
     info: BackendInfo, function: str, dtype: str, samples: int, compute: Compute
-) -> list[Row]:
+) -> list[Measurement]:
     """Give a row for each of what is stated, or one that says why there is none."""
     said = stated(info, function, dtype)
-    row = Row(info.name, function, dtype, "unmeasured", said[-1])
+    row = Measurement(info.name, function, dtype, "unmeasured", said[-1])
     if not can_measure(dtype):
         words = f"this machine's long double is no wider than {dtype}"
         return [row._replace(detail=words)]
@@ -179,12 +179,12 @@ def _rows(
     ]
 
 
-def _held(row: Row, figure: Figure) -> Row:
+def _held(row: Measurement, figure: Figure) -> Measurement:
     row = row._replace(status=held(figure, row.stated, row.dtype), figure=figure)
     return row._replace(detail=_complaint(row, figure))
 
 
-def _complaint(row: Row, figure: Figure) -> str:
+def _complaint(row: Measurement, figure: Figure) -> str:
     """Say what is wrong with a statement, and what to do."""
     ulp, flushed = figure.ulp, figure.absolute
     where = f"{row.function} in {row.dtype} errs by {ulp.error:.3g} ulp"
@@ -213,7 +213,7 @@ def _range(said: Stated) -> str:
     return f" where {' and '.join(limits)}" if limits else ""
 
 
-def exit_status(rows: list[Row]) -> Exit:
+def exit_status(rows: list[Measurement]) -> Exit:
     """0 all kept, 1 a statement is not, 2 nothing measured, 3 a crash or a hang."""
     said = {row.status for row in rows}
     return exit_of(

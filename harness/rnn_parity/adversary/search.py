@@ -10,7 +10,7 @@ from rnn_parity.adversary.running import run
 from rnn_parity.judge.certify import Certificate, certify
 
 
-class Found(NamedTuple):
+class Searched(NamedTuple):
     """How near to its bounds an implementation of a network comes."""
 
     ratio: float
@@ -21,14 +21,14 @@ class Found(NamedTuple):
     choices: Choices
 
 
-def tried(network: Network, choices: Choices) -> Found:
+def tried(network: Network, choices: Choices) -> Searched:
     """Run a network by an implementation, and hold what it returns to its bounds."""
     outcome = run(network.problem, network.accuracy, choices)
     with np.errstate(all="ignore"):
         certificate = certify(network.problem, outcome, network.accuracy)
     ratios = parts(certificate)
     part = max(ratios, key=lambda name: ratios[name])
-    return Found(ratios[part], part, network, choices)
+    return Searched(ratios[part], part, network, choices)
 
 
 def parts(certificate: Certificate) -> dict[str, float]:
@@ -44,7 +44,7 @@ def parts(certificate: Certificate) -> dict[str, float]:
     }
 
 
-def searched(start: Found, tries: int, seed: int) -> Found:
+def searched(start: Searched, tries: int, seed: int) -> Searched:
     """Climb from one implementation of a network to a worse one.
 
     Args:

@@ -18,7 +18,7 @@ _SELDOM = {"static": 0.2}  # takes a hundred times as long as others
 _TASKS = {"forward": 0.8, "gradient": 0.16, "sgd": 0.02, "adam": 0.02}
 
 
-class Row(NamedTuple):
+class Nearness(NamedTuple):
     """What became of one network."""
 
     number: int
@@ -68,13 +68,13 @@ def network(number: int, *, is_long: bool = False) -> Network:
     return draw(rng, cell, dtype, family, task=task)
 
 
-def judged(number: int, tries: int = 0, *, is_long: bool = False) -> Row:
+def judged(number: int, tries: int = 0, *, is_long: bool = False) -> Nearness:
     """Run the network of a number by the implementation of it, and search on."""
     found = tried(network(number, is_long=is_long), Choices(number))
     if tries:
         found = searched(found, tries, number)
     case = found.network.problem.case
-    return Row(
+    return Nearness(
         number,
         case.cell,
         case.dtype,

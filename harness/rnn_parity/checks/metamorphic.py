@@ -36,11 +36,11 @@ from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import MARKS
 
 Status = Literal["holds", "violated", "inconclusive", "gap", "error", "absent"]
-Plan = dict[str, list[Case]]
+RelationPlan = dict[str, list[Case]]
 """Relation → the cases in which it is tried."""
 
 
-class Trial(NamedTuple):
+class RelationTrial(NamedTuple):
     """One relation in one case on one backend."""
 
     relation: str
@@ -73,7 +73,7 @@ class _NoAnswer(Exception):  # noqa: N818 - what a trial ends with, not a fault 
 
 def relate(
     infos: list[BackendInfo], cases: list[Case], *, each: int, jobs: int
-) -> list[Trial]:
+) -> list[RelationTrial]:
     """Try every relation on every backend.
 
     Args:
@@ -90,7 +90,7 @@ def relate(
     _check_plans(plans, infos)
     stopping, runners = threading.Event(), list[Runner]()
 
-    def of_backend(info: BackendInfo, chosen: Plan) -> list[Trial]:
+    def of_backend(info: BackendInfo, chosen: RelationPlan) -> list[RelationTrial]:
         with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
             folder = RunFolder(Path(path))
             folder.prepare()
@@ -113,7 +113,7 @@ def relate(
     return [trial for of in side_by_side(work, jobs, interrupt) for trial in of]
 
 
-def _check_plans(plans: list[Plan], infos: list[BackendInfo]) -> None:
+def _check_plans(plans: list[RelationPlan], infos: list[BackendInfo]) -> None:
     """See that there is something to try."""
     if not any(chosen for each_plan in plans for chosen in each_plan.values()):
         names = ", ".join(info.name for info in infos) or "no backend"
@@ -123,9 +123,9 @@ def _check_plans(plans: list[Plan], infos: list[BackendInfo]) -> None:
         )
 
 
-def plan(info: BackendInfo, cases: list[Case], each: int) -> Plan:
+def plan(info: BackendInfo, cases: list[Case], each: int) -> RelationPlan:
     """Choose cases for each relation: the backend does them, and all that is asked."""
-    fitting: Plan = {name: [] for name in RELATIONS}
+    fitting: RelationPlan = {name: [] for name in RELATIONS}
     for case in cases:
         if case.task != "forward" or info.gap(case):
             continue
@@ -153,10 +153,10 @@ class Bench:
         self._folder = folder
         self._runner = runner
 
-    def trial(self, name: str, case: Case) -> Trial:
+    def trial(self, name: str, case: Case) -> RelationTrial:
         """Compute a case as it is and by way of a relation, and compare the two."""
         problem, relation = catalogue.build(case), RELATIONS[name]
-        made = Trial(name, self._info.name, case.id, "holds")
+        made = RelationTrial(name, self._info.name, case.id, "holds")
         try:
             own = self._ask(problem)
             other = relation.answer(problem, self._ask)
@@ -184,11 +184,11 @@ class Bench:
 
     def _compared(
         self,
-        made: Trial,
+        made: RelationTrial,
         relation: Relation,
         problem: Problem,
         outcomes: tuple[Outcome, Outcome],
-    ) -> Trial:
+    ) -> RelationTrial:
         if relation.same_bits:
             words = other_bits(*outcomes)
             return made._replace(status="violated" if words else "holds", detail=words)
@@ -226,7 +226,7 @@ def _apart(first: Array, second: Array) -> NDArray[np.bool_]:
     return np.asarray((a.reshape(*first.shape, size) != b.reshape(a.shape)).any(-1))
 
 
-def exit_status(trials: list[Trial]) -> Exit:
+def exit_status(trials: list[RelationTrial]) -> Exit:
     """0 all hold, 1 a violation, 2 nothing checked, 3 a crash, 4 nothing is shown."""
     said = {trial.status for trial in trials}
     return exit_of(
@@ -237,7 +237,7 @@ def exit_status(trials: list[Trial]) -> Exit:
     )
 
 
-def table(trials: list[Trial], backends: list[str]) -> list[list[str]]:
+def table(trials: list[RelationTrial], backends: list[str]) -> list[list[str]]:
     """Give a row for each relation: its name, and for each backend what came of it."""
     rows = []
     for name in RELATIONS:
@@ -247,7 +247,7 @@ def table(trials: list[Trial], backends: list[str]) -> list[list[str]]:
     return rows
 
 
-def _cell(trials: list[Trial]) -> str:
+def _cell(trials: list[RelationTrial]) -> str:
     """Count what was checked, with the worst bound_ratio: `✓ 3 0.42`, `✗ 1/3 2e+04`."""
     counts = {s: sum(t.status == s for t in trials) for s in ("violated", "error")}
     shown = [t for t in trials if t.status not in {"inconclusive", "gap"}]

@@ -37,7 +37,7 @@ Table = tuple[list[str], list[list[str]]]
 """Titles, and rows."""
 
 
-class Trial(NamedTuple):
+class FaultTrial(NamedTuple):
     """One case, computed with a fault planted or without."""
 
     suite: str
@@ -70,8 +70,8 @@ def mutation_test(
     *,
     each: int,
     jobs: int,
-    notify: Callable[[Trial], None] = lambda _: None,
-) -> list[Trial]:
+    notify: Callable[[FaultTrial], None] = lambda _: None,
+) -> list[FaultTrial]:
     """Plant every fault, for each suite in the first backend where it applies.
 
     Args:
@@ -92,7 +92,7 @@ def mutation_test(
     runners: list[Runner] = []
     stopping = threading.Event()
 
-    def of_share(share: list[_Work]) -> list[Trial]:
+    def of_share(share: list[_Work]) -> list[FaultTrial]:
         trials = []
         for trial in _trials(share, runners):
             notify(trial)
@@ -142,7 +142,7 @@ def _planted_in(
     return infos[0], []
 
 
-def _trials(work: list[_Work], runners: list[Runner]) -> Iterator[Trial]:
+def _trials(work: list[_Work], runners: list[Runner]) -> Iterator[FaultTrial]:
     """Try one share; a process for each backend, as frameworks do not share one."""
     with tempfile.TemporaryDirectory(prefix="rnn-parity-") as path:
         folder = RunFolder(Path(path))
@@ -155,7 +155,7 @@ def _trials(work: list[_Work], runners: list[Runner]) -> Iterator[Trial]:
                         yield _trial(folder, runner, item, case)
 
 
-def _trial(folder: RunFolder, runner: Runner, work: _Work, case: Case) -> Trial:
+def _trial(folder: RunFolder, runner: Runner, work: _Work, case: Case) -> FaultTrial:
     """Compute a case with a fault planted, or without, and judge it."""
     healthy = work.kind == HEALTHY
     info = work.info if healthy else plant(work.info, work.fault)
@@ -174,7 +174,7 @@ def _trial(folder: RunFolder, runner: Runner, work: _Work, case: Case) -> Trial:
     # Of what is inconclusive nothing is said: no fault is killed by that, and no
     # healthy backend called broken.
     broken[OURS] = result.verdict not in {*GOOD, "inconclusive"}
-    return Trial(
+    return FaultTrial(
         *(work.suite, work.info.name, work.kind, work.fault, case.id),
         broken=broken,
         named=bool(result.explanations),
@@ -182,7 +182,7 @@ def _trial(folder: RunFolder, runner: Runner, work: _Work, case: Case) -> Trial:
     )
 
 
-def by_kind(trials: list[Trial]) -> Table:
+def by_kind(trials: list[FaultTrial]) -> Table:
     """Give the titles and rows of the scores of each kind of fault.
 
     In each cell: faults killed in at least one case, and the share of all cases. What
@@ -193,7 +193,7 @@ def by_kind(trials: list[Trial]) -> Table:
     return ["kind", *_TITLES], rows
 
 
-def by_suite(trials: list[Trial]) -> Table:
+def by_suite(trials: list[FaultTrial]) -> Table:
     """Give the same for each suite: all kinds together, then what is healthy.
 
     Faults are said of how many there are: the others apply to none of its cases.
@@ -208,20 +208,20 @@ def by_suite(trials: list[Trial]) -> Table:
     return ["suite", *_TITLES], rows
 
 
-def _row(label: str, trials: list[Trial]) -> list[str]:
+def _row(label: str, trials: list[FaultTrial]) -> list[str]:
     planted = str(len({trial.fault for trial in trials if trial.fault}) or "none")
     ours, *others = [_score(trials, check) for check in CHECKS]
     return [label, planted, str(len(trials)), ours, _named(trials), *others]
 
 
-def _named(trials: list[Trial]) -> str:
+def _named(trials: list[FaultTrial]) -> str:
     """Say of how many kills the verdict says what was done."""
     killed = [trial for trial in trials if trial.broken[OURS] and trial.fault]
     named = sum(trial.named for trial in killed)
     return f"{100 * named / len(killed):.0f} %" if killed else ""
 
 
-def _score(trials: list[Trial], check: str) -> str:
+def _score(trials: list[FaultTrial], check: str) -> str:
     caught = [trial for trial in trials if trial.broken[check]]
     share = f"{100 * len(caught) / len(trials):.0f} %"
     if trials[0].kind == HEALTHY:
@@ -229,7 +229,7 @@ def _score(trials: list[Trial], check: str) -> str:
     return f"{len({trial.fault for trial in caught})} ({share})"
 
 
-def survivors(trials: list[Trial]) -> list[str]:
+def survivors(trials: list[FaultTrial]) -> list[str]:
     """Name the faults that no case of any suite has shown, and the false alarms."""
     found = []
     for fault in dict.fromkeys(t.fault for t in trials if t.kind != HEALTHY):
@@ -245,7 +245,7 @@ def survivors(trials: list[Trial]) -> list[str]:
 
 
 def remarks(
-    infos: list[BackendInfo], suites: Suites, trials: list[Trial]
+    infos: list[BackendInfo], suites: Suites, trials: list[FaultTrial]
 ) -> Iterator[str]:
     """Say which faults are not planted in the first backend, or nowhere."""
     for number, info in enumerate(infos[1:], 1):

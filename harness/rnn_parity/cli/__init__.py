@@ -19,7 +19,7 @@ from rnn_parity.cli.reports import compare, report
 from rnn_parity.cli.runs import run
 from rnn_parity.cli.streams import take_streams
 from rnn_parity.cli.sweeps import sweep
-from rnn_parity.judge.memory import keep_memory
+from rnn_parity.judge.allocator import keep_memory
 from rnn_parity.processes.ending import NOTHING_KEPT, Ended, heed
 from rnn_parity_core import ParityError, clean
 from rnn_parity_core.exit_status import Exit

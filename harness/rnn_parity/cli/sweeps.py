@@ -19,7 +19,7 @@ from rnn_parity.cli.output import Form, print_json
 from rnn_parity_core.limits import TIMEOUT
 
 if TYPE_CHECKING:
-    from rnn_parity.sweep.session import Whole
+    from rnn_parity.sweep.sweeping import Whole
 
 _WITH_RESUME = ("resume", "scheduler", "workers", "strict", "form")
 """Options that do not define a sweep."""
@@ -97,9 +97,9 @@ def sweep(
     check_timeout(timeout)
     most = read_memory(memory)
 
-    from rnn_parity.sweep.record import Limits
-    from rnn_parity.sweep.session import Where, begin
-    from rnn_parity.sweep.session import resume as go_on
+    from rnn_parity.sweep.messages import Limits
+    from rnn_parity.sweep.sweeping import Where, begin
+    from rnn_parity.sweep.sweeping import resume as go_on
     from rnn_parity.terminal.sweeps import SweepProgress, show_sweep
 
     where, progress = Where(scheduler, workers), SweepProgress(console(stderr=True))

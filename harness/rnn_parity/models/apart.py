@@ -13,7 +13,7 @@ import msgspec
 
 from rnn_parity.models.array_files import read_named
 from rnn_parity.models.layer import Recurrent
-from rnn_parity.models.memory import BESIDE, TIMES, bounded
+from rnn_parity.models.memory_limits import BESIDE, TIMES, bounded
 from rnn_parity.models.read import MAX_BYTES, read
 from rnn_parity.processes.guard import HUNG
 from rnn_parity.workers.child import Child

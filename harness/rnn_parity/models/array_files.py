@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from rnn_parity.models.memory import BESIDE, TIMES
+from rnn_parity.models.memory_limits import BESIDE, TIMES
 from rnn_parity.models.read import MAX_BYTES, read_arrays
 from rnn_parity_core import Array, FileError
 from rnn_parity_core.arrays import DTYPE_NAMES

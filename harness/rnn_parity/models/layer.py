@@ -28,7 +28,7 @@ from rnn_parity_core.validate import contract_violations, nonfinite
 _RATIOS = {1: ("rnn_tanh", "rnn_relu"), 3: ("gru",), 4: ("lstm",)}
 
 
-class Stated(NamedTuple):
+class InitialState(NamedTuple):
     """An initial state that a file states."""
 
     tensor: str
@@ -64,7 +64,7 @@ class Saved:
     """What is read of the file, and what is not; asked for the layer that is chosen."""
     untold: str = ""
     """What the file does not say of its cell, where `--cell` must say it."""
-    initial: Mapping[tuple[int, str], Mapping[str, Stated]] = field(
+    initial: Mapping[tuple[int, str], Mapping[str, InitialState]] = field(
         default_factory=dict
     )
     """Layer and direction → the initial states that the file has for it, by name."""

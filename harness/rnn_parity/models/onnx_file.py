@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnn_parity.models.account import Account
-from rnn_parity.models.layer import Saved, Stated, expect, rounded, rows
+from rnn_parity.models.layer import InitialState, Saved, expect, rounded, rows
 from rnn_parity_backends.on_onnxruntime.layout import biases_to_canonical, to_canonical
 from rnn_parity_core import CELLS, DIRECTIONS, Array, FileError, UsageError
 
@@ -104,7 +104,7 @@ def _layer(node: NodeProto, graph: Graph) -> Saved:
 class _Entering(NamedTuple):
     """What enters a node beside its inputs and weights."""
 
-    initial: dict[tuple[int, str], dict[str, Stated]]
+    initial: dict[tuple[int, str], dict[str, InitialState]]
     unread: dict[str, str]
     notes: tuple[str, ...]
 
@@ -131,7 +131,7 @@ def _entering(node: NodeProto, graph: Graph, ways: tuple[str, ...]) -> _Entering
         else:
             whole = by_direction(origin[1], by_row=by_row)
             for number, way in enumerate(ways):
-                own = Stated(origin[0], whole[number % len(whole)])
+                own = InitialState(origin[0], whole[number % len(whole)])
                 found.initial[0, way][at] = own
     return found
 

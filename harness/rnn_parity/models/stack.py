@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnn_parity.models.account import listed, merged
-from rnn_parity.models.layer import Saved, Stated
+from rnn_parity.models.layer import InitialState, Saved
 from rnn_parity_core import Array, FileError
 
 
@@ -35,7 +35,7 @@ def stacked(layers: Sequence[Saved]) -> Saved:
         said = ", ".join(" or ".join(layer.cells) for layer in layers)
         raise FileError(f"{where} are {said}, and no one stack")
     passes: dict[tuple[int, str], tuple[Saved, Any]] = {}
-    initial: dict[tuple[int, str], Mapping[str, Stated]] = {}
+    initial: dict[tuple[int, str], Mapping[str, InitialState]] = {}
     for layer in layers:
         below = len({n for n, _ in passes})
         for (n, way), native in layer.passes.items():

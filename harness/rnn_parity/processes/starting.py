@@ -8,6 +8,7 @@ a supervisor, a process that waits for nothing but our end.
 
 import atexit
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import IO
 
+from rnn_parity.processes.ending import unbroken
 from rnn_parity.processes.guard import MARK, new_mark, new_marks, ours
 from rnn_parity.processes.packages import roots
 
@@ -61,6 +63,29 @@ def supervised() -> Iterator[None]:
             resource_tracker.ensure_running()
     with _environment({**SAFE_PATH, MARK: new_mark()}):
         yield
+
+
+@contextmanager
+def starting_pool() -> Iterator[None]:
+    """Let processes that are started here import nothing of the current folder.
+
+    And leave Ctrl-C to this one, from the first on: a terminal sends it to all. What a
+    thread blocks stays blocked in what it starts.
+    """
+    with supervised(), _sigint_blocked(), unbroken():
+        yield
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark of the plugin's items and, if asked for, what makes them."""
     config.addinivalue_line("markers", "parity: a case of rnn-parity on a backend")
     if config.getoption("--parity-backends") is not None:
-        from rnn_parity.pytest_plugin.run import register  # noqa: PLC0415 - see above
+        from rnn_parity.pytest_plugin.gathering import register  # noqa: PLC0415 - see above
 
         register(config)
 

@@ -14,7 +14,7 @@ from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.registry import absence
 from rnn_parity.runs.resume_check import another_environment, differences
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.record import Entry, Line, RunRecord, most_bytes
+from rnn_parity.store.record import Entry, JournalLine, RunRecord, most_bytes
 from rnn_parity.workers.pool import side_by_side
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
@@ -239,9 +239,9 @@ class Engine:
                     self._folder.check_begun()
                     if runner.record and not noted:
                         said = (info.name, runner.record)
-                        self._folder.journal.append(Line(said=said))
+                        self._folder.journal.append(JournalLine(said=said))
                         noted = True
-                    self._folder.journal.append(Line(entry=entry))
+                    self._folder.journal.append(JournalLine(entry=entry))
                     self._observer.on_case_end(entry)
 
     def _check_same(self, entry: Entry, now: BackendRecord | None) -> None:

@@ -11,10 +11,9 @@ from typing import NamedTuple, Self
 
 from msgspec.structs import replace
 
+from rnn_parity.judge.allocator import keep_memory
 from rnn_parity.judge.certify import reference
 from rnn_parity.judge.estimate import Spreads
-from rnn_parity.judge.helper import starting
-from rnn_parity.judge.memory import keep_memory
 from rnn_parity.judge.not_shown import not_shown_by
 from rnn_parity.judge.pairs import outlier, pairs
 from rnn_parity.judge.sensitivity import (
@@ -24,6 +23,7 @@ from rnn_parity.judge.sensitivity import (
     slopes,
 )
 from rnn_parity.judge.verdict import judge_entry
+from rnn_parity.processes.starting import starting_pool
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry, RunRecord
@@ -136,7 +136,7 @@ class JudgePool(RunObserver):
         known, future = self._begun.get(asked[0].id, (None, None))
         if future and known == asked:
             return future
-        with starting():
+        with starting_pool():
             self._pool = self._pool or ProcessPoolExecutor(
                 self._jobs, mp_context=get_context("spawn"), initializer=_stand_back
             )

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from rnn_parity.store.journal import LOCK, Journal
-from rnn_parity.store.record import Line, RunRecord, check_record, merged
+from rnn_parity.store.record import JournalLine, RunRecord, check_record, merged
 from rnn_parity.store.stored import Stored, open_stored
 from rnn_parity_core import Array, Case, FileError, Problem
 from rnn_parity_core.arrays import digest, pack, unpack
@@ -51,14 +51,14 @@ class RunFolder:
         self.path = path
 
     @property
-    def journal(self) -> Journal[Line]:
+    def journal(self) -> Journal[JournalLine]:
         """What came of a run so far; looked up at each use, as links may be put there.
 
         Raises:
             FileError: A link leads out of the folder.
 
         """
-        return Journal(self._inside("journal.jsonl"), Line)
+        return Journal(self._inside("journal.jsonl"), JournalLine)
 
     def prepare(self) -> None:
         """Make the folder ready for a new run, in place of an earlier run.

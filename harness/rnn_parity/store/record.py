@@ -60,7 +60,7 @@ class RunRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     require_bound: bool = False
 
 
-class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class JournalLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A line of the journal: what came of a case, or what a backend said of itself."""
 
     entry: Entry | None = None
@@ -74,7 +74,7 @@ def most_bytes(case: Case) -> int:
     return 2**20 + 128 * asked
 
 
-def merged(record: RunRecord, lines: list[Line]) -> RunRecord:
+def merged(record: RunRecord, lines: list[JournalLine]) -> RunRecord:
     """Put what the journal says into a record, each backend's in the cases' order."""
     if not lines:
         return record

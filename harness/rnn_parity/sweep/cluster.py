@@ -10,7 +10,7 @@ from distributed import Client, Future, Nanny, Scheduler, SpecCluster
 
 from rnn_parity.processes.starting import supervised
 from rnn_parity.runs.resume_check import differences
-from rnn_parity.sweep.record import Answer, Identity, Limits, Question
+from rnn_parity.sweep.messages import Answer, Identity, Limits, Question
 from rnn_parity.sweep.work import answer
 from rnn_parity_core import ParityError, UsageError, clean
 

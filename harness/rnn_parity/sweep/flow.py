@@ -13,13 +13,13 @@ from distributed import Future, KilledWorker
 
 from rnn_parity.runs.resume_check import differences
 from rnn_parity.sweep.cluster import Crew, another_worker, in_words, tag
-from rnn_parity.sweep.record import (
+from rnn_parity.sweep.messages import (
     KILLS,
     Answer,
     Identity,
     Limits,
     Question,
-    Row,
+    SweepRow,
     again,
 )
 from rnn_parity_core import Case, ParityError
@@ -42,7 +42,7 @@ class Ask(NamedTuple):
 class FlowObserver:
     """Who is told how it goes; tells nobody by itself."""
 
-    def answered(self, backend: str, rows: list[Row]) -> None:
+    def answered(self, backend: str, rows: list[SweepRow]) -> None:
         """Hear what came of some cases on a backend."""
 
     def deserted(self, backend: str, command: str) -> None:
@@ -81,12 +81,12 @@ class Flow:
         self._open: dict[Future, tuple[Ask, Ask]] = {}
         self._answers: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._suspects: deque[tuple[Ask, Ask]] = deque()
-        self._singly: dict[Ask, list[Row]] = {}
+        self._singly: dict[Ask, list[SweepRow]] = {}
         self._deserted: set[str] = set()
 
     def rows(
         self, asks: Mapping[str, Iterable[Ask]]
-    ) -> Iterator[tuple[Ask, list[Row]]]:
+    ) -> Iterator[tuple[Ask, list[SweepRow]]]:
         """Give what came of each ask, as it comes.
 
         Args:
@@ -143,7 +143,7 @@ class Flow:
         self._open[future] = ask, of
         future.add_done_callback(self._answers.put)
 
-    def _took(self, future: Future) -> Iterator[tuple[Ask, list[Row]]]:
+    def _took(self, future: Future) -> Iterator[tuple[Ask, list[SweepRow]]]:
         """Take an answer, and give what is whole by it."""
         ask, of = self._open[future]
         try:
@@ -171,7 +171,7 @@ class Flow:
             rows = self._singly.pop(of)
         yield of, rows
 
-    def _failed(self, ask: Ask, of: Ask, error: Exception) -> list[Row]:
+    def _failed(self, ask: Ask, of: Ask, error: Exception) -> list[SweepRow]:
         """Ask for a slice case by case; give the row of a case that fails alone."""
         if len(ask.cases) > 1:
             self._singly[of] = []
@@ -188,7 +188,7 @@ class Flow:
         detail = f"{why} [{ask.backend}, {case.id}]"
         command = again(case, ask.backend)
         result = Result(case.id, ask.backend, "error", detail=detail, reproduce=command)
-        return [Row(number, result)]
+        return [SweepRow(number, result)]
 
     def _check(self, ask: Ask, answer: Answer) -> None:
         """See that an answer is to what was asked, and by what the others compute."""

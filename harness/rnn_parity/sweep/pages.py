@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from rnn_parity.sweep.record import Sweep, again
+from rnn_parity.sweep.messages import Sweep, again
 from rnn_parity.sweep.shrink import Shrunk
 from rnn_parity.sweep.summary import MOST_KINDS, Summary, medians, table
 from rnn_parity_reports.csv_rows import inert

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from rnn_parity.sweep.flow import Ask, Flow
-from rnn_parity.sweep.record import KILLS, Kind, Row
-from rnn_parity.sweep.summary import Found, size
+from rnn_parity.sweep.messages import KILLS, FailureKind, SweepRow
+from rnn_parity.sweep.summary import FailureGroup, size
 from rnn_parity_core import Case, UsageError
 from rnn_parity_core.cases import check_case
 from rnn_parity_core.probing import probing
@@ -34,7 +34,7 @@ _FEWEST = {"projection": 0, "vocabulary": 3}
 class Shrunk:
     """The smallest case that was found to fail in one way."""
 
-    kind: Kind
+    kind: FailureKind
     count: int
     """Cases of the suite that do."""
     found: Case
@@ -46,7 +46,7 @@ class Shrunk:
     done: bool = False
 
 
-def shrink(flow: Flow, kinds: Mapping[Kind, Found]) -> list[Shrunk]:
+def shrink(flow: Flow, kinds: Mapping[FailureKind, FailureGroup]) -> list[Shrunk]:
     """Shrink the smallest failing case of each kind, the most frequent kinds first.
 
     Raises:
@@ -85,7 +85,7 @@ def _round(flow: Flow, active: list[Shrunk], deadline: float) -> None:
             return
 
 
-def _consider(each: Shrunk, case: Case, row: Row) -> None:
+def _consider(each: Shrunk, case: Case, row: SweepRow) -> None:
     alike = (row.result.verdict, failure_signature(row.result)) == each.kind[-2:]
     if alike and size(case) < size(each.smallest):
         each.smallest, each.result, each.done = case, row.result, False

@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES
-from rnn_parity.sweep.record import Kind
+from rnn_parity.sweep.messages import FailureKind
 from rnn_parity_core import Case
 from rnn_parity_core.exit_status import Exit, exit_of
 from rnn_parity_core.files import replacing
@@ -61,7 +61,7 @@ class Tally:
 
 
 @dataclass
-class Found:
+class FailureGroup:
     """Failures of one kind."""
 
     count: int
@@ -75,7 +75,7 @@ class Summary:
     """What all backends made of a suite."""
 
     tallies: dict[str, Tally]
-    kinds: dict[Kind, Found] = field(default_factory=dict)
+    kinds: dict[FailureKind, FailureGroup] = field(default_factory=dict)
     left_out: int = 0
     """Failures of kinds beyond the most that are told apart."""
 
@@ -105,14 +105,16 @@ class Summary:
         self.tallies[row["backend"]].add(row)
         if not row["kind"]:
             return
-        kind = Kind(row["backend"], case.cell, case.task, row["verdict"], row["kind"])
+        kind = FailureKind(
+            row["backend"], case.cell, case.task, row["verdict"], row["kind"]
+        )
         found = self.kinds.get(kind)
         if found:
             found.count += 1
             if size(case) < size(found.smallest):
                 found.smallest, found.number = case, number
         elif len(self.kinds) < MOST_KINDS:
-            self.kinds[kind] = Found(1, case, number)
+            self.kinds[kind] = FailureGroup(1, case, number)
         else:
             self.left_out += 1
 

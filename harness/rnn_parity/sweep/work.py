@@ -23,7 +23,7 @@ from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.runs.engine import Runner
 from rnn_parity.runs.registry import named_backends
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.sweep.record import Answer, Identity, Limits, Question, Row
+from rnn_parity.sweep.messages import Answer, Identity, Limits, Question, SweepRow
 from rnn_parity_core import BackendInfo, BackendRecord, Case, ParityError
 from rnn_parity_fixtures import catalogue
 
@@ -99,7 +99,7 @@ def _identity(info: BackendInfo, record: BackendRecord) -> Identity:
     )
 
 
-def _row(kept: _Kept, number: int, case: Case) -> Row:
+def _row(kept: _Kept, number: int, case: Case) -> SweepRow:
     """Compute a case and judge it, as a run would; arrays are not kept."""
     problem = catalogue.build(case)
     entry = kept.runner.entry(problem)
@@ -108,7 +108,7 @@ def _row(kept: _Kept, number: int, case: Case) -> Row:
     kept.folder.forget_outcome(kept.info.name, case.id)
     weak = not_shown_by(problem, truth) if truth else []
     weak += judged.result.not_shown
-    return Row(number, replace(judged.result, not_shown=weak, steps=None))
+    return SweepRow(number, replace(judged.result, not_shown=weak, steps=None))
 
 
 _idle: list[_Kept] = []

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnn_parity.adapters.measure import Row
+from rnn_parity.adapters.measure import Measurement
 from rnn_parity_core import DTYPES, clean
 
 _STYLES = {
@@ -34,7 +34,7 @@ _COLUMNS = {
 _TOO_LARGE = 1000  # for digits behind the point
 
 
-def show_accuracy(console: Console, rows: list[Row]) -> None:
+def show_accuracy(console: Console, rows: list[Measurement]) -> None:
     """Print stated and measured errors in ulp; then what is wrong, and why."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for title, side in _COLUMNS.items():
@@ -55,7 +55,7 @@ def show_accuracy(console: Console, rows: list[Row]) -> None:
         console.print(Text(said, "dim"), soft_wrap=True)
 
 
-def _cells(row: Row) -> list[Text]:
+def _cells(row: Measurement) -> list[Text]:
     mark, style = _STYLES[row.status]
     what = [clean(row.backend), row.function, DTYPES.get(row.dtype, "")]
     upto = f"\N{LESS-THAN OR EQUAL TO}{row.stated.upto:g}: "

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from rnn_parity_core import clean
 from rnn_parity_reports.describe import and_others
-from rnn_parity_reports.moved import Change, Difference, Kind, Moved, OneSided
+from rnn_parity_reports.moved import Change, ChangeKind, Difference, Moved, OneSided
 from rnn_parity_reports.moved_views import (
     ByBackend,
     by_backend,
@@ -19,7 +19,7 @@ from rnn_parity_reports.moved_views import (
 )
 
 _MOST_WORDS = 10
-_MARKS: dict[Kind, tuple[str, str]] = {
+_MARKS: dict[ChangeKind, tuple[str, str]] = {
     "regression": ("✗ regressed", "bold red"),
     "changed": ("~ changed", "magenta"),
     "bound_ratio": ("↑ error / bound", "yellow"),

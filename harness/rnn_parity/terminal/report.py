@@ -25,7 +25,7 @@ from rnn_parity_reports.describe import (
     verdicts_of,
     without_place,
 )
-from rnn_parity_reports.matrix import Row, backends, by_case, by_cell
+from rnn_parity_reports.matrix import MatrixRow, backends, by_case, by_cell
 from rnn_parity_reports.results import BAD, Report, Result
 
 _MOST_WORDS = 10
@@ -92,7 +92,7 @@ def _show_rows(console: Console, report: Report, *, verbose: bool) -> None:
     console.print(f"{count(rows, 'case')}, each with a row: -v{left}", style="dim")
 
 
-def _cells(row: Row) -> list[Text]:
+def _cells(row: MatrixRow) -> list[Text]:
     return [
         Text(cell.short, COLOURS[cell.verdict] if cell.verdict else "")
         for cell in row.cells

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnn_parity.checks.metamorphic import Trial, table
+from rnn_parity.checks.metamorphic import RelationTrial, table
 from rnn_parity.terminal.common import CELL_WIDTH, LABEL_STYLES, STYLES, header
 from rnn_parity_core import clean
 from rnn_parity_reports.describe import MARKS
@@ -49,7 +49,9 @@ def _scores(titles: list[str], rows: list[list[str]]) -> Table:
     return table
 
 
-def show_relations(console: Console, trials: list[Trial], backends: list[str]) -> None:
+def show_relations(
+    console: Console, trials: list[RelationTrial], backends: list[str]
+) -> None:
     """Print relations down and backends across; then what is violated, and where."""
     grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column("relation", overflow="fold", vertical="bottom")
@@ -79,7 +81,7 @@ def _relation_style(cell: str) -> str:
     return dict(STYLES.values()).get(cell.partition(" ")[0], "dim")
 
 
-def _relation_facts(trials: list[Trial]) -> Iterator[tuple[str, str]]:
+def _relation_facts(trials: list[RelationTrial]) -> Iterator[tuple[str, str]]:
     """Give what stands below the table of relations, as labels and words."""
     counts = Counter(trial.status for trial in trials)
     named = (

@@ -8,11 +8,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from rnn_parity.sweep.messages import SweepRow, again
 from rnn_parity.sweep.pages import left_out
-from rnn_parity.sweep.record import Row, again
-from rnn_parity.sweep.session import SweepObserver, Whole
 from rnn_parity.sweep.shrink import Shrunk
 from rnn_parity.sweep.summary import medians, table
+from rnn_parity.sweep.sweeping import SweepObserver, Whole
 from rnn_parity.terminal.common import LABEL_STYLES, STYLES, count, verdicts
 from rnn_parity.terminal.progress import bars
 from rnn_parity_core import clean
@@ -51,7 +51,7 @@ class SweepProgress(SweepObserver):
                 "", name=escape(clean(name)), total=total, completed=done.get(name, 0)
             )
 
-    def answered(self, backend: str, rows: list[Row]) -> None:
+    def answered(self, backend: str, rows: list[SweepRow]) -> None:
         """Count results of a backend."""
         bad = [r.result.verdict in BAD for r in rows]
         self._bad[backend] += sum(bad)

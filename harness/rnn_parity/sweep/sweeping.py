@@ -18,10 +18,10 @@ from rnn_parity.runs.resume_check import another_environment, differences
 from rnn_parity.store.journal import folder_lock
 from rnn_parity.sweep.cluster import Crew, tag, workers_at, workers_here
 from rnn_parity.sweep.flow import Ask, Flow, FlowObserver
+from rnn_parity.sweep.messages import Limits, Slice, Sweep, slice_length
 from rnn_parity.sweep.pages import smallest_csv, to_markdown
-from rnn_parity.sweep.record import Limits, Slice, Sweep, slice_length
+from rnn_parity.sweep.parquet import Store
 from rnn_parity.sweep.shrink import Shrunk, shrink
-from rnn_parity.sweep.store import Store
 from rnn_parity.sweep.summary import Summary, summed_up
 from rnn_parity_core import Case, ParityError, UsageError
 from rnn_parity_fixtures import catalogue

@@ -14,9 +14,9 @@ from typing import Any, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rnn_parity.models.memory import bounded
+from rnn_parity.models.memory_limits import bounded
 from rnn_parity.store.folder import file_name, is_left_over
-from rnn_parity.sweep.record import Row, Slice, Sweep
+from rnn_parity.sweep.messages import Slice, Sweep, SweepRow
 from rnn_parity_core import Case, FileError
 from rnn_parity_core.files import checked_size, inside, remove_unfinished, write_file
 from rnn_parity_reports.describe import failure_signature
@@ -122,7 +122,9 @@ class Store:
         """Say where a slice's rows are."""
         return self.file(f"parts/{file_name(of.backend)}/{of.number:05}.parquet")
 
-    def write_part(self, of: Slice, cases: Sequence[Case], rows: list[Row]) -> None:
+    def write_part(
+        self, of: Slice, cases: Sequence[Case], rows: list[SweepRow]
+    ) -> None:
         """Keep a slice's rows.
 
         Raises:
@@ -192,7 +194,7 @@ def _read(path: Path, rows: int) -> pa.Table:
     return table
 
 
-def _line(case: Case, made: Row) -> list[Any]:
+def _line(case: Case, made: SweepRow) -> list[Any]:
     """Give a row in the order of `PART_COLUMNS`."""
     of_case = [getattr(case, name) for name in _OF_CASE]
     cells = dict(zip(COLUMNS, row(made.result), strict=True))

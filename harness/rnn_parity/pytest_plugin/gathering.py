@@ -23,7 +23,7 @@ from rnn_parity.pytest_plugin.items import ItemResult, Items, Options
 from rnn_parity.runs.run import begin, judge_and_write, new_record
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.journal import folder_lock
-from rnn_parity.store.record import Entry, Line, RunRecord
+from rnn_parity.store.record import Entry, JournalLine, RunRecord
 from rnn_parity_core import BackendRecord, ParityError, clean
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.describe import counts
@@ -197,9 +197,9 @@ class Gathering:
             return  # it was sent with the report of a phase before
         try:
             if said and name not in self._said:
-                journal.append(Line(said=(name, said)))
+                journal.append(JournalLine(said=(name, said)))
                 self._said[name] = said
-            journal.append(Line(entry=entry))
+            journal.append(JournalLine(entry=entry))
         except ParityError as error:
             pytest.exit(clean(str(error)), pytest.ExitCode.INTERNAL_ERROR)
         self._entries[entry.case, name] = entry

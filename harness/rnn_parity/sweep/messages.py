@@ -69,7 +69,7 @@ class Question(_Record, frozen=True):
     """Number in the suite, and case: a worker need not draw a million."""
 
 
-class Row(_Record, frozen=True):
+class SweepRow(_Record, frozen=True):
     """What came of one case on one backend."""
 
     number: Count
@@ -84,7 +84,7 @@ class Answer(_Record, frozen=True):
     identity: Identity | None = None
     trouble: str = ""
     """Why the backend cannot run there."""
-    rows: list[Row] = []
+    rows: list[SweepRow] = []
 
 
 class Slice(NamedTuple):
@@ -94,7 +94,7 @@ class Slice(NamedTuple):
     number: int
 
 
-class Kind(NamedTuple):
+class FailureKind(NamedTuple):
     """What makes two failures alike, whatever the sizes and numbers of their cases."""
 
     backend: str
