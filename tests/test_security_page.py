@@ -7,8 +7,7 @@ from fuzz import child, parent
 from rnn_parity.models import array_files, hdf5, memory, read, torch_pickle
 from rnn_parity.processes import logs
 from rnn_parity.store import folder, journal
-from rnn_parity.sweep import messages as record
-from rnn_parity.sweep import shrink, store
+from rnn_parity.sweep import messages, shrink, store
 from rnn_parity.workers import process
 from rnn_parity_core import arrays, cases
 from rnn_parity_reports import results
@@ -26,7 +25,7 @@ LIMITS = {
     "100,000; 64 deep": hdf5.MAX_OBJECTS,
     "2 GiB; 64": array_files.MAX_BYTES / 2**30,
     "16 MiB, on": store.MAX_PART_BYTES / 2**20,
-    "100 |\n| failing": record.MOST_CASES,
+    "100 |\n| failing": messages.MOST_CASES,
     "20, 200, 600 s": shrink.MOST_SHRUNK,
     "200, 600 s": shrink.MOST_TRIED,
     "600 s |": shrink.MOST_SECONDS,

@@ -9,7 +9,7 @@ import pytest
 
 import frameworks
 from rnn_parity.models.read import read, saved_layers
-from rnn_parity.runs import verify as model_runs
+from rnn_parity.runs import verify
 from rnn_parity_core import Problem
 from rnn_parity_reports.results import Report
 from support import BACKENDS, KERAS, LAYERS_ON_JAX, installed
@@ -47,7 +47,7 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> list[Problem]:
     for file in sorted(folder.iterdir()):
         names = ",".join(layer.name for layer in saved_layers(file))
         cell = "rnn_tanh" if file.name.startswith("RNN") else ""
-        found += model_runs.plan(file, layer=names, cell=cell).problems
+        found += verify.plan(file, layer=names, cell=cell).problems
     return found
 
 
@@ -55,7 +55,7 @@ def verified(problems: Sequence[Problem], names: Sequence[str], path: Path) -> R
     """Compute and judge as `verify` does, on workers that all files share."""
     made = Path(__file__).parents[1] / "files/lstm_as_constructed.pt"
     infos = [installed(name) for name in names]
-    planned = model_runs.Plan(read(made), problems, infos, None, [])
+    planned = verify.Plan(read(made), problems, infos, None, [])
     return planned.run(path, jobs=2, timeout=300)
 
 

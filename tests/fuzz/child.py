@@ -22,7 +22,7 @@ from typing import Any
 from fuzz.forked import in_fork
 from fuzz.reader import Reader, folder_name
 from fuzz.readers import READERS
-from rnn_parity.models import memory_limits as memory
+from rnn_parity.models import memory_limits
 
 CPU_SECONDS = 5.0
 """That one input may take."""
@@ -114,7 +114,7 @@ def fault(reader: Reader, data: bytes, folder: Path, watch: _Watch) -> str | Non
         signal.setitimer(signal.ITIMER_PROF, 0)
         watch.reading = False
     taken = peak() - before
-    if taken > memory.TIMES * len(data) + memory.BESIDE:
+    if taken > memory_limits.TIMES * len(data) + memory_limits.BESIDE:
         return f"took {taken // 2**20} MiB"
     if reader.refuses and said == "":
         said = "it was read, and had to be refused"
@@ -143,7 +143,7 @@ def ended(
     except Exception as error:  # noqa: BLE001 - that is what is looked for
         wrong = f"{type(error).__name__}: {error}"[:300]
     taken, seconds = peak() - before, time.monotonic() - begun
-    if taken > memory.TIMES * len(data) + memory.BESIDE:
+    if taken > memory_limits.TIMES * len(data) + memory_limits.BESIDE:
         wrong = f"took {taken // 2**20} MiB"
     if seconds > AGAIN_SECONDS:
         wrong = f"took {seconds:.0f} s"

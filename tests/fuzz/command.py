@@ -16,8 +16,7 @@ from pathlib import Path
 import hostile
 from fuzz.child import peak
 from fuzz.readers import READERS
-from rnn_parity.models import memory_limits as memory
-from rnn_parity.models import torch_state
+from rnn_parity.models import memory_limits, torch_state
 from support import OURS
 
 SECONDS = 60.0
@@ -82,7 +81,7 @@ def _fault(
         said.seek(0)
         lines = said.read().decode(errors="replace").splitlines()
     beside = {path.name for path in folder.iterdir()} - before - {"said"}
-    if most > BESIDE + memory.TIMES * len(data) + memory.BESIDE:
+    if most > BESIDE + memory_limits.TIMES * len(data) + memory_limits.BESIDE:
         return f"took {most // 2**20} MiB"
     return _wrong(process.returncode, lines, beside)
 

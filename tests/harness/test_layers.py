@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 import rnn_parity
 from rnn_parity.judge.certify import certify_steps
-from rnn_parity.runs import verify as model_runs
+from rnn_parity.runs import verify
 from rnn_parity.runs.layer_by_layer import SAME, with_layers
 from rnn_parity.runs.registry import known_backends
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
@@ -53,7 +53,7 @@ class Model:
         save_file(state_dict(), self.file)
         rng = np.random.default_rng(5)
         self.inputs = rng.normal(size=(3, 12, 4)).astype("float32")
-        planned = model_runs.plan(self.file, inputs=self.inputs)
+        planned = verify.plan(self.file, inputs=self.inputs)
         self.problem = planned.problems[0]
         self.right = by_layers(self.problem)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from rnn_parity.checks import metamorphic as relations_run
+from rnn_parity.checks import metamorphic
 from rnn_parity.checks.metamorphic import (
     RelationTrial,
     exit_status,
@@ -152,15 +152,15 @@ def test_gaps_of_what_is_asked_for_count_and_cases_are_spread() -> None:
 
 def test_an_interruption_ends_every_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    real = relations_run.Bench.trial
+    real = metamorphic.Bench.trial
 
-    def trial(self: relations_run.Bench, name: str, case: Case) -> RelationTrial:
+    def trial(self: metamorphic.Bench, name: str, case: Case) -> RelationTrial:
         seen.append(name)
         if len(seen) == 1:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         return real(self, name, case)
 
-    monkeypatch.setattr(relations_run.Bench, "trial", trial)
+    monkeypatch.setattr(metamorphic.Bench, "trial", trial)
     cases = [replace(FORWARD, seed=n) for n in range(30)]
     infos = [replace(INFO, name=name) for name in ("a", "b")]
     with pytest.raises(KeyboardInterrupt):

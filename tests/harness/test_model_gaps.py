@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from safetensors.numpy import load_file, save_file
 
 import rnn_parity
-from rnn_parity.runs import verify as model_runs
+from rnn_parity.runs import verify
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_core import Accuracy, Array, BackendInfo, Gap, Problem
@@ -136,7 +136,7 @@ def production(model: Path, x: Array, **changes: Array) -> Array:
     """Give what a right production makes of weights that it read wrong."""
     other = model.with_name("other.safetensors")
     save_file({**load_file(model), **changes}, other)
-    return honest(model_runs.plan(other, inputs=x).problems[0])["outputs"]
+    return honest(verify.plan(other, inputs=x).problems[0])["outputs"]
 
 
 @pytest.mark.parametrize("side", ["ih", "hh"])
@@ -160,11 +160,9 @@ def test_which_of_a_files_two_biases_production_dropped_is_named(
 
 def judged(problem: Problem, expected: Array, *names: str) -> Result:
     infos = [known_backends()[name] for name in ("numpy",)]
-    infos += [
-        info for info in model_runs.known_backends().values() if info.name in names
-    ]
-    planned = model_runs.Plan(
-        *(model_runs.read_layer(FILES / "lstm_as_constructed.pt"), [problem], infos),
+    infos += [info for info in verify.known_backends().values() if info.name in names]
+    planned = verify.Plan(
+        *(verify.read_layer(FILES / "lstm_as_constructed.pt"), [problem], infos),
         {problem.case.id: {"outputs": expected}},
         [],
     )
@@ -183,7 +181,7 @@ def test_whose_outputs_they_may_be_is_asked_where_these_would_pass(
     )
     known = {**known_backends(), "coarse": coarse}
     x = np.random.default_rng(2).normal(size=(3, 7, 4)).astype("float32")
-    problem, _ = model_runs.plan(FILES / "lstm_as_constructed.pt", inputs=x).problems
+    problem, _ = verify.plan(FILES / "lstm_as_constructed.pt", inputs=x).problems
     right = honest(problem)["outputs"]
     # As rounding does, either way: what always goes one way is none.
     off = np.random.default_rng(3).choice([-1, 1], right.shape).astype("float32")

@@ -13,7 +13,7 @@ import rnn_parity
 from rnn_parity.models import canonical
 from rnn_parity.models.formats import Writer, formats
 from rnn_parity.models.layer import Recurrent
-from rnn_parity.runs import verify as model_runs
+from rnn_parity.runs import verify
 from rnn_parity.runs.registry import known_backends
 from rnn_parity_core import Array, FileError, UsageError
 from rnn_parity_fixtures.faults import plant
@@ -53,7 +53,7 @@ def forward() -> dict[str, Array]:
 def made(inputs: dict[str, Array], weights: dict[str, Array]) -> Outcome:
     """Give what a right production makes of inputs, with weights of PyTorch's names."""
     save_file(weights, "made.safetensors")
-    return honest(model_runs.plan("made.safetensors", inputs=inputs).problems[0])
+    return honest(verify.plan("made.safetensors", inputs=inputs).problems[0])
 
 
 @pytest.fixture
@@ -293,14 +293,14 @@ def test_what_is_converted_is_certified_on_the_forms_own_backend(own: Own) -> No
 def test_a_probe_alone_that_fails_keeps_a_file_from_being_written(
     own: Own, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = model_runs.Plan.run
+    run = verify.Plan.run
 
-    def failing(self: model_runs.Plan, *args: Any, **options: Any) -> Report:
+    def failing(self: verify.Plan, *args: Any, **options: Any) -> Report:
         report = run(self, *args, **options)
         seeded, probe = report.results
         return replace(report, results=[seeded, replace(probe, verdict="fail")])
 
-    monkeypatch.setattr(model_runs.Plan, "run", failing)
+    monkeypatch.setattr(verify.Plan, "run", failing)
     with pytest.raises(FileError, match="canonical does not compute "):
         converted(own)
     assert not Path("new.safetensors").exists()

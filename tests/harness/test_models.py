@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from rnn_parity.models import memory_limits as memory
+from rnn_parity.models import memory_limits
 from rnn_parity.models.formats import writers
 from rnn_parity.models.layer import Recurrent
 from rnn_parity.models.memory_limits import bounded
@@ -213,7 +213,7 @@ def test_ordinary_models_take_an_eighth_of_what_a_reader_may_take_beside(
     file = tmp_path / f"m{suffix}"
     file.write_bytes(write(Recurrent("x", "canonical", case, weights)))
     saved_layers(file)  # what is imported late is no part of it
-    monkeypatch.setattr(memory, "BESIDE", memory.BESIDE // 8)
+    monkeypatch.setattr(memory_limits, "BESIDE", memory_limits.BESIDE // 8)
     assert saved_layers(file)
 
 

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import rnn_parity
-from rnn_parity.runs import verify as model_runs
+from rnn_parity.runs import verify
 from rnn_parity.store.folder import RunFolder
 from rnn_parity_core import Array
 from rnn_parity_fixtures import catalogue, trained
@@ -42,7 +42,7 @@ def test_the_bias_that_production_dropped_is_named(
     arrays[f"lstm_cell.{name}"] *= 0
     save_file(arrays, other)
     x = inputs("met")[:4, :32]
-    problem, _ = model_runs.plan(other, layer="lstm_cell", inputs=x).problems
+    problem, _ = verify.plan(other, layer="lstm_cell", inputs=x).problems
     result = judged(model, x, {"outputs": honest(problem)["outputs"]}, "numpy")
     assert result.verdict == "fail"
     assert result.explanations == [f"{name} dropped"]

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import rnn_parity
-from rnn_parity.runs import verify as model_runs
+from rnn_parity.runs import verify
 from rnn_parity_core import Array, FileError, UsageError
 from rnn_parity_reports.results import Report, read_report_document
 from support import honest
@@ -175,7 +175,7 @@ def test_bfloat16_is_for_safetensors_alone(lstm: Any) -> None:
 def test_a_probe_that_was_not_given_has_nothing_expected_of_it() -> None:
     arrays = rnn_parity.write_inputs("m.pt", "x.npz")
     batch = {name: a for name, a in arrays.items() if not name.startswith("probe.")}
-    problem = model_runs.plan("m.pt", inputs=batch).problems[1]
+    problem = verify.plan("m.pt", inputs=batch).problems[1]
     expected = {"probe.outputs": honest(problem)["outputs"]}
     words = "has probe.outputs, and the inputs have no probe.inputs; give the file that"
     with pytest.raises(UsageError, match=words):
