@@ -30,7 +30,7 @@ class Reader:
     """A suite's bounded run has so many times fewer inputs."""
     mutated: Callable[[list[bytes], tuple[int, str, int]], bytes] = mutated
     """Does something to one of the files, as `mutate.mutated` does."""
-    reproduce: Callable[[bytes, Path], object] | None = None
+    again: Callable[[bytes, Path], object] | None = None
     """How its user reads, where `read` may die: each is read in a fork then, and what
     that dies of, or hangs in, and some others, by this too, which may not."""
     refuses: bool = False
