@@ -3,13 +3,16 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
-LOCKED := $(PIP) --require-hashes
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
+LOCKED = $(PIP) --require-hashes
 
 # The backends on request that need no device and little time.
 ENGINES := onnxruntime,flax,equinox,haiku,keras:torch,keras:jax,openvino,mlx,tinygrad
 
-.PHONY: compare test trained slow fuzz bench lint types imports pytest format schema page lock clean
+# The Pythons beside the one above that `make pythons` tests on.
+PYTHONS ?= 3.12 3.13
+
+.PHONY: compare test pythons $(PYTHONS:%=python-%) trained slow fuzz bench lint types imports pytest format schema page lock clean
 
 compare: $(INSTALLED)
 	$(BIN)/rnn-parity run
@@ -45,6 +48,29 @@ imports: $(INSTALLED)
 
 pytest: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+
+# What NumPy and JAX are tested by, on other Pythons, each in an environment of its own,
+# `.venv-3.12`. They are looked for on PATH and where pyenv keeps them; who is absent is
+# skipped here, and an error of `make python-3.12`.
+find = for each in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python; do \
+	"$$each" -c "import venv" 2>/dev/null && echo "$$each" && break; done
+
+pythons:
+	@$(foreach each,$(PYTHONS),if ($(call find,$(each))) >/dev/null; \
+	then $(MAKE) python-$(each) || exit; else echo "Python $(each) is not here: skipped"; fi;)
+
+$(PYTHONS:%=python-%): BIN = .venv-$*/bin
+$(PYTHONS:%=python-%): python-%: .venv-%/.installed
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+
+$(PYTHONS:%=.venv-%/.installed): BIN = .venv-$*/bin
+$(PYTHONS:%=.venv-%/.installed): .venv-%/.installed: pyproject.toml requirements/base.txt requirements/test.txt
+	@python=$$($(call find,$*)) || { echo "Python $* is not here" >&2; exit 1; }; \
+	"$$python" -m venv .venv-$*
+	$(LOCKED) --only-binary :all: -r requirements/base.txt -r requirements/test.txt
+	$(PIP) --editable .
+	$(BIN)/python -m pip check
+	touch $@
 
 # Files of trained networks: 26 MB, out of 100 MB of wheels. Without, tests are skipped.
 trained: $(INSTALLED)
@@ -89,4 +115,4 @@ page: $(INSTALLED)
 	$(BIN)/python -m rnn_parity_reports.charts
 
 clean:
-	rm -rf .venv parity-report parity-trained parity-standard parity-fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-* parity-report parity-trained parity-standard parity-fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

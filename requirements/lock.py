@@ -23,6 +23,7 @@ HEADERS = {
     "torch": "On top of all.txt: PyTorch of an index, on Linux with CUDA's libraries.",
     "torch-cpu": "Instead of torch.txt: builds for the CPU, which no index has.",
     "release": "On top of base.txt: what describes a release.",
+    "test": "On top of base.txt: what the tests of NumPy and of JAX need.",
 }
 
 
@@ -64,7 +65,8 @@ def main(upgrade: list[str]) -> None:
     base = compiled(pinned).keys()
     release = compiled(pinned, "--extra", "release").keys() - base
     torch = {name for name, entry in whole.items() if TORCH.match(entry)}
-    parts = {"base": base, "torch": torch, "release": release}
+    test = compiled(pinned, "--extra", "test").keys() - base
+    parts = {"base": base, "torch": torch, "release": release, "test": test}
     parts["all"] = whole.keys() - base - torch
     texts = {
         part: "".join(whole[name] for name in sorted(names))

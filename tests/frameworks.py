@@ -1,11 +1,15 @@
 """Frameworks that save, load and run files by their own means, each in a process."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import pytest
 
 from rnn_parity_core import Array
 from rnn_parity_core.arrays import pack, unpack
@@ -141,7 +145,16 @@ made["final_h"] = np.stack([h for _, h in finals])
 def run(
     script: str, *files: Path, given: Mapping[str, Array] | None = None, **sizes: int
 ) -> dict[str, Array]:
-    """Run a script on files and arrays, and give the arrays it makes."""
+    """Run a script on files and arrays, and give the arrays it makes.
+
+    The test is skipped where what the script imports is not installed.
+    """
+    for named in re.findall(
+        r"^(?:import|from) ([\w, ]+?)(?: import|\.|$)", script, re.MULTILINE
+    ):
+        for name in named.split(", "):
+            if not find_spec(name.partition(" ")[0]):
+                pytest.skip(f"{name} is not installed")
     names = "".join(f"{name} = {size}\n" for name, size in sizes.items())
     code = _HEAD + names + script + _TAIL
     with TemporaryDirectory() as path:

@@ -80,7 +80,10 @@ def test_machines_get_json_and_no_page(
     ("command", "does"),
     [
         (("graph", CASE), "rnn_parity.runs.graphs.graphs"),
-        (("mutation-test",), "rnn_parity.checks.mutation.mutation_test"),
+        (
+            ("mutation-test", "--backends", "numpy"),
+            "rnn_parity.checks.mutation.mutation_test",
+        ),
         (("metamorphic",), "rnn_parity.checks.metamorphic.relate"),
         (("measure",), "rnn_parity.adapters.measure.measure_backends"),
         (("compare", "run"), "rnn_parity.runs.run.judge_and_write"),

@@ -208,6 +208,26 @@ def test_a_fork_starts_children_of_its_own() -> None:
     assert subprocess.run(command, timeout=60, check=False).returncode == 0
 
 
+OPEN = """
+import sys
+from pathlib import Path
+from rnn_parity.workers.process import Worker
+from rnn_parity_backends.on_numpy import INFO
+worker = Worker(Path(sys.argv[1]))
+worker.load(INFO)
+print(worker._process.popen.pid)
+"""
+
+
+def test_a_worker_that_nobody_closed_ends_with_us_and_nothing_is_said(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-c", OPEN, str(tmp_path / "log")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not psutil.pid_exists(int(done.stdout))
+
+
 @pytest.mark.slow  # alone on a machine: two seconds are short beside other tests
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize(

@@ -145,5 +145,5 @@ def _drop(kept: _Kept) -> None:
 
 @atexit.register
 def _close_all() -> None:
-    for kept in _idle:
-        _drop(kept)
+    while _idle:
+        _drop(_idle[0])

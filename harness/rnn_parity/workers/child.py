@@ -1,5 +1,6 @@
 """A process that answers questions, as seen from here: start it, ask it, end it."""
 
+import atexit
 import contextlib
 import os
 import signal
@@ -75,6 +76,8 @@ class Child:
         self._mark = new_mark()
         self._numbers = count()
         self._group = execnet.Group()
+        # From Python 3.12 on no thread starts at exit, by which execnet would end it.
+        atexit.unregister(self._group._cleanup_atexit)  # noqa: SLF001 - not said otherwise
         self._printed_before = 0  # by another worker
         self._process: _Process | None = None
         self._channel: Any = None
@@ -89,6 +92,7 @@ class Child:
 
     def close(self) -> None:
         """End the process, by force if it does not end by itself, and its children."""
+        atexit.unregister(self.close)
         for gateway in list(self._group):
             gateway.exit()
         if self._process:
@@ -114,6 +118,7 @@ class Child:
         except OSError as error:
             raise WorkerError(f"cannot start {command[0]}: {error.strerror}") from None
         self._process = process
+        atexit.register(self.close)
         try:
             with self._within(START_TIMEOUT):
                 if self._host:
