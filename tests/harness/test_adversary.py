@@ -203,7 +203,7 @@ TAKEN_BACK: dict[str, tuple[str, list[str], list[tuple[Any, dict[str, Any]]]]] =
     "a c computed twice": (
         "latched",
         ["lstm"],
-        [(rounded.Rounded, {"rebuilt": _computed_once})],
+        [(rounded.Rounded, {"infer_c": _computed_once})],
     ),
 }
 

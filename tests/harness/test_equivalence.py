@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from rnn_parity.runs import equivalence
+from rnn_parity.runs import user_arrays
 from rnn_parity.runs.equivalence import Parity
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_core import Array, Case, Gap, Problem, UsageError
@@ -231,7 +231,7 @@ def test_what_the_reference_states_near_0_is_of_its_own_functions_alone(
 
 def test_a_layer_of_ones_own_may_be_compiled_whatever_the_reference_is() -> None:
     case = catalogue.case_from_id(LSTM)
-    own = equivalence._layer_info("my_lstm()", case, [INFO], {})
+    own = user_arrays.layer_info("my_lstm()", case, [INFO], {})
     assert own.accuracy(case).recomputes
     assert not INFO.accuracy(case).recomputes
 

@@ -209,7 +209,7 @@ def test_ordinary_models_take_an_eighth_of_what_a_reader_may_take_beside(
     assert case
     drawn = seeded.problem(case).arrays
     weights = {name: drawn[name] for name in case.weight_shapes()}
-    suffix, write = writers()[to]
+    suffix, write, _ = writers()[to]
     file = tmp_path / f"m{suffix}"
     file.write_bytes(write(Recurrent("x", "canonical", case, weights)))
     saved_layers(file)  # what is imported late is no part of it

@@ -189,7 +189,7 @@ def test_names_that_are_ignored_are_said_and_said_again_to_do_it_again(
     status, said, _ = command_line(*command, *one, "--ignore", "beta")
     assert (status, "assumed, as you say: gamma, beta is no part" in said) == (0, True)
     again = read_report_document(Path("r")).results[0].reproduce
-    assert again.endswith("--ignore gamma --ignore beta")
+    assert again.endswith("--ignore gamma --ignore beta --backends numpy")
     status, _, said = command_line(*command, "--ignore", "gama")
     assert (status, "did you mean gamma?" in said) == (2, True)
     to = ["--to", "torch", "-o", "t.safetensors"]

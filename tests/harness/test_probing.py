@@ -167,7 +167,7 @@ def test_a_run_probes_and_says_how_small_a_change_it_would_see(
     asked = ("run", "--cases", names, "--backends", "numpy", "--out", str(out))
     status, said, _ = command_line(*asked)
     assert status == 0
-    assert " all of a weight, off by " in said
+    assert "a weight scaled by 1 + " in said
     plain, shown = (r.sensitivity for r in read_report_document(out).results)
     for kind, change in shown.items():
         assert change is not None

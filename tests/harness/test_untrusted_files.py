@@ -184,7 +184,7 @@ def test_nothing_that_a_run_names_is_imported_or_started(copy: Path) -> None:
     (copy / "run.json").write_text(json.dumps(record))
     sys.path.insert(0, str(copy))
     try:
-        report = judge(RunFolder(copy))
+        report = judge(RunFolder(copy), RunFolder(copy).record())
     finally:
         sys.path.remove(str(copy))
     assert report.summary.passed == 4

@@ -158,7 +158,7 @@ def test_json_is_written_to_a_file(
         (["{new}", "--between", "a,b"], "needs one run and two backends of it"),
         (["--between", "numpy,numpi"], "unknown backend of .* did you mean numpy"),
         (["--between", "numpy,numpy"], "names one backend twice"),
-        (["--format", "html"], "--format and --out are for what moved"),
+        (["--format", "html"], "--out, markdown and html are for what moved"),
         (["{new}", "--out", "x"], "a table is only shown"),
         (["{new}", "--jobs", "2"], "--jobs is for judging"),
         (["nowhere"], "cannot read nowhere"),

@@ -120,7 +120,7 @@ def test_the_screen_has_marks_what_they_mean_and_what_to_do_next() -> None:
     assert "? nothing is shown: the bound is as wide" in said
     assert "  next: give `layer0.outputs`, too" in said
     assert "? inconclusive: nothing is shown, neither right nor wrong" in said
-    assert "1 fail (estimate), 1 inconclusive of 8" in said
+    assert "1 fail (estimate), 1 inconclusive of 8" in " ".join(said.split())
     plain = Console(width=80, record=True)
     show_report(plain, report(passing), "here")
     assert "≈" not in (text := plain.export_text())

@@ -35,6 +35,7 @@ from rnn_parity_reports.results import (
     Report,
     Result,
     encode,
+    read_report_document,
 )
 from rnn_parity_reports.view import ReportView
 from support import report_of
@@ -257,7 +258,7 @@ def test_in_a_frame_and_in_parquet_they_are_as_they_were(
     frame = read_report(tmp_path)
     assert list(frame["case"]) == [result.case for result in report.results]
     assert set(frame["detail"]) == {words}
-    back = pd.read_parquet(io.BytesIO(to_parquet(tmp_path)))
+    back = pd.read_parquet(io.BytesIO(to_parquet(read_report_document(tmp_path))))
     pd.testing.assert_frame_equal(back, frame)
 
 

@@ -31,9 +31,7 @@ def test_the_first_screen_says_what_came_of_it_and_why(
     group = page.locator(".groups li")
     expect(group).to_have_count(1)
     expect(group).to_contain_text("torch matches if: gate order z, r, n instead")
-    expect(page.locator(".not_shown")).to_contain_text(
-        "initial state is zero in 1 case"
-    )
+    expect(page.locator(".weak")).to_contain_text("initial state is zero in 1 case")
     assert len(rows(page)) == 12
 
 

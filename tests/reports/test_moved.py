@@ -132,7 +132,7 @@ def test_what_moved_for_one_reason_on_one_backend_is_said_once() -> None:
         assert text.count("the same in 7 more cases") == 1
         assert text.count("the same in 8 more cases") == 1
         assert text.count("outputs: ") == 3
-        assert text.count("again: ") == 3
+        assert text.count("reproduce: ") == 3
 
 
 def test_every_headroom_that_grew_is_said() -> None:

@@ -10,7 +10,14 @@ import pytest
 from rnn_parity_core import UsageError
 from rnn_parity_reports import read_report
 from rnn_parity_reports.csv_rows import to_csv
-from rnn_parity_reports.results import Figures, FirstBad, Published, Result, encode
+from rnn_parity_reports.results import (
+    Figures,
+    FirstBad,
+    Published,
+    Result,
+    encode,
+    read_report_document,
+)
 from rnn_parity_reports.table import dtypes, to_parquet
 from support import report_of
 
@@ -81,7 +88,7 @@ def test_csv_and_parquet_come_back_equal(path: Path) -> None:
             keep_default_na=False,
             na_values=[""],
         ),
-        pd.read_parquet(io.BytesIO(to_parquet(path))),
+        pd.read_parquet(io.BytesIO(to_parquet(read_report_document(path)))),
     ):
         pd.testing.assert_frame_equal(back, frame)
 
@@ -91,4 +98,4 @@ def test_without_pyarrow_the_command_that_installs_it_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"pip install 'rnn-parity\[report\]'"):
-        to_parquet(path)
+        to_parquet(read_report_document(path))

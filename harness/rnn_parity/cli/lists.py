@@ -55,11 +55,14 @@ def cases(
     from rnn_parity_core import DTYPES
     from rnn_parity_fixtures.catalogue import select, suites
 
-    found = {suite: select([suite], [], list(DTYPES))} if suite else suites()
+    whole = suite is not None
+    found = (
+        {suite: select([suite], [], list(DTYPES))} if suite is not None else suites()
+    )
     if form == "json":
         print_json({n: {case.id: case for case in of} for n, of in found.items()})
     else:
-        show_cases(console(), found, whole=suite is not None)
+        show_cases(console(), found, whole=whole)
 
 
 def download() -> None:

@@ -83,7 +83,7 @@ def run(
     from rnn_parity.runs.run import compute, judge_and_write
     from rnn_parity.store.folder import RunFolder
     from rnn_parity.terminal.common import console
-    from rnn_parity.terminal.progress import RunProgress, say_how_long
+    from rnn_parity.terminal.progress import RunProgress
     from rnn_parity_fixtures import catalogue
 
     if resume:
@@ -97,9 +97,8 @@ def run(
     check_timeout(timeout)
     jobs, most = jobs or default_jobs(), read_memory(memory)
     totals = {info.name: len(selected) for info in infos}
-    if form == "table" and not quiet:
-        say_how_long(console(stderr=True), totals, jobs)
-    progress = RunProgress(console(stderr=True), totals)
+    told = jobs if form == "table" and not quiet else 0
+    progress = RunProgress(console(stderr=True), totals, told)
     judges = JudgePool(RunFolder(out), jobs, progress)
     with interruptible(out), progress, judges:
         folder = compute(

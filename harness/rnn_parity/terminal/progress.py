@@ -1,6 +1,7 @@
 """What is being computed, how far it is, and what already failed."""
 
 from collections import Counter
+from functools import partial
 from typing import Self
 
 from rich.console import Console, RenderableType
@@ -15,7 +16,7 @@ from rich.progress import (
 )
 
 from rnn_parity.runs.observer import RunObserver
-from rnn_parity.store.record import Entry
+from rnn_parity.store.record import Entry, RunRecord
 from rnn_parity_core import clean
 from rnn_parity_reports.results import Result
 
@@ -40,15 +41,10 @@ def bars(console: Console) -> Progress:
     )
 
 
-def say_how_long(console: Console, totals: dict[str, int], jobs: int) -> None:
-    """Say how long a run will take, if that is long: one of small cases, by experience.
-
-    Args:
-        console: Where it is said.
-        totals: Backend → how many cases it is to compute.
-        jobs: Workers at a time.
-
-    """
+def _say_how_long(console: Console, totals: dict[str, int], jobs: int) -> None:
+    """Say how long a run of small cases takes, by experience, if that is long."""
+    if not jobs:
+        return
     seconds = (len(totals) * _START + sum(totals.values()) * _CASE) / jobs
     if seconds > _LONG:
         results = f"{sum(totals.values()):,} results"
@@ -62,10 +58,12 @@ class RunProgress(RunObserver):
     Args:
         console: Where it is shown; cleared at the end.
         totals: Backend → how many problems it is to compute.
+        jobs: Workers at a time, where it is to be said how long that takes.
 
     """
 
-    def __init__(self, console: Console, totals: dict[str, int]) -> None:
+    def __init__(self, console: Console, totals: dict[str, int], jobs: int = 0) -> None:
+        self._how_long = partial(_say_how_long, console, totals, jobs)
         self._progress = bars(console)
         self._tasks = {
             name: self._progress.add_task(
@@ -86,6 +84,10 @@ class RunProgress(RunObserver):
     def shown(self) -> RenderableType:
         """Give what is on the screen now."""
         return self._progress.get_renderable()
+
+    def on_run_start(self, record: RunRecord) -> None:  # noqa: ARG002 - a hook
+        """Say how long the run will take, now that its folder is ready."""
+        self._how_long()
 
     def on_case_start(self, backend: str, case: str) -> None:
         """Show the case that a backend is at."""
