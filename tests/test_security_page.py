@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 from fuzz import child, parent
-from rnn_parity.models import array_files, hdf5, memory, read, torch_pickle
+from rnn_parity.models import array_files, hdf5, memory_limits, read, torch_pickle
 from rnn_parity.processes import logs
 from rnn_parity.store import folder, journal
-from rnn_parity.sweep import messages, shrink, store
+from rnn_parity.sweep import messages, parquet, shrink
 from rnn_parity.workers import process
 from rnn_parity_core import arrays, cases
 from rnn_parity_reports import results
@@ -19,12 +19,12 @@ LIMITS = {
     "1 GiB": results.MAX_REPORT_BYTES / 2**30,
     "16 GiB": folder.MAX_ARRAYS_BYTES / 2**34 * 16,
     "2 GiB; while": read.MAX_BYTES / 2**30,
-    "8 times its size": memory.TIMES,
-    "256 MiB of memory": memory.BESIDE / 2**20,
+    "8 times its size": memory_limits.TIMES,
+    "256 MiB of memory": memory_limits.BESIDE / 2**20,
     "8 MiB": torch_pickle.MAX_BYTES / 2**20,
     "100,000; 64 deep": hdf5.MAX_OBJECTS,
     "2 GiB; 64": array_files.MAX_BYTES / 2**30,
-    "16 MiB, on": store.MAX_PART_BYTES / 2**20,
+    "16 MiB, on": parquet.MAX_PART_BYTES / 2**20,
     "100 |\n| failing": messages.MOST_CASES,
     "20, 200, 600 s": shrink.MOST_SHRUNK,
     "200, 600 s": shrink.MOST_TRIED,

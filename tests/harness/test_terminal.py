@@ -54,7 +54,7 @@ def show_all(report: Report, evil: str) -> Callable[[Console], None]:
             name=evil,
             implementations=(Implementation(evil, (evil,), cells=(evil,)),),
         )
-        show_backends(console, [(info, evil, True)])
+        show_backends(console, [(info, evil, True)], verbose=True)
 
     return show
 
@@ -71,7 +71,7 @@ def test_a_declared_gap_is_printed_as_text_and_not_as_markup() -> None:
     info = replace(INFO, gaps=(Gap("never", f"no [/x] [bold] evil{TITLE}"),))
 
     def show(console: Console) -> None:
-        show_backends(console, [(info, "1.0", True)])
+        show_backends(console, [(info, "1.0", True)], verbose=True)
 
     assert_harmless(show, terminal=False)
     assert "never: no [/x] [bold] evil" in printed(show, terminal=False)

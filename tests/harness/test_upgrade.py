@@ -58,7 +58,7 @@ def test_a_planted_regression_is_the_first_thing_that_is_shown(
     assert "pass 0." in out.splitlines()[0]
     assert "→ fail" in out.splitlines()[0]
     assert "bias dropped" in out
-    assert out.splitlines()[-1].startswith("verdict    2 regressed; 0 of 2 unchanged")
+    assert out.splitlines()[-1].startswith("verdict      2 regressed; 0 of 2 unchanged")
     for form, first in (("markdown", "# What moved: 2 reg"), ("html", "<!doctype")):
         assert command_line("compare", old, new, "--format", form)[1].startswith(first)
 

@@ -30,7 +30,7 @@ def test_each_case_on_each_backend_is_a_test_case_with_its_verdict() -> None:
     _, failed, *_ = torch
     assert (failed.result[0].message, failed.result[0].text) == (
         "fail: why fail",
-        "again: again",
+        "reproduce: again",
     )
     assert failed.time == pytest.approx(0.5)
     assert [(p.name, p.value) for p in torch.properties()] == [("torch", "2.9")]

@@ -59,7 +59,7 @@ def test_a_report_of_every_verdict_follows_the_schema_and_strangers_do_not(
     document = json.loads((faulty.path / "report.json").read_bytes())
     validator.validate(document)
     for change in (
-        {"schema": "rnn-parity.report/2"},
+        {"schema": "rnn-parity.report/3"},
         {"extra": 1},
         {"results": [{"case": "c", "backend": "b", "verdict": "perhaps"}]},
         {

@@ -13,6 +13,9 @@ def backends(
     matrix: Annotated[
         bool, typer.Option("--matrix", help="What each does for each cell and variant.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="What each calls, and its gaps.")
+    ] = False,
 ) -> None:
     """List backends: what is installed, what each calls."""
     from rnn_parity.runs.registry import absence, installed_versions, known_backends
@@ -37,14 +40,18 @@ def backends(
         found = " ".join(f"{k} {v}" for k, v in installed_versions(info).items())
         said = f"; only if named: {info.on_request}" if info.on_request else ""
         rows.append((info, f"{reason or found}{said}", reason is None))
-    show_backends(console(), rows)
+    show_backends(console(), rows, verbose=verbose)
+    if not verbose:
+        console().print(
+            "What each calls, and its gaps: rnn-parity backends -v", style="dim"
+        )
 
 
 def cases(
     suite: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SUITE]", help="A suite, or probe:SUITE; all suites by default."
+            metavar="SUITE", help="A suite, or probe:SUITE; all suites by default."
         ),
     ] = None,
     form: Form = "table",

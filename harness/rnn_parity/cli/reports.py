@@ -19,7 +19,7 @@ def compare(
     new: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[NEW]", help="A later run's folder or report: say what moved."
+            metavar="NEW", help="A later run's folder or report: say what moved."
         ),
     ] = None,
     between: Annotated[

@@ -74,9 +74,10 @@ class BackendConformance:
         return [pytest.mark.xfail(reason=reason, raises=DeclaredGap, strict=True)]
 
     @pytest.fixture(scope="class")
-    def workshop(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    @classmethod
+    def workshop(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
         """Give the backend's worker, one for all tests of the class."""
-        made = Workshop(self.info, tmp_path_factory.mktemp("conformance") / "run")
+        made = Workshop(cls.info, tmp_path_factory.mktemp("conformance") / "run")
         yield made
         made.runner.close()
 

@@ -21,7 +21,13 @@ from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
 from rnn_parity_core import BackendInfo, BackendRecord, Case, ParityError, clean
 from rnn_parity_fixtures import catalogue
-from rnn_parity_reports.describe import in_full, next_lines, one_line, table
+from rnn_parity_reports.describe import (
+    in_full,
+    next_lines,
+    one_line,
+    table,
+    without_place,
+)
 from rnn_parity_reports.results import GOOD, Result
 
 ALL = "all"
@@ -212,7 +218,10 @@ class _ParityItem(pytest.Item):
 
     def _words(self, result: Result) -> str:
         verbosity = self.config.get_verbosity()
-        lines = [one_line(result)]
+        absent = result.verdict == "absent"  # which says what installs it
+        lines = [
+            f"absent: {without_place(result.detail)}" if absent else one_line(result)
+        ]
         whole = verbosity >= _WHOLE
         lines += in_full(result) if whole else next_lines(result)
         lines += table(result) if verbosity >= _EVERY_ARRAY else []

@@ -28,7 +28,7 @@ from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry, RunRecord
 from rnn_parity_core import BackendInfo, Case, ParityError
-from rnn_parity_reports.results import GOOD, Pair, Report, Result, summarize
+from rnn_parity_reports.results import COMPUTED, GOOD, Pair, Report, Result, summarize
 
 _SMALL = 64
 """Cases that one process has judged before a second one has imported NumPy."""
@@ -258,7 +258,8 @@ def _judge_case(
         if observer:
             observer.on_judging_start(info.name, case.id)
         result, certificate = judge_entry(folder, problem, truth, info, entry, spreads)
-        notes = [*weak, *result.not_shown, *_not_given(case, entry)]
+        shown = weak if result.verdict in COMPUTED else []
+        notes = [*shown, *result.not_shown, *_not_given(case, entry)]
         changes: dict[str, float | None] = {}
         if certificate:
             # Nobody needs more, and sums for each weight are as large as the weights.

@@ -55,7 +55,9 @@ def between_runs(old: Path, new: Path) -> Moved:
     if not found.common:
         raise UsageError(
             f"{old} and {new} have no case on one backend in common, so that nothing "
-            "can have moved; give two runs of the same cases and backends"
+            "can have moved; give two runs of the same cases and backends. Backends of "
+            "other names, torch and torch+threads=1, say, are compared in one run: "
+            "--between torch,torch+threads=1"
         )
     return found
 

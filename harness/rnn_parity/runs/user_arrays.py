@@ -155,9 +155,9 @@ def layer_info(
     if missing := [
         f for f in functions if case.dtype not in info.elementwise_ulp.get(f, {})
     ]:
+        ulp = dict.fromkeys(missing, 2.0)
         raise UsageError(
             f"nothing says by how many ulp {' and '.join(missing)} of {name} may err; "
-            f"give ulp={{{missing[0]!r}: 2.0}}, or a reference whose statement holds "
-            "for it too"
+            f"give ulp={ulp}, or a reference whose statement holds for it too"
         )
     return info

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from rnn_parity.adapters.conformance import Proof
 from rnn_parity.terminal.accuracy import show_accuracy
-from rnn_parity.terminal.common import STYLES
+from rnn_parity.terminal.common import STYLES, show_facts
 from rnn_parity.terminal.scores import show_relations
 from rnn_parity_core import CELLS, VARIANTS, BackendInfo, clean
 from rnn_parity_reports.describe import MARKS
@@ -42,15 +42,13 @@ def show_proof(console: Console, info: BackendInfo, proof: Proof, where: str) ->
         console.print(
             f"… and {len(proof.troubles) - _MOST_TROUBLES} more in the report"
         )
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    for label, words in _counted(proof):
-        grid.add_row(Text(label, "dim"), Text(clean(words)))
-    grid.add_row(Text("report", "dim"), Text(clean(where), "bold"))
-    console.print(grid)
+    show_facts(console, [*_counted(proof), ("report", Text(clean(where), "bold"))])
     proven, summary = proof.exit_status == 0, proof.report.summary
     mark, style = STYLES["pass" if proven else "fail"]
-    said = f"{'conforms' if proven else 'does not conform'} in "
-    said += f"{summary.passed + summary.consistent} of {summary.expected} cases"
+    right = summary.passed + summary.consistent
+    said = f"conforms in {right} of {summary.expected} cases"
+    if not proven:
+        said = f"does not conform: {right} of {summary.compared} cases that ran pass"
     console.print(Text(f"{mark} {clean(info.name)} {said}", f"bold {style}"))
 
 
@@ -62,7 +60,7 @@ def _support(proof: Proof) -> Table:
         case = cases[result.case]
         found.setdefault((case.cell, case.variant), []).append(result)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("passing cases", *VARIANTS):
+    for name in ("cases", *VARIANTS):
         table.add_column(name)
     for cell in CELLS:
         said = [_passing(found.get((cell, variant), [])) for variant in VARIANTS]
@@ -93,5 +91,5 @@ def _counted(proof: Proof) -> list[tuple[str, str]]:
     rows += [("not shown", unshown)] * bool(summary.inconclusive)
     rows += [("failed", str(summary.failed))] * bool(summary.failed)
     rows += [("error", str(summary.error))] * bool(summary.error)
-    rows += [("did not", f"{count}: {why}") for why, count in proof.gaps.items()]
+    rows += [("did not run", f"{count}: {why}") for why, count in proof.gaps.items()]
     return rows

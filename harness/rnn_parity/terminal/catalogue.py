@@ -14,15 +14,17 @@ _MOST_CASES = 8
 
 
 def show_backends(
-    console: Console, infos: Iterable[tuple[BackendInfo, str, bool]]
+    console: Console, infos: Iterable[tuple[BackendInfo, str, bool]], *, verbose: bool
 ) -> None:
-    """Print every backend: what is installed, or how to; and what it calls."""
+    """Print every backend: what is installed, or how to; if verbose, what it calls."""
     for info, state, present in infos:
         style = "green" if present else "yellow"
         console.print(
             Text.assemble((clean(info.name), "bold"), "  ", (clean(state), style)),
             soft_wrap=True,
         )
+        if not verbose:
+            continue
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
         for means in info.implementations:
             what = [", ".join(means.variants), *means.cells]

@@ -23,6 +23,7 @@ COLOURS: dict[Verdict, str] = {
 STYLES = {verdict: (MARKS[verdict], colour) for verdict, colour in COLOURS.items()}
 LABEL_STYLES = {"verdict": "bold", "outlier": "bold red", "not shown": "yellow"}
 CELL_WIDTH = 6
+_LEAST = 20  # characters of what is said beside a label
 _WIDTH_OFF_TERMINAL = 140
 
 
@@ -52,3 +53,30 @@ def verdicts(counts: Mapping[str, int]) -> Text:
 def header(backend: str) -> Text:
     """Put a mode or label below its framework, so that six fit in 80 columns."""
     return Text(re.sub("(?<=.)(?=[:#])", "\n", clean(backend), count=1))
+
+
+def show_facts(console: Console, facts: Iterable[tuple[str, Text | str]]) -> None:
+    """Print labels and what is said of each, beside one another.
+
+    Lines end between words alone: the ID of a case, say, is copied as it is.
+    """
+    rows = [
+        (label, Text(clean(of)) if isinstance(of, str) else of) for label, of in facts
+    ]
+    indent = 2 + max((len(label) for label, _ in rows), default=0)
+    for label, words in rows:
+        width = max(console.width - indent, _LEAST)
+        for number, line in enumerate(_wrapped(words, width)):
+            line.rstrip()
+            start = Text("" if number else label, LABEL_STYLES.get(label, "dim"))
+            start.pad_right(indent - start.cell_len)
+            console.print(start.append(line), soft_wrap=True)
+
+
+def _wrapped(words: Text, width: int) -> Iterable[Text]:
+    begin, breaks = 0, list[int]()
+    for word in re.finditer(r"\S+", words.plain):
+        if word.end() - begin > width and word.start() > begin:
+            begin = word.start()
+            breaks.append(begin)
+    return words.divide(breaks)

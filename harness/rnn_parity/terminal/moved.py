@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from rnn_parity.terminal.common import show_facts
 from rnn_parity_core import clean
 from rnn_parity_reports.describe import and_others
 from rnn_parity_reports.moved import Change, ChangeKind, Difference, Moved, OneSided
@@ -32,14 +32,9 @@ def show_moved(console: Console, moved: Moved) -> None:
     """Print changes, the most serious first, then what may explain them."""
     for kind in _MARKS:
         _show_kind(console, [c for c in moved.changes if c.kind == kind])
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    facts.add_column(no_wrap=True)
-    facts.add_column(overflow="fold")
-    for label, words in _facts(moved):
-        facts.add_row(Text(label, "dim"), Text(clean(words)))
-    console.print(facts)
     style = "bold red" if moved.exit_status else "bold green"
-    console.print(Text(f"verdict    {headline(moved)}", style), soft_wrap=True)
+    verdict = "verdict", Text(headline(moved), style)
+    show_facts(console, [*_facts(moved), verdict])
 
 
 def _show_kind(console: Console, changes: list[Change]) -> None:
@@ -78,7 +73,7 @@ def _facts(moved: Moved) -> Iterator[tuple[str, str]]:
     for difference in moved.differences:
         yield difference.what, _difference(difference)
     if not moved.differences:
-        yield "around", "no version, setting or machine differs"
+        yield "environment", "no version, setting or machine differs"
     for of in by_backend(moved):
         yield from _numbers(of)
     if not moved.numbers:

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from statistics import median
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from rnn_parity.terminal.common import (
     COLOURS,
-    LABEL_STYLES,
     count,
+    show_facts,
     verdicts,
 )
 from rnn_parity.terminal.rows import show_rows
@@ -63,15 +62,7 @@ def show_report(
         console.print(verdicts(verdicts_of(report.results)))
         return
     console.print()
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    facts.add_column(no_wrap=True)
-    facts.add_column(overflow="fold")
-    for label, text in _facts(report):
-        style = LABEL_STYLES.get(label, "dim")
-        facts.add_row(Text(label, style), text)
-    console.print(facts)
-    path = Text.assemble(("report  ", "dim"), (clean(where), "bold"))
-    console.print(path, soft_wrap=True)
+    show_facts(console, [*_facts(report), ("report", Text(clean(where), "bold"))])
 
 
 def _show_rows(console: Console, report: Report, *, verbose: bool) -> None:
@@ -158,7 +149,7 @@ def _gaps(report: Report) -> Iterator[tuple[str, Text]]:
     for words in different[:_MOST_GAPS]:
         yield "gap", Text(clean(words))
     if left := len(different[_MOST_GAPS:]):
-        yield "gap", Text(f"and {left} more: rnn-parity backends")
+        yield "gap", Text(f"and {left} more: rnn-parity backends -v")
 
 
 def _fixed_tolerances(results: list[Result]) -> Text:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnn_parity.checks.metamorphic import RelationTrial, table
-from rnn_parity.terminal.common import CELL_WIDTH, LABEL_STYLES, STYLES, header
+from rnn_parity.terminal.common import CELL_WIDTH, STYLES, header, show_facts
 from rnn_parity_core import clean
 from rnn_parity_reports.describe import MARKS
 
@@ -69,12 +69,7 @@ def show_relations(
             Text(clean(f"  reproduce: {trial.reproduce}"), "dim"), soft_wrap=True
         )
     console.print()
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    facts.add_column(no_wrap=True)
-    facts.add_column(overflow="fold")
-    for label, text in _relation_facts(trials):
-        facts.add_row(Text(label, LABEL_STYLES.get(label, "dim")), clean(text))
-    console.print(facts)
+    show_facts(console, _relation_facts(trials))
 
 
 def _relation_style(cell: str) -> str:

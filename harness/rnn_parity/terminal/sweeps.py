@@ -13,7 +13,7 @@ from rnn_parity.sweep.pages import left_out
 from rnn_parity.sweep.shrink import Shrunk
 from rnn_parity.sweep.summary import medians, table
 from rnn_parity.sweep.sweeping import SweepObserver, Whole
-from rnn_parity.terminal.common import LABEL_STYLES, STYLES, count, verdicts
+from rnn_parity.terminal.common import STYLES, count, show_facts, verdicts
 from rnn_parity.terminal.progress import bars
 from rnn_parity_core import clean
 from rnn_parity_reports.results import BAD
@@ -88,22 +88,14 @@ def show_sweep(console: Console, whole: Whole, where: str) -> None:
         _show_kind(console, each)
     if (more := len(whole.shrunk) - _MOST_WORDS) > 0:
         console.print(f"… and {count(range(more), 'more kind')} in {clean(where)}")
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    facts.add_column(no_wrap=True)
-    facts.add_column(overflow="fold")
-    label = Text("verdict", LABEL_STYLES["verdict"])
-    facts.add_row(label, verdicts(whole.summary.verdicts))
-    facts.add_row(
-        Text("numbers", "dim"),
+    numbers = (
         "right networks: computed and judged; called broken: by us, then by fixed "
         "tolerances of what passes; not shown: inconclusive, as a bound is too wide; "
-        "then medians of error / bound of what passes",
+        "then medians of error / bound of what passes"
     )
-    for words in left_out(whole.summary, whole.shrunk):
-        facts.add_row(Text("left out", "yellow"), words)
-    console.print(facts)
-    path = Text.assemble(("results    ", "dim"), (clean(where), "bold"))
-    console.print(path, soft_wrap=True)
+    facts = [("verdict", verdicts(whole.summary.verdicts)), ("numbers", Text(numbers))]
+    left = [("left out", Text(of)) for of in left_out(whole.summary, whole.shrunk)]
+    show_facts(console, [*facts, *left, ("results", Text(clean(where), "bold"))])
 
 
 def _grid(rows: list[list[str]]) -> Table:
