@@ -63,7 +63,9 @@ def test_with_v_a_failure_has_all_the_words_and_how_to_see_it_again(
     assert lines(result, r"outputs: 1 of 40 elements outside the bound; .*")
     assert lines(result, r"first bad: step 1, row 0, unit 0, layer 0: 84x")
     assert lines(result, r"error / bound: 84, above 1 fails; .*")
-    assert lines(result, r"absent: .*") == ["absent: nonesuch not installed"]
+    assert lines(result, r"absent: .*") == [
+        "absent: nonesuch not installed; install with: pip it"
+    ]
     assert lines(result, r"nonesuch not installed; install with: pip it .*")
     for name in ("wrong", "killed", "gone"):
         again = f"rnn-parity run --cases notebook-basic-f32 --backends {name}"
