@@ -87,7 +87,7 @@ def test_what_is_expected_is_one_more_backend_beside_the_others(
     ask = ["--inputs", "x.npz", "--expected", "y.safetensors", "--backends", "numpy"]
     status, said, _ = command_line("verify", own.model, *ask, "--out", "r")
     assert status == 0
-    assert "found .: lstm, 1 layer, forward, 4 → 5 units, float32, as torch" in said
+    assert "found the layer: lstm, 1 layer, forward, 4 → 5 units, float32" in said
     assert "on    3 rows of 7 steps, of lengths from 0 to 7, of x.npz" in said
     report = read_report_document(Path("r"))
     assert "of x.npz; and 2,100 rows of 1 step that show every weight" in said

@@ -12,6 +12,7 @@ import numpy as np
 
 from rnn_parity.models.account import Account, account, vectors
 from rnn_parity.models.layer import (
+    UNNAMED,
     Recurrent,
     Saved,
     expect,
@@ -55,7 +56,7 @@ def saved(arrays: Mapping[str, Array], origin: str) -> list[Saved]:
             read.setdefault(layer, {})[name] = name.removesuffix(match["name"])
     return [
         dataclasses.replace(
-            _layer(name or ".", found[name], origin),
+            _layer(name or UNNAMED, found[name], origin),
             account=partial(_account, name, found[name], read[name], arrays),
         )
         for name in sorted(found, key=natural)

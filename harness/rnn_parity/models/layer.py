@@ -25,6 +25,9 @@ from rnn_parity_core import (
 from rnn_parity_core.cases import check_case
 from rnn_parity_core.validate import contract_violations, nonfinite
 
+UNNAMED = "."
+"""Name of a layer whose tensors have no prefix."""
+
 _RATIOS = {1: ("rnn_tanh", "rnn_relu"), 3: ("gru",), 4: ("lstm",)}
 
 

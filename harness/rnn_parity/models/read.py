@@ -4,10 +4,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from rnn_parity.models.formats import readers
-from rnn_parity.models.layer import Recurrent, Saved
+from rnn_parity.models.layer import UNNAMED, Recurrent, Saved
 from rnn_parity.models.settle import settle
 from rnn_parity.models.stack import by_name, stacked
-from rnn_parity_core import Array, FileError, unknown_name
+from rnn_parity_core import Array, FileError, UsageError, unknown_name
 from rnn_parity_core.arrays import unpack
 from rnn_parity_core.files import read_bytes
 
@@ -52,6 +52,10 @@ def read(
     if layer and layer not in found:
         names = layer.split(",")
     for name in names:
+        if name not in found and list(found) == [UNNAMED]:
+            raise UsageError(
+                f"{path} has one layer, and no name for it; leave out --layer {name}"
+            )
         if name not in found:
             raise unknown_name(f"layer of {path}", name, found)
     return settle(stacked([found[name] for name in names]), cell, ignore)

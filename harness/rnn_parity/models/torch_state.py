@@ -9,6 +9,7 @@ import numpy as np
 
 from rnn_parity.models.account import Account, account, listed, vectors
 from rnn_parity.models.layer import (
+    UNNAMED,
     Recurrent,
     Saved,
     expect,
@@ -117,7 +118,7 @@ def write(layer: Recurrent) -> bytes:
 
 
 def _layer(module: _Module, arrays: Mapping[str, Array], origin: str) -> Saved:
-    name, passes = module.prefix.rstrip(".") or ".", module.passes
+    name, passes = module.prefix.rstrip(".") or UNNAMED, module.passes
     where = f"{origin}, layer {name!r}"
     first = passes.get((0, "forward"), {})
     hh = first.get("weight_hh")

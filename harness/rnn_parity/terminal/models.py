@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from rnn_parity.models.layer import Recurrent
+from rnn_parity.models.layer import UNNAMED, Recurrent
 from rnn_parity.runs.model_batches import PROBE, batches
 from rnn_parity.terminal.common import COLOURS, count
 from rnn_parity_core import BackendInfo, Problem, clean
@@ -29,7 +29,8 @@ def show_layer(console: Console, layer: Recurrent) -> None:
     parts.append(f"{case.features} → {case.units} units{projected}")
     parts += [] if case.bias else ["no biases"]
     parts += [case.dtype, f"as {layer.convention} keeps it"]
-    name = (clean(layer.name), "bold")
+    named = layer.name if layer.name != UNNAMED else "the layer"
+    name = (clean(named), "bold")
     console.print(
         Text.assemble("found ", name, f": {', '.join(parts)}"), soft_wrap=True
     )
