@@ -76,7 +76,7 @@ class _Watch:
                 if isinstance(path, str | bytes | os.PathLike):
                     self._check(event, path, writes=True)
         elif event.startswith(_NEVER):
-            self.heard = f"{event} {str(arguments)[:100]}"
+            self.heard = self.heard or f"{event} {str(arguments)[:100]}"
 
     def _check(self, what: str, path: Any, writes: bool) -> None:
         self.reading = False  # realpath is heard, too

@@ -63,7 +63,10 @@ _OPTIONS = (
 
 # Reads no byte too many, which the next reader would miss; runs in any Python 3.
 _READ_PROGRAM = "exec(eval(open(0,'rb',0,closefd=False).readline()))"
-# A file in the home directory must not hide a module of the standard library.
+# A file in the home directory must not hide a module of the standard library: of those
+# that Python 3.13 imports for `-c` itself; and, where Python knows no such variable, of
+# those that the program does. Login shells differ, and every one starts `sh`.
+_SAFELY = """sh -c 'export PYTHONSAFEPATH=1; exec "$@"' sh"""
 _FIRST = "import sys; sys.path[:] = [p for p in sys.path if p]\n"
 
 
@@ -104,7 +107,7 @@ def python_command(python: str, host: str) -> list[str]:
     if not host:
         return [python or sys.executable, "-u", "-c", _READ_PROGRAM]
     options, login = _parts(host)
-    far = f'{_far_python(python)} -u -c "{_READ_PROGRAM}"'
+    far = f'{_SAFELY} {_far_python(python)} -u -c "{_READ_PROGRAM}"'
     return ["ssh", *options, *_OPTIONS, "--", login, far]
 
 
