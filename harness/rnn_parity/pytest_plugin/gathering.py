@@ -94,10 +94,14 @@ class Gathering:
             raise _usage(error) from None
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_newgateway(self, gateway: Any) -> None:
+        """Know a worker of pytest-xdist from its start."""
+        self._workers.append(gateway)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker of pytest-xdist where the run's folder is."""
         node.workerinput[_OUT] = str(self._folder.path)
-        self._workers.append(node.gateway)
 
     def pytest_keyboard_interrupt(self) -> None:
         """Kill pytest-xdist's workers: asked to end, they wait for what hangs."""
