@@ -56,8 +56,9 @@ find = for each in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/
 	"$$each" -c "import venv" 2>/dev/null && echo "$$each" && break; done
 
 pythons:
-	@$(foreach each,$(PYTHONS),if ($(call find,$(each))) >/dev/null; \
-	then $(MAKE) python-$(each) || exit; else echo "Python $(each) is not here: skipped"; fi;)
+	@failed=0; $(foreach each,$(PYTHONS),if ($(call find,$(each))) >/dev/null; \
+	then $(MAKE) python-$(each) || failed=1; \
+	else echo "Python $(each) is not here: skipped"; fi;) exit $$failed
 
 $(PYTHONS:%=python-%): BIN = .venv-$*/bin
 $(PYTHONS:%=python-%): python-%: .venv-%/.installed
