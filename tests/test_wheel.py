@@ -16,7 +16,6 @@ from rnn_parity_reports.results import read_report_document
 DATA = (
     "rnn_parity/adapters/templates/backend/__init__.py.jinja",
     "rnn_parity/adapters/templates/backend/pyproject.toml.jinja",
-    "rnn_parity_fixtures/g2p_words.txt",
     "rnn_parity_fixtures/trained/networks.toml",
     "rnn_parity_reports/report.schema.json",
     "rnn_parity_reports/templates/report.html.jinja",

@@ -62,7 +62,7 @@ def test_it_is_converted_for_tensorflow_1_and_said_how_to_load_it(
 
 
 def with_backends(monkeypatch: pytest.MonkeyPatch, *infos: BackendInfo) -> None:
-    monkeypatch.setattr("rnn_parity.runs.verify.select_backends", lambda _: [*infos])
+    monkeypatch.setattr("rnn_parity.runs.verify.select_backends", lambda *_: [*infos])
 
 
 def test_what_nobody_foresaw_that_a_backend_declines_is_a_gap_in_its_words(
@@ -187,7 +187,9 @@ def test_whose_outputs_they_may_be_is_asked_where_these_would_pass(
     off = np.random.default_rng(3).choice([-1, 1], right.shape).astype("float32")
     near, far = right + np.float32(5e-7) * off, right + np.float32(2e-2) * off
     assert "add it to --backends" not in judged(problem, near).detail
-    monkeypatch.setattr("rnn_parity.runs.verify.known_backends", lambda: known)
+    for module in ("expected", "verify"):
+        where = f"rnn_parity.runs.{module}.known_backends"
+        monkeypatch.setattr(where, lambda: known)
     said = "by the accuracy that coarse states it would pass; if that computed it, add"
     result = judged(problem, near)
     assert result.verdict == "fail"
