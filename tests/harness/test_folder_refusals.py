@@ -104,7 +104,7 @@ def test_records_that_do_not_hang_together_are_refused(copy: Path) -> None:
     whole = path.read_bytes()
     changes = {
         "unknown field": _set("cases", 0, "sparse", value=True),
-        "Invalid enum value": _set("schema", value="rnn-parity.run/2"),
+        "Invalid enum value": _set("schema", value="rnn-parity.run/3"),
         "Expected `int`": _set("cases", 0, "units", value="5"),
         "unknown cell 'lstn'": _set("cases", 0, "cell", value="lstn"),
         "unknown variant '../../x'": _set("cases", 0, "variant", value="../../x"),
