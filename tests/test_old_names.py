@@ -36,9 +36,9 @@ def text_files() -> list[Path]:
 
 
 def places(name: str, paths: list[Path]) -> list[str]:
-    """Give where a name stands as a word of its own, `file:line` each."""
-    start = r"(?<![\w.])" if name.endswith("(") else r"(?<!\w)"
-    end = "" if name.endswith("(") else r"(?!\w)"
+    """Give where a name stands, as a part of another one too, `file:line` each."""
+    start = r"(?<![\w.])" if name.endswith("(") else "(?<![A-Za-z])"
+    end = "" if name.endswith("(") else "(?:s|(?![A-Za-z]))"
     pattern = re.compile(start + re.escape(name) + end)
     return [
         f"{path.relative_to(path.parents[-1])}:{number}"

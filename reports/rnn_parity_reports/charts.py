@@ -76,7 +76,7 @@ def pairs() -> _Layers:
 
 
 def spread() -> _Layers:
-    """Draw how bound_ratios are spread, a row for each backend, and where they fail."""
+    """Draw how error / bound is spread, a row for each backend, and where they fail."""
     base = alt.Chart(_VALUES, width=760)
     share = alt.X(
         "bound_ratio:Q",

@@ -22,7 +22,7 @@ _MOST_CHARACTERS = 30_000
 
 
 def to_markdown(report: Report) -> str:
-    """Render headline, failures, matrix of bound_ratios and environment."""
+    """Render headline, failures, matrix and environment."""
     rows = by_case(report)
     many = len(rows) > MOST_CASES
     troubled = group_by_cause(report.results)

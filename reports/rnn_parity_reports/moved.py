@@ -219,14 +219,14 @@ def _one_sided(
 
 def _kind(was: State, now: State) -> ChangeKind | None:
     if was.verdict != now.verdict:
-        return _kind_of_verdicts(was.verdict, now.verdict)
+        return _change_of_verdicts(was.verdict, now.verdict)
     if now.verdict == "pass":
         before, after = was.bound_ratio or 0.0, now.bound_ratio or 0.0
         return "bound_ratio" if after > max(GROWTH * before, NEAR) else None
     return "explanation" if was.explanations != now.explanations else None
 
 
-def _kind_of_verdicts(was: str, now: str) -> ChangeKind:
+def _change_of_verdicts(was: str, now: str) -> ChangeKind:
     """Say what another verdict is; one that shows less is no regression by itself.
 
     Bounds grow with what a backend's roundings happen to be, so that a network near the

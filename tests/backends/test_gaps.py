@@ -69,7 +69,9 @@ def test_every_gap_is_needed(backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", DECLARING)
-def test_there_are_means_for_what_runs_and_for_nothing_else(backend: str) -> None:
+def test_there_are_implementations_of_what_runs_and_for_nothing_else(
+    backend: str,
+) -> None:
     info = known_backends()[backend]
     # A cell that has no bias of its own runs without: few such cases are in the suite.
     asked = [*STANDARD, *(replace(case, bias=False) for case in STANDARD)]

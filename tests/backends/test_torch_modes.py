@@ -172,7 +172,9 @@ def test_what_is_not_compiled_is_declined_and_declared(
 
 
 @pytest.mark.parametrize("name", [COMPILED, "torch@cuda"])
-def test_there_are_means_for_what_is_no_gap_and_for_nothing_else(name: str) -> None:
+def test_there_are_implementations_of_what_is_no_gap_and_for_nothing_else(
+    name: str,
+) -> None:
     info, cases = known_backends()[name], catalogue.suites()["standard"]
     done = {(case.cell, case.variant) for case in cases if not info.gap(case)}
     for case in cases:

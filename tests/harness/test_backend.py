@@ -93,7 +93,7 @@ def test_of_a_model_anything_may_be_declined_or_computed() -> None:
     assert other.reason == ""
 
 
-def test_the_first_means_for_a_cell_and_a_variant_are_the_ones_given() -> None:
+def test_the_first_implementation_for_a_cell_and_a_variant_is_the_one_given() -> None:
     means = (
         Implementation("fused", ("dynamic",), ("lstm", "gru")),
         Implementation("loop", ("dynamic", "static")),

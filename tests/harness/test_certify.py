@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnn_parity.judge.certify import Certificate, certify, reference
-from rnn_parity.judge.pairs import pair_headroom
+from rnn_parity.judge.pairs import pair_bound_ratio
 from rnn_parity_core import Array, Problem
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.results import FirstBad
@@ -147,7 +147,7 @@ def test_a_wrong_final_state_beside_right_outputs_is_caught() -> None:
 @pytest.mark.parametrize(
     ("name", "at"), [("outputs", (1, 2, 3)), ("final_h", (0, 1, 3))]
 )
-def test_what_is_not_a_number_has_infinite_headroom(
+def test_what_is_not_a_number_has_an_infinite_ratio(
     value: float, name: str, at: tuple[int, ...]
 ) -> None:
     problem = seeded("B3-T7-D4-H5")
@@ -180,13 +180,13 @@ def test_two_honest_backends_agree_and_a_wrong_one_agrees_with_neither() -> None
     for problem in (seeded("B3-T7-D4-H5"), chaotic()):
         first = certified(problem, computed(problem))
         second = certified(problem, computed(problem, backwards=True))
-        assert pair_headroom(first, second) <= 1
-        assert pair_headroom(first, first) == 0
+        assert pair_bound_ratio(first, second) <= 1
+        assert pair_bound_ratio(first, first) == 0
         bias = weight(problem, "bias") * np.float32(1.01)
         third = certified(problem, computed(with_arrays(problem, bias=bias)))
         for honest_one in (first, second):
-            assert pair_headroom(honest_one, third) > 1
-            assert pair_headroom(third, honest_one) > 1
+            assert pair_bound_ratio(honest_one, third) > 1
+            assert pair_bound_ratio(third, honest_one) > 1
 
 
 @pytest.mark.parametrize("make", [lambda: seeded("B3-T7-D4-H5"), chaotic])
@@ -199,12 +199,12 @@ def test_two_backends_that_share_a_mistake_agree_with_each_other(
     first = certified(problem, computed(wrong))
     second = certified(problem, computed(wrong, backwards=True))
     assert min(first.bound_ratio, second.bound_ratio) > 1
-    assert pair_headroom(first, second) <= 1
+    assert pair_bound_ratio(first, second) <= 1
 
 
 def test_nothing_agrees_with_what_is_not_a_number() -> None:
     problem = seeded("B3-T7-D4-H5")
     right = certified(problem, honest(problem))
     broken = certified(problem, nudged(honest(problem), "outputs", (0, 0, 0), np.nan))
-    assert pair_headroom(right, broken) == np.inf
-    assert pair_headroom(broken, broken) == np.inf
+    assert pair_bound_ratio(right, broken) == np.inf
+    assert pair_bound_ratio(broken, broken) == np.inf

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnn_parity.judge.certify import Certificate, certify
-from rnn_parity.judge.pairs import pair_headroom
+from rnn_parity.judge.pairs import pair_bound_ratio
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
 from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_fixtures import catalogue
@@ -157,8 +157,8 @@ def test_two_honest_backends_agree_and_a_wrong_one_agrees_with_neither(
 ) -> None:
     problem = named(cell, "-L2-bidirectional")
     first, second = (certified(problem, f(problem)) for f in (honest, computed))
-    assert pair_headroom(first, second) <= 1
+    assert pair_bound_ratio(first, second) <= 1
     kernel = problem["layer1.reverse.kernel"] * np.float32(1.01)
     wrong = honest(with_arrays(problem, layer1__reverse__kernel=kernel))
     third = certified(problem, wrong)
-    assert min(pair_headroom(one, third) for one in (first, second)) > 1
+    assert min(pair_bound_ratio(one, third) for one in (first, second)) > 1

@@ -36,9 +36,7 @@ def judged(tmp_path: Path) -> Judged:
     return result
 
 
-def test_a_pass_shows_its_headroom_and_figures(
-    problem: Problem, judged: Judged
-) -> None:
+def test_a_pass_shows_its_ratio_and_figures(problem: Problem, judged: Judged) -> None:
     result = judged(problem, honest(problem))
     assert result.bound_ratio is not None
     assert 0 < result.bound_ratio <= 1
@@ -78,7 +76,7 @@ def test_a_wrong_final_state_is_said_to_be_that(
     assert "outputs are right; the first bad step is 6" in detail
 
 
-def test_nan_fails_without_a_headroom_or_an_explanation(
+def test_nan_fails_without_a_ratio_or_an_explanation(
     problem: Problem, judged: Judged
 ) -> None:
     outcome = honest(problem)

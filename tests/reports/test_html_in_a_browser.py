@@ -166,7 +166,7 @@ def test_everything_that_can_be_pressed_has_a_name(show: Open, report: Report) -
     assert page.locator("table caption, table th[scope]").count() > 0
 
 
-def test_how_headrooms_are_spread_is_drawn_when_it_is_asked_for(
+def test_how_ratios_are_spread_is_drawn_when_it_is_asked_for(
     show: Open, report: Report
 ) -> None:
     page = show(report)

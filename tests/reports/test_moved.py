@@ -54,7 +54,7 @@ def test_what_is_the_same_is_unchanged(verdict: str) -> None:
     assert (found.changes, found.unchanged, found.exit_status) == ([], 1, 0)
 
 
-def test_headroom_counts_where_it_more_than_doubled_and_is_near_the_bound() -> None:
+def test_a_ratio_counts_where_it_more_than_doubled_and_is_near_the_bound() -> None:
     assert (GROWTH, NEAR) == (2, 0.1)
     assert kinds(one("pass", 0.06), one("pass", 0.121)) == ["bound_ratio"]
     assert kinds(one("pass", 0.06), one("pass", 0.119)) == []
@@ -135,7 +135,7 @@ def test_what_moved_for_one_reason_on_one_backend_is_said_once() -> None:
         assert text.count("reproduce: ") == 3
 
 
-def test_every_headroom_that_grew_is_said() -> None:
+def test_every_ratio_that_grew_is_said() -> None:
     old, new = (
         report_of(*(Result(f"c{n}", "jax", "pass", h) for n in range(3)))
         for h in (0.1, 0.9)

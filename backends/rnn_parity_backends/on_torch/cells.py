@@ -131,12 +131,12 @@ def decoded(case: Case) -> Compute:
     def compute(problem: Problem) -> Tensors:
         step_of = _steps(made, problem)
         steps = [step_of(layer, "forward") for layer in range(case.layers)]
-        return _feed_back(problem, steps)
+        return _greedy_decode(problem, steps)
 
     return compute
 
 
-def _feed_back(problem: Problem, steps: list[equations.Step]) -> Tensors:
+def _greedy_decode(problem: Problem, steps: list[equations.Step]) -> Tensors:
     case, embedding = problem.case, problem["embedding"]
     start, stop = problem["start_stop"].long().unbind()  # type: ignore[attr-defined]
     states = [problem.initial(layer, "forward") for layer in range(case.layers)]

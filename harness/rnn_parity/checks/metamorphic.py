@@ -248,7 +248,7 @@ def table(trials: list[RelationTrial], backends: list[str]) -> list[list[str]]:
 
 
 def _cell(trials: list[RelationTrial]) -> str:
-    """Count what was checked, with the worst bound_ratio: `✓ 3 0.42`, `✗ 1/3 2e+04`."""
+    """Count what was checked, with the worst ratio: `✓ 3 0.42`, `✗ 1/3 2e+04`."""
     counts = {s: sum(t.status == s for t in trials) for s in ("violated", "error")}
     shown = [t for t in trials if t.status not in {"inconclusive", "gap"}]
     numbers = [t.bound_ratio for t in shown if t.bound_ratio is not None]

@@ -19,7 +19,7 @@ def pairs(problem: Problem, certificates: Mapping[str, Certificate]) -> list[Pai
     found = []
     shown = {n: of for n, of in certificates.items() if of.has_outputs}
     for (first, a), (second, b) in combinations(shown.items(), 2):
-        bound_ratio = pair_headroom(a, b)
+        bound_ratio = pair_bound_ratio(a, b)
         found.append(
             Pair(
                 problem.case.id,
@@ -46,7 +46,7 @@ def outlier(pairs: list[Pair]) -> str | None:
     return common.pop() if len(common) == 1 else None
 
 
-def pair_headroom(first: Certificate, second: Certificate) -> float:
+def pair_bound_ratio(first: Certificate, second: Certificate) -> float:
     """Say how well two backends agree, whatever the reference step is worth.
 
     At most 1 means that they do.

@@ -1,4 +1,4 @@
-"""JudgePool a whole saved run: case by case, on several processors if it is large."""
+"""Judges a whole saved run: case by case, on several processors if it is large."""
 
 import os
 import shlex

@@ -37,7 +37,7 @@ class Tally:
     bound_ratios: dict[tuple[str, str], "array[float]"] = field(
         default_factory=lambda: defaultdict(lambda: array("d"))
     )
-    """Cell and dtype → bound_ratio of each network that passes."""
+    """Cell and dtype → error / bound of each network that passes."""
 
     @property
     def computed(self) -> int:
@@ -174,7 +174,7 @@ def table(summary: Summary) -> list[list[str]]:
 
 
 def medians(summary: Summary) -> list[list[str]]:
-    """Give the median bound_ratio by backend and cell, a column for each dtype."""
+    """Give the median error / bound by backend and cell, a column for each dtype."""
     dtypes = sorted({d for t in summary.tallies.values() for _, d in t.bound_ratios})
     lines = [["backend", "cell", *dtypes]]
     for name, tally in summary.tallies.items():
