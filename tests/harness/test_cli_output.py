@@ -3,13 +3,17 @@
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
 from rich.text import Text
+from safetensors.numpy import save_file
 
 from by_hand_reports import failing, passing
+from rnn_parity.terminal.common import show_facts
 from rnn_parity.terminal.report import show_report
 from rnn_parity.terminal.rows import show_rows
 from rnn_parity_reports.results import Report, Result
@@ -74,6 +78,18 @@ def test_verbose_shows_every_row_and_quiet_none_that_passes() -> None:
     assert quiet[-1] == "30 pass, 1 fail of 31"
 
 
+def test_facts_are_wrapped_between_words_and_never_within_an_id() -> None:
+    file = io.StringIO()
+    facts = [("not shown", f"a word or two before {LONG}, and after"), ("gap", "none")]
+    show_facts(Console(file=file, width=40), facts)
+    assert file.getvalue().splitlines() == [
+        "not shown  a word or two before",
+        f"           {LONG},",
+        "           and after",
+        "gap        none",
+    ]
+
+
 def test_a_summed_up_cell_says_how_many_fail() -> None:
     worst = replace(failing("gru-bad", "numpy"), bound_ratio=7.0)
     lines = shown(many(worst))
@@ -98,6 +114,26 @@ def test_commands_print_json_and_nothing_beside_it(
     status, out, _ = command_line(*command, "--format", "json")
     assert status == 0
     assert json.loads(out)
+
+
+def test_commands_about_files_print_json_too(command_line: Cli, copy: Path) -> None:
+    draw = np.random.default_rng(1)
+    shapes = {"weight_ih_l0": (20, 4), "weight_hh_l0": (20, 5)}
+    shapes |= {"bias_ih_l0": (20,), "bias_hh_l0": (20,)}
+    weights = {n: draw.normal(size=size).astype("f4") for n, size in shapes.items()}
+    save_file(weights, "m.safetensors")
+    verify = ("verify", "m.safetensors", "--backends", "numpy")
+    convert = ("convert", "m.safetensors", "--to", "canonical", "-o", "c.safetensors")
+    for command, field in (
+        (verify, "results"),
+        (convert, "results"),
+        (("compare", "saved"), "results"),
+        (("compare", "saved", "saved"), "changes"),
+        (("report", "saved"), "results"),
+    ):
+        status, out, _ = command_line(*command, "--format", "json")
+        assert (status, field in json.loads(out)) == (0, True), command
+    assert copy.name == "saved"
 
 
 def test_no_colour_is_printed_where_nobody_wants_it(

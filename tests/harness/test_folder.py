@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from rnn_parity.store import folder
 from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.journal import Journal
+from rnn_parity.store.record import JournalLine
 from rnn_parity_core import FileError, Problem
 from rnn_parity_core.arrays import pack
 from rnn_parity_fixtures import catalogue
@@ -125,3 +130,33 @@ def test_backend_names_stay_in_the_folder_and_apart(tmp_path: Path) -> None:
     assert len(list(folder.path.glob("outcomes/*/c.safetensors"))) == len(HOSTILE)
     assert {folder.log(name).read_text() for name in HOSTILE} == set(HOSTILE)
     assert len(list((folder.path / "logs").iterdir())) == len(HOSTILE)
+
+
+@pytest.mark.parametrize("first", ["journal", "record"])
+def test_a_run_that_ends_while_it_is_read_is_read_whole(
+    first: str, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its journal goes once run.json has all, between any two moments of ours."""
+    run = RunFolder(copy)
+    whole = run.record()
+    run.write_record(replace(whole, entries=[]))
+    for entry in whole.entries:
+        run.journal.append(JournalLine(entry=entry))
+    read = {"journal": Journal.lines, "record": folder.read_record}
+
+    def then_it_ends(*arguments: Any) -> Any:
+        found = read[first](*arguments)
+        RunFolder(copy).finish(whole)
+        return found
+
+    where = {"journal": (Journal, "lines"), "record": (folder, "read_record")}
+    monkeypatch.setattr(*where[first], then_it_ends)
+    assert run.record().entries == whole.entries
+
+
+def test_a_journal_that_is_gone_when_it_is_read_has_no_lines(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = RunFolder(copy).journal
+    monkeypatch.setattr(Path, "exists", lambda _: False)  # it was there a moment ago
+    assert journal.lines() == []

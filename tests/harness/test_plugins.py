@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +44,15 @@ def read(data, origin):
 
 FORMAT = ModelFormat("json", "numpy", (".jsonrnn",), read)
 '''
+
+
+def layer() -> dict[str, list[Any]]:
+    """Give an LSTM of PyTorch's names as lists."""
+    draw = np.random.default_rng(1)
+    shapes = {"weight_ih_l0": (20, 4), "weight_hh_l0": (20, 5)}
+    shapes |= {"bias_ih_l0": (20,), "bias_hh_l0": (20,)}
+    return {name: draw.normal(size=shape).tolist() for name, shape in shapes.items()}
+
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -87,12 +97,8 @@ def test_a_report_is_had_in_a_format_of_another_distribution(
 def test_a_model_is_read_in_a_format_of_another_distribution(
     others: Run, tmp_path: Path
 ) -> None:
-    draw = np.random.default_rng(1)
-    shapes = {"weight_ih_l0": (20, 4), "weight_hh_l0": (20, 5), "bias_ih_l0": (20,)}
-    arrays = {name: draw.normal(size=shape) for name, shape in shapes.items()}
-    arrays["bias_hh_l0"] = draw.normal(size=20)
     file = tmp_path / "m.jsonrnn"
-    file.write_text(json.dumps({name: a.tolist() for name, a in arrays.items()}))
+    file.write_text(json.dumps(layer()))
     done = others("verify", str(file), "--backends", "numpy")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "lstm, 1 layer, forward, 4 → 5 units, float32" in done.stdout
@@ -122,3 +128,18 @@ def test_an_ending_that_is_taken_is_refused(others: Run, tmp_path: Path) -> None
     (tmp_path / "m.pt").write_bytes(b"x")
     done = others("verify", "m.pt")
     assert (done.returncode, "takes '.pt', which is in use" in done.stderr) == (2, True)
+
+
+def test_a_convention_that_no_form_has_the_name_of_is_run_by_numpy(
+    others: Run, tmp_path: Path
+) -> None:
+    named = MODEL.replace(
+        "return torch_state.saved(arrays, origin)",
+        "(one,) = torch_state.saved(arrays, origin)\n"
+        "    return [replace(one, convention='theirs')]",
+    ).replace("import json\n", "import json\nfrom dataclasses import replace\n")
+    (tmp_path / "site/acme_model.py").write_text(named)
+    (tmp_path / "m.jsonrnn").write_text(json.dumps(layer()))
+    done = others("verify", "m.jsonrnn")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "by    numpy; on all" in done.stdout

@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from by_hand_reports import failing, passing
-from rnn_parity.store.record import Entry
+from rnn_parity.runs.observer import RunObserver
+from rnn_parity.runs.run import compute
+from rnn_parity.store.folder import RunFolder
+from rnn_parity.store.record import Entry, RunRecord
 from rnn_parity.terminal.progress import RunProgress
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_fixtures import catalogue
+from support import SEEDED
 
 Shown = Callable[[Callable[[RunProgress], None]], str]
 
@@ -83,3 +90,38 @@ def test_off_a_terminal_nothing_is_shown() -> None:
         progress.on_judged([failing("first", "numpy")], 1)
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("cases", "jobs", "said"),
+    [
+        (2000, 2, "4,000 results, some 4 min; of large networks more"),
+        (2000, 4, "4,000 results, some 2 min; of large networks more"),
+        (10, 2, ""),  # soon done
+        (2000, 0, ""),  # nobody asked
+    ],
+)
+def test_how_long_a_long_run_takes_is_said_when_it_begins(
+    cases: int, jobs: int, said: str, saved_run: RunFolder
+) -> None:
+    file = StringIO()
+    totals = dict.fromkeys(("numpy", "torch"), cases)
+    progress = RunProgress(Console(file=file, width=160), totals, jobs)
+    assert file.getvalue() == ""
+    progress.on_run_start(saved_run.record())
+    assert file.getvalue().strip() == said
+
+
+def test_who_watches_a_run_is_told_of_it_before_its_first_case(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Tells(RunObserver):
+        def on_run_start(self, record: RunRecord) -> None:
+            told.extend(case.id for case in record.cases)
+
+        def on_case_start(self, backend: str, case: str) -> None:
+            told.append(f"{backend} {case}")
+
+    case = catalogue.case_from_id(SEEDED)
+    compute([case], [INFO], tmp_path, jobs=1, timeout=60, observer=Tells())
+    assert told == [SEEDED, f"numpy {SEEDED}"]

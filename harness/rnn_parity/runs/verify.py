@@ -204,7 +204,8 @@ def plan(  # noqa: PLR0913 - as many as say what is verified
 
 def _own_and_reference(convention: str) -> list[str]:
     """Name the framework that a file comes from, where it is installed, and NumPy."""
-    own, known = formats()[convention].backend, known_backends()
+    form, known = formats().get(convention), known_backends()
+    own = form.backend if form else REFERENCE  # a reader may name another convention
     here = own in known and not absence(known[own])
     return list(dict.fromkeys([own, REFERENCE] if here else [REFERENCE]))
 
