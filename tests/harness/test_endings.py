@@ -145,9 +145,7 @@ def ended(line: list[str], number: str, moment: float, place: Path) -> tuple[int
         assert process.poll() is None, "it came to its end before"
         process.send_signal(getattr(signal, number))
         begun = time.monotonic()
-        # At Ctrl-C pytest and pytest-xdist come to an orderly end of their own.
-        within = 5 * WITHIN if "pytest" in line and number == "SIGINT" else WITHIN
-        while (found := left(place)) and time.monotonic() < begun + within:
+        while (found := left(place)) and time.monotonic() < begun + WITHIN:
             time.sleep(0.02)
         lines = [" ".join(each.cmdline())[:300] for each in found]
         for each in found:

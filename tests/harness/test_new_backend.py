@@ -85,6 +85,7 @@ def test_the_generated_package_is_proven_by_command_and_by_class(
     said = conform(*CLASS)
     assert said.returncode == 0, said.stdout + said.stderr
     assert "407 xfailed" in said.stdout
+    assert "warning" not in said.stdout
     assert "15 passed" in said.stdout
 
 
@@ -96,6 +97,10 @@ def test_a_swapped_gate_order_is_named(
     said = conform(*way)
     assert said.returncode == 1
     assert "gate order" in said.stdout
+    if "conform" in way:
+        end = said.stdout.splitlines()[-1]
+        assert end.startswith("✗ acme does not conform: ")
+        assert end.endswith(" cases that ran pass")
 
 
 @BOTH

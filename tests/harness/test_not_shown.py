@@ -1,13 +1,20 @@
 """What a problem cannot show: said when it is so, and only then."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from rnn_parity.judge.certify import reference
 from rnn_parity.judge.not_shown import not_shown_by
-from rnn_parity_core import CELLS, Array, Problem
+from rnn_parity.store.folder import RunFolder
+from rnn_parity_backends.on_numpy import INFO
+from rnn_parity_core import CELLS, Array, Gap, Problem
 from rnn_parity_fixtures import catalogue
+from rnn_parity_fixtures.faults import plant
 from rnn_parity_fixtures.suites import NOTEBOOK_VARIANTS
+from rnn_parity_reports.results import Report
 from support import weight, with_arrays
 
 ZERO_BIAS = "all biases are zero: a dropped or doubled bias would not show"
@@ -147,3 +154,14 @@ def test_constant_and_zero_weights_of_any_cell_are_noted(name: str) -> None:
         weight_of_it = np.full_like(problem[full], value)
         found = notes(problem, **{full.replace(".", "__"): weight_of_it})
         assert found == [f"{full} {words}"]
+
+
+def test_of_what_nobody_computed_nothing_is_noted(
+    run: Callable[..., tuple[Report, RunFolder]],
+) -> None:
+    gap = Gap("never", "no such thing", variants=("basic",))
+    declines = replace(plant(INFO, "declines"), name="declines", gaps=(gap,))
+    case = catalogue.case_from_id("notebook-basic-f32")
+    computed, declined = run([case], [INFO, declines])[0].results
+    assert (declined.verdict, declined.not_shown) == ("gap", [])
+    assert ZERO_BIAS in computed.not_shown
