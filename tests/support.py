@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnn_parity.adapters.accuracy import can_measure, measure
-from rnn_parity.adapters.statement import held, stated
+from rnn_parity.adapter_tools.accuracy import can_measure, measure
+from rnn_parity.adapter_tools.statement import held, stated
 from rnn_parity.judge.certify import reference
 from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.processes.packages import roots

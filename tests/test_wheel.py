@@ -14,8 +14,8 @@ from rnn_parity.processes.packages import PACKAGES
 from rnn_parity_reports.results import read_report_document
 
 DATA = (
-    "rnn_parity/adapters/templates/backend/__init__.py.jinja",
-    "rnn_parity/adapters/templates/backend/pyproject.toml.jinja",
+    "rnn_parity/adapter_tools/templates/backend/__init__.py.jinja",
+    "rnn_parity/adapter_tools/templates/backend/pyproject.toml.jinja",
     "rnn_parity_fixtures/trained/networks.toml",
     "rnn_parity_reports/report.schema.json",
     "rnn_parity_reports/templates/report.html.jinja",

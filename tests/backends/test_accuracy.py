@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 from msgspec.structs import replace
 
-from rnn_parity.adapters.accuracy import FUNCTIONS, ways
+from rnn_parity.adapter_tools.accuracy import FUNCTIONS, ways
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.workers.process import Worker
 from rnn_parity_core import DTYPES

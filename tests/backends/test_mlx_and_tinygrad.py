@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rnn_parity.adapters.accuracy import FUNCTIONS
+from rnn_parity.adapter_tools.accuracy import FUNCTIONS
 from rnn_parity.runs.registry import known_backends, select_backends, with_settings
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_mlx import layout as of_mlx

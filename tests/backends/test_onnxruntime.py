@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rnn_parity.adapters.accuracy import FUNCTIONS
+from rnn_parity.adapter_tools.accuracy import FUNCTIONS
 from rnn_parity.workers.process import Worker
 from rnn_parity_backends.on_onnxruntime import INFO, layout
 from rnn_parity_core import CELLS

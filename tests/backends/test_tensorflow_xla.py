@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rnn_parity.adapters.accuracy import FUNCTIONS
+from rnn_parity.adapter_tools.accuracy import FUNCTIONS
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.process import Worker

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from rnn_parity.adapters.accuracy import (
+from rnn_parity.adapter_tools.accuracy import (
     BATCH,
     Unmeasurable,
     arguments,
@@ -16,7 +16,7 @@ from rnn_parity.adapters.accuracy import (
     exact,
     measure,
 )
-from rnn_parity.adapters.statement import Figure, Stated, Worst, held, stated
+from rnn_parity.adapter_tools.statement import Figure, Stated, Worst, held, stated
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
 from rnn_parity_core import DTYPES, Array, Gap, Outcome, Problem

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace as changed
 
-from rnn_parity.adapters.accuracy import errors_in_ulp
+from rnn_parity.adapter_tools.accuracy import errors_in_ulp
 from rnn_parity.adversary.choices import Choices, Plain
 from rnn_parity.adversary.curves import CURVES, erring, exact
 from rnn_parity.adversary.formats import Format

@@ -85,7 +85,7 @@ def test_machines_get_json_and_no_page(
             "rnn_parity.checks.mutation.mutation_test",
         ),
         (("metamorphic",), "rnn_parity.checks.metamorphic.relate"),
-        (("measure",), "rnn_parity.adapters.measure.measure_backends"),
+        (("measure",), "rnn_parity.adapter_tools.measure.measure_backends"),
         (("compare", "run"), "rnn_parity.runs.run.judge_and_write"),
     ],
 )

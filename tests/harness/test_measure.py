@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from rnn_parity.adapters.measure import (
+from rnn_parity.adapter_tools.measure import (
     Measurement,
     exit_status,
     measure_backends,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rnn_parity.adapters.new_backend import write_package
+from rnn_parity.adapter_tools.new_backend import write_package
 from rnn_parity_core import FileError, UsageError
 from support import OURS
 

@@ -18,7 +18,7 @@ def new_backend(
     ] = Path(),
 ) -> None:
     """Write the package of a new backend, with its tests."""
-    from rnn_parity.adapters.new_backend import write_package
+    from rnn_parity.adapter_tools.new_backend import write_package
     from rnn_parity.runs.registry import known_backends
     from rnn_parity.terminal.adapters import show_package
     from rnn_parity.terminal.common import console
@@ -40,7 +40,7 @@ def conform(
     Exit status: 0 proven, 1 a difference, a violated relation or accuracy, 2 wrong
     usage or nothing compared, 3 the backend crashed or hung.
     """
-    from rnn_parity.adapters.conformance import prove
+    from rnn_parity.adapter_tools.conformance import prove
     from rnn_parity.runs.registry import select_backends
     from rnn_parity.terminal.adapters import show_proof
     from rnn_parity.terminal.common import console

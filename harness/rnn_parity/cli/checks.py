@@ -147,7 +147,7 @@ def measure(
     exceeded or over ten times too generous, 2 wrong usage or nothing measured, 3 a
     backend crashed or hung.
     """
-    from rnn_parity.adapters.measure import (
+    from rnn_parity.adapter_tools.measure import (
         check_dtypes,
         exit_status,
         measure_backends,

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 import pytest
 
-from rnn_parity.adapters.conformance import EACH, SAMPLES, not_kept, violations
-from rnn_parity.adapters.measure import measure_backends
+from rnn_parity.adapter_tools.conformance import EACH, SAMPLES, not_kept, violations
+from rnn_parity.adapter_tools.measure import measure_backends
 from rnn_parity.checks.metamorphic import Bench, plan
 from rnn_parity.checks.relations import RELATIONS
 from rnn_parity.judge.certify import reference

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnn_parity.adapters.measure import Measurement
+from rnn_parity.adapter_tools.measure import Measurement
 from rnn_parity_core import DTYPES, clean
 
 _STYLES = {

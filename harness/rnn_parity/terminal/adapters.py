@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnn_parity.adapters.conformance import Proof
+from rnn_parity.adapter_tools.conformance import Proof
 from rnn_parity.terminal.accuracy import show_accuracy
 from rnn_parity.terminal.common import STYLES, show_facts
 from rnn_parity.terminal.scores import show_relations

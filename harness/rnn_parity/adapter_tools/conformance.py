@@ -4,8 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from rnn_parity.adapters.measure import Measurement, measure_backends
-from rnn_parity.adapters.measure import exit_status as accuracy_status
+from rnn_parity.adapter_tools.measure import Measurement, measure_backends
+from rnn_parity.adapter_tools.measure import exit_status as accuracy_status
 from rnn_parity.checks.metamorphic import RelationTrial, relate
 from rnn_parity.checks.metamorphic import exit_status as relations_status
 from rnn_parity.runs.observer import RunObserver

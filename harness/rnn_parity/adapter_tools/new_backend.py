@@ -29,7 +29,7 @@ def write_package(name: str, parent: Path, taken: set[str]) -> list[Path]:
     package, distribution = f"{name}_rnn_parity", f"rnn-parity-{name.replace('_', '-')}"
     folder = parent / distribution
     templates = Environment(
-        loader=PackageLoader("rnn_parity.adapters", "templates/backend"),
+        loader=PackageLoader("rnn_parity.adapter_tools", "templates/backend"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Python and TOML; the name is letters

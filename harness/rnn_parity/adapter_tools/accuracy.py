@@ -12,7 +12,7 @@ from typing import NamedTuple
 import ml_dtypes
 import numpy as np
 
-from rnn_parity.adapters.statement import Figure, Stated, Worst, stated
+from rnn_parity.adapter_tools.statement import Figure, Stated, Worst, stated
 from rnn_parity.judge.bounds import spacing
 from rnn_parity_core import HALF_DTYPES, Array, BackendInfo, Case, Outcome, Problem
 from rnn_parity_core.validate import contract_violations

@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from rnn_parity.adapters.accuracy import (
+from rnn_parity.adapter_tools.accuracy import (
     FUNCTIONS,
     Compute,
     Unmeasurable,
@@ -16,7 +16,7 @@ from rnn_parity.adapters.accuracy import (
     measure,
     ways,
 )
-from rnn_parity.adapters.statement import (
+from rnn_parity.adapter_tools.statement import (
     TOO_GENEROUS,
     Figure,
     Stated,
