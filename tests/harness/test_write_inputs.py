@@ -141,6 +141,7 @@ def test_what_is_too_large_to_probe_is_written_without(
         (("x.npy",), "x.npy: the name must end in .npz or .safetensors"),
         (("x.npz", "--expected", "y.npz"), "--write-inputs runs nothing; leave out"),
         (("x.npz", "--backends", "numpy"), "--write-inputs runs nothing; leave out"),
+        (("x.npz", "--python", "numpy=x"), "--write-inputs runs nothing; leave out"),
         (("m.safetensors",), "m.safetensors is what the batch is made of; choose"),
         (("own.npz", "--inputs", "own.npz"), "own.npz is what the batch is made of"),
     ],

@@ -113,9 +113,10 @@ def verify(
     from rnn_parity_core import UsageError
 
     if write_inputs:
-        if expected or backends is not None:
+        if expected or backends is not None or python or host:
             raise UsageError(
-                "--write-inputs runs nothing; leave out --expected and --backends"
+                "--write-inputs runs nothing; leave out --expected, --backends, "
+                "--python and --host"
             )
         options = {"--layer": [layer], "--cell": [cell], "--ignore": ignore or []}
         _write_inputs(model, options, inputs, write_inputs, timeout)
