@@ -1,7 +1,7 @@
 """Threads that wait for workers, side by side, and end at once where a signal comes."""
 
-import time
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ Made = TypeVar("Made")
 
 
 def side_by_side(
-    work: Sequence[Callable[[], Made]], jobs: int, interrupt: Callable[[], None]
+    work: Iterable[Callable[[], Made]], jobs: int, interrupt: Callable[[], None]
 ) -> list[Made]:
     """Return what each piece of work gives, in order.
 
@@ -23,14 +23,16 @@ def side_by_side(
 
     """
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = [pool.submit(each) for each in work]
-        try:
+        try:  # a signal may come while threads are still being started
+            futures = [pool.submit(each) for each in work]
             for future in as_completed(futures):
                 future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            while not all(future.done() for future in futures):
+            ending = threading.Thread(target=pool.shutdown)
+            ending.start()
+            while ending.is_alive():
                 interrupt()
-                time.sleep(_INTERRUPTS)
+                ending.join(_INTERRUPTS)
             raise
     return [future.result() for future in futures]
