@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from rnn_parity.workers.pool import side_by_side
 
 
