@@ -1,14 +1,14 @@
 """The cells by hand, over whatever tensors a framework has.
 
 What the `basic` variant of every adapter runs, and what stands in where a framework has
-a loop but no cell. The equations are written down here a second time on purpose: the
-judge has its own, and one mistake must not be in both.
+a loop but no cell. Each cell has its equations a second time for this, `Cell.by_hand`:
+the judge has its own, and one mistake must not be in both.
 
-Tensors need `@`, `+`, `*` and slicing; the rest is asked of `Ops`. States are
-dictionaries: `h`, and `c` for the LSTMs.
+Tensors need `@`, `+`, `*` and slicing; the rest is asked of `Ops`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from rnn_parity_core import CELLS, Case, Problem
@@ -38,80 +38,32 @@ class Ops(Protocol):
         ...
 
 
+def _share(ops: Ops, x: Tensor) -> Tensor:
+    """Cut off what is below 0 and above 1; no size of x is lost on the way."""
+    return 1 - ops.relu(1 - ops.relu(x))
+
+
+_COMPOSED: dict[str, Callable[[Ops, Tensor], Tensor]] = {
+    "linear": lambda _ops, x: x,
+    "hard_sigmoid": lambda ops, x: _share(ops, x * (1 / 6) + 0.5),
+    "hard_sigmoid_5": lambda ops, x: _share(ops, x * 0.2 + 0.5),
+    "hard_tanh": lambda ops, x: 2 * _share(ops, x * 0.5 + 0.5) - 1,
+    "relu6": lambda ops, x: 6 * _share(ops, x * (1 / 6)),
+    "softsign": lambda ops, x: x / (1 + (ops.relu(x) + ops.relu(-1 * x))),
+}
+"""Functions that are made of others."""
+
+
 def make_step(ops: Ops, cell: str, weights: dict[str, Tensor]) -> Step:
     """Give the function that takes one step: `x` `[B, I]` and states to states."""
-    equations = {
-        "rnn_tanh": _rnn,
-        "rnn_relu": _rnn,
-        "lstm": _lstm,
-        "lstm_peephole": _lstm,
-        "lstm_projection": _lstm,
-        "gru": _gru,
-        "gru_reset_before": _gru_reset_before,
-    }[cell]
-    return lambda x, state: equations(ops, cell, weights, x, state)
-
-
-def _gates(cell: str, tensor: Tensor) -> list[Tensor]:
-    """Cut `[..., G]` into its gates, in canonical order."""
-    count = len(CELLS[cell].gates)
-    units = int(tensor.shape[-1]) // count
-    return [tensor[..., k * units : (k + 1) * units] for k in range(count)]
-
-
-def _plus(tensor: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
-    """Add a bias, if the case has any."""
-    return tensor + weights[name] if name in weights else tensor
-
-
-def _rnn(
-    ops: Ops, cell: str, weights: dict[str, Tensor], x: Tensor, state: State
-) -> State:
-    total = state["h"] @ weights["recurrent_kernel"] + x @ weights["kernel"]
-    total = _plus(total, weights, "bias")
-    return {"h": ops.relu(total) if cell == "rnn_relu" else ops.tanh(total)}
-
-
-def _lstm(
-    ops: Ops, cell: str, weights: dict[str, Tensor], x: Tensor, state: State
-) -> State:
-    h, c = state["h"], state["c"]
-    total = _plus(
-        x @ weights["kernel"] + h @ weights["recurrent_kernel"], weights, "bias"
-    )
-    i, f, g, o = _gates(cell, total)
-    peephole = weights.get("peephole")
-    if peephole is not None:
-        i, f = i + peephole[0] * c, f + peephole[1] * c
-    c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-    if peephole is not None:
-        o = o + peephole[2] * c
-    h = ops.sigmoid(o) * ops.tanh(c)
-    if "projection" in weights:
-        h = h @ weights["projection"]
-    return {"h": h, "c": c}
-
-
-def _gru(
-    ops: Ops, cell: str, weights: dict[str, Tensor], x: Tensor, state: State
-) -> State:
-    h = state["h"]
-    x_r, x_z, x_n = _gates(cell, _plus(x @ weights["kernel"], weights, "bias"))
-    h_r, h_z, h_n = _gates(cell, h @ weights["recurrent_kernel"])
-    r, z = ops.sigmoid(x_r + h_r), ops.sigmoid(x_z + h_z)
-    n = ops.tanh(x_n + r * _plus(h_n, weights, "recurrent_bias"))
-    return {"h": z * h + (1 - z) * n}
-
-
-def _gru_reset_before(
-    ops: Ops, cell: str, weights: dict[str, Tensor], x: Tensor, state: State
-) -> State:
-    h = state["h"]
-    x_r, x_z, x_n = _gates(cell, _plus(x @ weights["kernel"], weights, "bias"))
-    u_r, u_z, u_n = _gates(cell, weights["recurrent_kernel"])
-    r, z = ops.sigmoid(x_r + h @ u_r), ops.sigmoid(x_z + h @ u_z)
-    n = ops.tanh(x_n + (r * h) @ u_n)
-    return {"h": z * h + (1 - z) * n}
+    chosen = {
+        place: partial(_COMPOSED[name], ops)
+        if (name := of.function.name) in _COMPOSED
+        else getattr(ops, name)
+        for place, of in CELLS[cell].activations.items()
+    }
+    by_hand = CELLS[cell].by_hand
+    return lambda x, state: by_hand(x, state, weights, **chosen)
 
 
 def unroll(

@@ -17,7 +17,8 @@ from rnn_parity_core.backend import (
     Scalar,
     Unsupported,
 )
-from rnn_parity_core.cell import CELLS, Cell
+from rnn_parity_core.cell import Cell
+from rnn_parity_core.cells import CELLS
 from rnn_parity_core.errors import (
     FileError,
     ParityError,
@@ -25,6 +26,7 @@ from rnn_parity_core.errors import (
     clean,
     unknown_name,
 )
+from rnn_parity_core.functions import Array
 from rnn_parity_core.spec import (
     ADAM_BETAS,
     ADAM_EPSILON,
@@ -37,7 +39,6 @@ from rnn_parity_core.spec import (
     TASKS,
     UPDATES,
     VARIANTS,
-    Array,
     Case,
     Outcome,
     Problem,

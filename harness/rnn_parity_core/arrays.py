@@ -16,7 +16,7 @@ from safetensors.numpy import save
 
 from rnn_parity_core.errors import FileError
 from rnn_parity_core.files import objects_once
-from rnn_parity_core.spec import Array
+from rnn_parity_core.functions import Array
 
 # Safetensors' name of every dtype that may travel: more than cases have, so that an
 # outcome of a wrong dtype is kept and judged as such.

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from rnn_parity_core.cell import CELLS
+from rnn_parity_core.cells import CELLS
 from rnn_parity_core.errors import ParityError
 from rnn_parity_core.spec import Case, Outcome, Problem
 

@@ -3,7 +3,7 @@
 import math
 import re
 
-from rnn_parity_core.cell import CELLS
+from rnn_parity_core.cells import CELLS
 from rnn_parity_core.errors import UsageError, unknown_name
 from rnn_parity_core.probing import probing
 from rnn_parity_core.spec import DIRECTIONS, DTYPES, HALF_DTYPES, TASKS, VARIANTS, Case
@@ -16,7 +16,7 @@ _FEWEST_TOKENS = 3  # start, stop, and one to say
 MAX_SEED = 2**63 - 1
 
 _ID = re.compile(
-    r"(?P<cell>[a-z_]+)-(?P<variant>[a-z_]+)"
+    r"(?P<cell>[a-z][a-z0-9_.]*)-(?P<variant>[a-z_]+)"
     r"-B(?P<batch>\d+)-T(?P<steps>\d+)-D(?P<features>\d+)-H(?P<units>\d+)"
     r"(-P(?P<projection>\d+))?(-V(?P<vocabulary>\d+))?(-L(?P<layers>\d+))?"
     r"(-G(?P<gain>\d{1,3}(\.\d{1,5})?))?"
@@ -158,7 +158,7 @@ def _contradiction(case: Case) -> str:
     looped = case.variant in {"dynamic", "variable_input"}
     half = case.dtype in HALF_DTYPES
     rules = {
-        "P goes with lstm_projection, and only there": (
+        "P goes with cells that have a projection, and only there": (
             case.projection > 0
             if "projection" in CELLS[case.cell].weights
             else case.projection == 0

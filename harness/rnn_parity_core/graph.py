@@ -5,7 +5,8 @@ from typing import Literal, Protocol, runtime_checkable
 import msgspec
 import numpy as np
 
-from rnn_parity_core.spec import Array, Problem
+from rnn_parity_core.functions import Array
+from rnn_parity_core.spec import Problem
 
 LARGEST_CONSTANT = 64
 """Bytes; the values of larger constants are left out."""

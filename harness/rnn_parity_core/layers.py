@@ -2,8 +2,9 @@
 
 from msgspec.structs import replace
 
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case, Outcome, Problem
+from rnn_parity_core.cells import CELLS
+from rnn_parity_core.functions import Array
+from rnn_parity_core.spec import Case, Outcome, Problem
 
 
 def lower_outputs(case: Case) -> list[str]:

@@ -12,8 +12,9 @@ import math
 import numpy as np
 from msgspec.structs import replace
 
-from rnn_parity_core.cell import CELLS
-from rnn_parity_core.spec import Array, Case
+from rnn_parity_core.cells import CELLS
+from rnn_parity_core.functions import Array
+from rnn_parity_core.spec import Case
 
 _SIZES = (0.25, 1.0, 4.0, 16.0, 64.0)
 _BESIDE = (1.0, 4.0, 0.25)

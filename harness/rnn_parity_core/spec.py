@@ -9,14 +9,12 @@ projection; `R` is the size of the recurrent output (`P` with a projection, else
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
-from numpy.typing import NDArray
 
-from rnn_parity_core.cell import CELLS
+from rnn_parity_core.cells import CELLS
+from rnn_parity_core.functions import Array
 
-Array = NDArray[Any]
 Outcome = Mapping[str, Array]
 """What a backend returns: `outputs` `[B, T, R * directions]` and for each state of the
 cell `final_h` `[L * directions, B, R]`, `final_c` `[L * directions, B, H]`; layers

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnn_parity_core.spec import INTEGER_ARRAYS, Array, Case
+from rnn_parity_core.functions import Array
+from rnn_parity_core.spec import INTEGER_ARRAYS, Case
 
 _MOST, _LONGEST = 8, 200  # names of anyone's that are said again, and their characters
 

@@ -15,7 +15,7 @@ from rnn_parity_core.validate import contract_violations
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import FAULTS, KINDS, Planted, plant
 from rnn_parity_fixtures.faults.decoding import Decoder
-from rnn_parity_fixtures.faults.equations import Equations, computed
+from rnn_parity_fixtures.faults.equations import computed
 from rnn_parity_fixtures.faults.fault import EarlierCalls
 from rnn_parity_fixtures.faults.training import Loop
 from support import honest, installed
@@ -136,7 +136,7 @@ def test_every_fault_applies_to_some_case_and_has_one_name() -> None:
 def test_the_equations_that_faults_are_made_of_are_right_themselves(cell: str) -> None:
     for case in fed_cases(cell):
         problem = catalogue.build(case)
-        outcome = computed(problem, Equations())
+        outcome = computed(problem)
         assert not is_caught(problem, outcome, on_numpy.INFO.accuracy(case)), case.id
     for layers in (1, 2):
         problem = decoding(cell, layers)

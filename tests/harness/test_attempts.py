@@ -14,7 +14,7 @@ from rnn_parity.judge.certify import reference
 from rnn_parity.judge.conventions import catalogue as conventions
 from rnn_parity.judge.conventions.catalogue import Given, Source
 from rnn_parity.judge.conventions.hypothesis import Hypothesis
-from rnn_parity.judge.terms import AS_PUBLISHED
+from rnn_parity.judge.equations import Equations
 from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
@@ -98,7 +98,7 @@ def altering(_source: Source, given: Given) -> Iterator[Hypothesis]:
 
 def predicting(_source: Source, _given: Given) -> Iterator[Hypothesis]:
     yield Hypothesis("predicts", predict=bug)
-    yield Hypothesis("computes", terms=replace(AS_PUBLISHED, sigmoid=bug))
+    yield Hypothesis("computes", equations=Equations(store_state=bug))
     yield Hypothesis("bounds", bounds=bug)
 
 

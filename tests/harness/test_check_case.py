@@ -22,7 +22,7 @@ CASE = Case(
 def test_a_projection_goes_with_the_projection_cell_and_only_there(cell: str) -> None:
     projects = cell == "lstm_projection"
     check_case(replace(CASE, cell=cell, projection=2 * projects))
-    with pytest.raises(UsageError, match="P goes with lstm_projection"):
+    with pytest.raises(UsageError, match="P goes with cells that have a projection"):
         check_case(replace(CASE, cell=cell, projection=2 * (not projects)))
 
 

@@ -34,7 +34,7 @@ SAVED = ["--out", "saved"]
             ["run", *SAVED, "--cases", "notebook-basic-f32", "--dtypes", "float64"],
         ),
         (
-            "P goes with lstm_projection",
+            "P goes with cells that have a projection",
             ["run", *SAVED, "--cases", "lstm_projection-basic-B1-T1-D1-H1-f32-s1"],
         ),
         (

@@ -14,7 +14,15 @@ import numpy as np
 
 from rnn_parity.adapter_tools.statement import Figure, Stated, Worst, stated
 from rnn_parity.judge.bounds import spacing
-from rnn_parity_core import HALF_DTYPES, Array, BackendInfo, Case, Outcome, Problem
+from rnn_parity_core import (
+    CELLS,
+    HALF_DTYPES,
+    Array,
+    BackendInfo,
+    Case,
+    Outcome,
+    Problem,
+)
 from rnn_parity_core.validate import contract_violations
 
 FUNCTIONS = ("tanh", "sigmoid")
@@ -35,22 +43,6 @@ _OFF = 16  # ulp by which a backend's own may miss that, as ONNX Runtime's does
 
 class Unmeasurable(Exception):  # noqa: N818 - an answer, not a fault
     """Raised where there is nothing to measure; the text is the reason."""
-
-
-class _Network(NamedTuple):
-    output: str
-    kernel: tuple[float, ...]
-    bias: tuple[float, ...]
-
-
-# The c of an LSTM is sigmoid(f) * 0 + sigmoid(i) * tanh(g), one of the two being 1;
-# h of a GRU is sigmoid(z) * 0 + (1 - sigmoid(z)) * tanh(n), sigmoid(z) being next to 0.
-_NETWORKS = {
-    ("tanh", "rnn_tanh"): _Network("outputs", (1,), (0,)),
-    ("tanh", "lstm"): _Network("final_c", (0, 0, 1, 0), (_ONE_AT, 0, 0, 0)),
-    ("tanh", "gru"): _Network("outputs", (0, 0, 1), (0, -_ONE_AT, 0)),
-    ("sigmoid", "lstm"): _Network("final_c", (1, 0, 0, 0), (0, 0, _ONE_AT, 0)),
-}
 
 
 class Way(NamedTuple):
@@ -78,7 +70,12 @@ class Way(NamedTuple):
 
 def ways(info: BackendInfo, function: str, dtype: str) -> list[Way]:
     """Give the ways in which a backend computes a function, but for declared gaps."""
-    every = [Way(cell, v) for v in VARIANTS for f, cell in _NETWORKS if f == function]
+    every = [
+        Way(name, variant)
+        for variant in VARIANTS
+        for name in CELLS
+        if function in CELLS[name].isolates
+    ]
     return [way for way in every if not info.gap(way.case(dtype, 1))]
 
 
@@ -133,7 +130,7 @@ def problem_of(function: str, way: Way, x: Array) -> Problem:
     One more argument comes first, for which the answer is 1. Of samples it makes an odd
     number, so that some are left over by vectors, and computed by other code.
     """
-    network = _NETWORKS[function, way.cell]
+    network = CELLS[way.cell].isolates[function]
     fed = np.concatenate([np.array([_ONE_AT], x.dtype), x])
     case = way.case(x.dtype.name, fed.size)
     arrays = {n: np.zeros(shape, x.dtype) for n, shape in case.input_shapes().items()}
@@ -153,7 +150,7 @@ def _values(function: str, problem: Problem, outcome: Outcome) -> Array:
     case = problem.case
     if bad := contract_violations(outcome, case.output_shapes(), case.dtype):
         raise Unmeasurable("; ".join(bad))
-    values = outcome[_NETWORKS[function, case.cell].output].reshape(-1)
+    values = outcome[CELLS[case.cell].isolates[function].output].reshape(-1)
     if not abs(float(values[0]) - 1) <= _OFF * ml_dtypes.finfo(case.dtype).eps:  # type: ignore[no-untyped-call]
         raise Unmeasurable(
             f"{function}({_ONE_AT:g}) is {values[0]}, expected 1: what else the "

@@ -14,6 +14,7 @@ from rnn_parity.adversary.made import SELDOM, Made
 from rnn_parity.adversary.summing import Order, products, summed
 from rnn_parity.judge.adjoint import Outer, Placed, Rows, Through
 from rnn_parity_core import Array
+from rnn_parity_core.functions import Function
 
 _FEW = 8
 
@@ -60,6 +61,28 @@ class ImplementationAdjoint(Implementation):
     def complement(self, z: Made) -> Made:
         """Give `1 - z`."""
         return Made(1 - self.read(z, self._place("complement"), "z"))
+
+    def slope(self, function: Function, x: Made) -> Made:
+        """Give the derivative of any other function."""
+        return Made(function.slope(x.rounded(self._form, flush=self._flush)))
+
+    def negative(self, a: Made) -> Made:
+        """Give `-a`."""
+        return Made(-a.value)
+
+    def mean(self, a: Made) -> Made:
+        """Give the mean along the last axis, everywhere."""
+        place = self._place("mean")
+        found = self._mean(self.read(a, place, "a"), place, "mean")
+        return Made(np.broadcast_to(found, a.value.shape))
+
+    def scaling(self, a: Made, epsilon: float) -> Made:
+        """Give what `standardize` divides by, inverted, everywhere."""
+        place = self._place("scaling")
+        x = self.read(a, place, "a")
+        mean = self._mean(x, place, "mean")
+        found = self._inverse_deviation(x, mean, epsilon, place)
+        return Made(np.broadcast_to(found, x.shape))
 
     def difference(self, a: Made, b: Made) -> Made:
         """Give `a - b`."""

@@ -34,7 +34,7 @@ class Family(NamedTuple):
     sizes: Sizes = Sizes()
     tied: tuple[int, ...] = ()
     """Axes of the inputs along which they stay the same."""
-    cells: tuple[str, ...] = tuple(CELLS)
+    cells: tuple[str, ...] = CELLS.built_in
     is_plain: bool = False
     """Whether they have one layer and one direction."""
 
@@ -195,6 +195,14 @@ def _vague(drawn: Draw) -> None:
     arrays["initial_h"] *= 0
 
 
+_HIDING_C = tuple(
+    name
+    for name in CELLS.built_in
+    if CELLS[name].gates == ("i", "f", "g", "o")
+    and CELLS[name].weights.keys() == {"kernel", "recurrent_kernel", "bias"}
+)
+"""Cells of which h alone tells c."""
+
 _WIDE = Sizes((1, 2), (1, 2), (32, 512), (1, 4))
 FAMILIES: dict[str, Family] = {
     "trained": Family(_trained),
@@ -210,10 +218,10 @@ FAMILIES: dict[str, Family] = {
         _cancelling, Sizes(features=(2, 4), units=(1, 4)), is_plain=True
     ),
     "latched": Family(
-        _latched, Sizes(steps=(2, 6), units=(1, 6)), cells=("lstm",), is_plain=True
+        _latched, Sizes(steps=(2, 6), units=(1, 6)), cells=_HIDING_C, is_plain=True
     ),
     "vague": Family(
-        _vague, Sizes((1, 3), (2, 4), (3, 3), (1, 8)), cells=("lstm",), is_plain=True
+        _vague, Sizes((1, 3), (2, 4), (3, 3), (1, 8)), cells=_HIDING_C, is_plain=True
     ),
 }
 """Name → what it is; the first is what networks mostly are."""

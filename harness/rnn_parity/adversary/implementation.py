@@ -6,17 +6,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_parity.adversary.affine import Affine
+from rnn_parity.adversary.along_axis import AlongAxis
 from rnn_parity.adversary.curves import CURVES, erring
 from rnn_parity.adversary.formats import Format
 from rnn_parity.adversary.made import SELDOM, Made
-from rnn_parity.judge.operations import one_by_one
 from rnn_parity_core import HALF_DTYPES, Array
+from rnn_parity_core.functions import Function
+from rnn_parity_core.operations import one_by_one
 
 _FLOAT32 = Format("float32")
 
 
-class Implementation(Affine):
+class Implementation(AlongAxis):
     """One legal implementation.
 
     Places in the program are told by counting operations within a step, which begins
@@ -93,6 +94,14 @@ class Implementation(Affine):
         """Multiply by a weight."""
         return Made(self._shown(a, self._place("scale")) * self._given(weight))
 
+    def shift(self, a: Made, weight: Array) -> Made:
+        """Add a weight."""
+        return Made(self.read(a, self._place("shift"), "a") + self._given(weight))
+
+    def divide(self, a: Made, b: Made) -> Made:
+        """Divide."""
+        return self._both(np.divide, a, b)
+
     def mix(self, z: Made, a: Made, b: Made) -> Made:
         """Mix in one of the forms that kernels have, perhaps twice."""
         place = self._place("mix")
@@ -130,6 +139,18 @@ class Implementation(Affine):
     def sigmoid(self, x: Made) -> Made:
         """Take the logistic function in the same way."""
         return self._function("sigmoid", x)
+
+    def function(self, function: Function, x: Made) -> Made:
+        """Take any other function, each of its roundings up, down or none."""
+        place = self._place(function.name)
+        read = self.read(x, place, "x")
+        found = function.value(read)
+        size = Format(self._form.name).eps / 2 * (np.abs(found) + function.around)
+        for number in range(max(function.roundings - 1, 0)):
+            curve = self._choices.pick(place, f"curve {number}", tuple(CURVES))
+            seed = self._choices.number(place, f"seed {number}")
+            found = found + 0.99 * size * CURVES[curve](read, found, seed)
+        return Made(found)
 
     def _function(self, name: str, x: Made) -> Made:
         place = self._place(name)

@@ -109,7 +109,7 @@ def _array(case: Case, name: str, shape: tuple[int, ...], rng: Generator) -> Arr
     if last in {"kernel", "recurrent_kernel", "projection", "peephole"}:
         drawn = rng.standard_t(2.5, shape) / np.sqrt(shape[0])
         drawn *= rng.choice([0.3, 1, 3, 10])
-        if case.cell == "rnn_relu" and last == "recurrent_kernel":
+        if CELLS[case.cell].grows and last == "recurrent_kernel":
             drawn /= max(1.0, float(np.abs(drawn).sum(axis=0).max()))
         return np.asarray(drawn)
     if last == "initial_c":

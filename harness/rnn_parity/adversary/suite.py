@@ -38,8 +38,8 @@ class Nearness(NamedTuple):
 def network(number: int, *, is_long: bool = False) -> Network:
     """Return the network of a number."""
     rng = np.random.default_rng([18, number])
-    cell = list(CELLS)[number % len(CELLS)]
-    dtype = DTYPES[number // len(CELLS) % len(DTYPES)]
+    cell = CELLS.built_in[number % len(CELLS.built_in)]
+    dtype = DTYPES[number // len(CELLS.built_in) % len(DTYPES)]
     if is_long:
         family = ("static", "trained", "hot")[rng.integers(3)]
         return draw(
@@ -63,7 +63,7 @@ def network(number: int, *, is_long: bool = False) -> Network:
     task = str(rng.choice(list(_TASKS), p=list(_TASKS.values())))
     if dtype in HALF_DTYPES or family in _SELDOM:
         task = "forward"
-    if cell == "rnn_relu" and task == "sgd":
+    if CELLS[cell].grows and task == "sgd":
         task = "adam"  # nothing bounds a rectifier's gradients: it can end in NaN
     return draw(rng, cell, dtype, family, task=task)
 

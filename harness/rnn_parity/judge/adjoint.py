@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_parity.judge.arithmetic import Float64
+from rnn_parity.judge.arithmetic import Float64, inverse_deviation
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.bounds import likely, worst_case
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.unequal import lost_terms, same_terms
 from rnn_parity_core import Array
+from rnn_parity_core.functions import Function
 
 
 class Through(NamedTuple):
@@ -60,6 +61,10 @@ class Float64Adjoint(Float64):
         """Give that of the rectifier at x; 0 at 0, as in every framework."""
         return np.where(x > 0, 1.0, 0.0)
 
+    def slope(self, function: Function, x: Array) -> Array:
+        """Give the derivative of any other function at x."""
+        return function.slope(x)
+
     def complement(self, z: Array) -> Array:
         """Give `1 - z`."""
         return 1 - z
@@ -67,6 +72,19 @@ class Float64Adjoint(Float64):
     def difference(self, a: Array, b: Array) -> Array:
         """Give `a - b`."""
         return a - b
+
+    def negative(self, a: Array) -> Array:
+        """Give `-a`."""
+        return -a
+
+    def mean(self, a: Array) -> Array:
+        """Give the mean along the last axis, everywhere."""
+        return np.broadcast_to(a.mean(axis=-1, keepdims=True), a.shape)
+
+    def scaling(self, a: Array, epsilon: float) -> Array:
+        """Give what `standardize` divides by, inverted, everywhere."""
+        apart = a - a.mean(axis=-1, keepdims=True)
+        return np.broadcast_to(inverse_deviation(apart, epsilon), a.shape)
 
     def fan_in(self, shape: tuple[int, ...], parts: Sequence[Any]) -> Array:
         """Sum up what flows back to a value."""
@@ -115,6 +133,15 @@ class RoundedAdjoint(Rounded):
         unsure = (np.abs(x.value) <= x.error) & (x.error > 0)
         return Bounded(value, np.where(unsure, 1.0, 0.0))
 
+    def slope(self, function: Function, x: Bounded) -> Bounded:
+        """Bound the derivative of any other function; at a kink it may be either."""
+        value, error = function.slope(x.value), function.bend * x.error
+        for kink in function.kinks:
+            unsure = (np.abs(x.value - kink) <= x.error) & (x.error > 0)
+            error = np.where(unsure, 2 * function.steepest, error)
+        own = max(function.roundings, 3) * self._both * function.steepest
+        return Bounded(value, error + own)
+
     def complement(self, z: Bounded) -> Bounded:
         """Bound `1 - z`."""
         return Bounded(1 - z.value, z.error + self._both)
@@ -123,6 +150,23 @@ class RoundedAdjoint(Rounded):
         """Bound `a - b`, also where each is first multiplied by the same number."""
         size = np.abs(a.value) + a.error + np.abs(b.value) + b.error
         return Bounded(a.value - b.value, a.error + b.error + 2 * self._both * size)
+
+    def negative(self, a: Bounded) -> Bounded:
+        """Bound `-a`."""
+        return Bounded(-a.value, a.error)
+
+    def mean(self, a: Bounded) -> Bounded:
+        """Bound the mean along the last axis, everywhere."""
+        count = a.value.shape[-1]
+        summed = self.total(a)
+        value, error = (np.expand_dims(of / count, -1) for of in summed)
+        error = error + 2 * self._both * (np.abs(value) + error)
+        return Bounded(*(np.broadcast_to(of, a.value.shape) for of in (value, error)))
+
+    def scaling(self, a: Bounded, epsilon: float) -> Bounded:
+        """Bound what `standardize` divides by, inverted, everywhere."""
+        found = self.inverse_deviation(a, epsilon)
+        return Bounded(*(np.broadcast_to(of, a.value.shape) for of in found))
 
     def fan_in(self, shape: tuple[int, ...], parts: Sequence[Any]) -> Bounded:
         """Bound the sum of what flows back to a value, in any order."""

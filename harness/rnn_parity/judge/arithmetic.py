@@ -7,22 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnn_parity_core import Array
-
-_LARGEST = 709.0  # exp of more is none of float64
-
-
-def logistic(x: Array) -> Array:
-    """Logistic function; at what float64 has none of, the smallest that it has."""
-    least = np.maximum(x, -_LARGEST)
-    np.negative(least, out=least)
-    np.exp(least, out=least)
-    least += 1
-    return np.asarray(np.reciprocal(least, out=least))
+from rnn_parity_core.functions import Function, logistic
 
 
 def product(x: Array, w: Array) -> Array:
     """Multiply `[..., I]` by `[I, G]` at once, whatever axes come first."""
-    return np.asarray((x.reshape(-1, x.shape[-1]) @ w).reshape(*x.shape[:-1], -1))
+    made = x.reshape(-1, x.shape[-1]) @ w
+    return np.asarray(made.reshape(*x.shape[:-1], w.shape[-1]))
+
+
+def inverse_deviation(apart: Array, epsilon: float) -> Array:
+    """`1 / sqrt(variance + epsilon)` of distances from the mean, `[..., 1]`."""
+    variance = np.square(apart).mean(axis=-1, keepdims=True)
+    return np.asarray(1 / np.sqrt(variance + epsilon))
 
 
 class Float64:
@@ -89,6 +86,27 @@ class Float64:
         """Product with a weight, element by element."""
         return a * weight
 
+    def shift(self, a: Array, weight: Array) -> Array:
+        """Sum with a weight."""
+        return a + weight
+
+    def divide(self, a: Array, b: Array) -> Array:
+        """Quotient, element by element."""
+        return np.asarray(np.divide(a, b))
+
+    def spread(self, a: Array, size: int, axis: int = -1) -> Array:
+        """Repeat along a new axis."""
+        return np.repeat(np.expand_dims(a, axis), size, axis)
+
+    def total(self, a: Array, axis: int = -1) -> Array:
+        """Sum along an axis."""
+        return np.asarray(a.sum(axis=axis))
+
+    def standardize(self, a: Array, epsilon: float) -> Array:
+        """Center and scale along the last axis."""
+        apart = a - a.mean(axis=-1, keepdims=True)
+        return np.asarray(apart * inverse_deviation(apart, epsilon))
+
     def mix(self, z: Array, a: Array, b: Array) -> Array:
         """`z a + (1 - z) b`."""
         return np.asarray(z * a + (1 - z) * b)
@@ -104,6 +122,10 @@ class Float64:
     def relu(self, x: Array) -> Array:
         """Larger one of x and 0."""
         return np.maximum(x, 0.0)
+
+    def function(self, function: Function, x: Array) -> Array:
+        """Any other function."""
+        return function.value(x)
 
     def where(self, mask: NDArray[np.bool_], a: Array, b: Array) -> Array:
         """Take `a` where the mask holds, else `b`."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from rnn_parity.judge.arithmetic import Float64
-from rnn_parity.judge.cells import step
 from rnn_parity.judge.certify import Certificate, certify_steps
+from rnn_parity.judge.equations import step
 from rnn_parity.judge.systematic import Drift, Samples
 from rnn_parity_core import CELLS, Accuracy, Array, Case, Outcome, Problem
 from rnn_parity_reports.results import FirstBad

@@ -8,8 +8,8 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_parity.judge.arithmetic import logistic
 from rnn_parity_core import Array
+from rnn_parity_core.functions import logistic
 
 # Of an argument: up to which slopes are bounded by what they are where it is.
 _SMALL = 2.0**-13

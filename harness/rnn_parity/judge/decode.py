@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.bounded import Bounded
-from rnn_parity.judge.cells import prepared, step
+from rnn_parity.judge.equations import prepared, step
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.trajectory import trajectory
 from rnn_parity_core import Accuracy, Array, Outcome, Problem

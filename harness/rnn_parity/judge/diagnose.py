@@ -18,10 +18,11 @@ from rnn_parity.judge.conventions.catalogue import STAGES, Given, Source
 from rnn_parity.judge.conventions.cut import weights_gone_through
 from rnn_parity.judge.conventions.glance import glances
 from rnn_parity.judge.conventions.gradients import explain_gradients
-from rnn_parity.judge.conventions.hypothesis import Guessing, Hypothesis, Prediction
+from rnn_parity.judge.conventions.hypothesis import Hypothesis, Prediction
 from rnn_parity.judge.conventions.outcome import predicted
 from rnn_parity.judge.decode import fed
-from rnn_parity.judge.terms import AS_PUBLISHED
+from rnn_parity.judge.equations import AS_PUBLISHED
+from rnn_parity.judge.rounded import Rounded
 from rnn_parity_core import INTEGER_ARRAYS, Accuracy, Array, Outcome, Problem
 
 MOST = 4
@@ -104,7 +105,7 @@ class _Search:
     ) -> None:
         self._problem, self._outcome = problem, outcome
         self._accuracy, self._attempts = accuracy, attempts
-        ops = Guessing(accuracy)
+        ops = Rounded(accuracy)
         self._right = predicted(problem, ops, outcome.get("outputs"))
         every = _ratios(self._right, outcome)
         ratios = every.get("outputs", np.zeros(()))
@@ -160,8 +161,8 @@ class _Search:
         spoilt = {
             n: outcome[n] for n, a in self._outcome.items() if (outcome[n] != a).any()
         }
-        others = hypothesis.terms, hypothesis.bounds
-        if not (changed or spoilt or others != (AS_PUBLISHED, Guessing)):
+        others = hypothesis.equations, hypothesis.bounds
+        if not (changed or spoilt or others != (AS_PUBLISHED, Rounded)):
             return None  # nothing is altered by it here
         arrays = {**self._problem.arrays, **changed}
         problem = dataclasses.replace(self._problem, arrays=arrays)
@@ -179,17 +180,17 @@ class _Search:
     ) -> Prediction:
         self._left -= weights_gone_through(problem) + _STEP_EFFORT * problem.case.steps
         ops = hypothesis.bounds(self._accuracy)
-        return predicted(problem, ops, observed, hypothesis.terms)
+        return predicted(problem, ops, observed, hypothesis.equations)
 
     def _is_far(
         self, hypothesis: Hypothesis, problem: Problem, outcome: Outcome
     ) -> bool:
         """Whether float64 alone, without bounds, is enough to rule a hypothesis out."""
-        if hypothesis.by_bounds or hypothesis.bounds is not Guessing:
+        if hypothesis.by_bounds or hypothesis.bounds is not Rounded:
             return False
         for glance in self._glances:
             self._left -= glance.effort
-            if glance.rules_out(problem, outcome, hypothesis.terms):
+            if glance.rules_out(problem, outcome, hypothesis.equations):
                 return True
         return False
 

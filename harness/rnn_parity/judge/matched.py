@@ -30,9 +30,40 @@ class _SeedsAdjoint(Float64Adjoint):
         """Take gradients as they are."""
         return value if isinstance(value, _Seeds) else super().constant(value, name)
 
-    def mul(self, a: Any, b: Array) -> Any:
-        """Multiply gradients, or a value, by a value."""
+    def mul(self, a: Any, b: Any) -> Any:
+        """Multiply gradients by a value, whichever comes first, or two values."""
+        if isinstance(b, _Seeds):
+            a, b = b, a
         return _Seeds(a.each * b) if isinstance(a, _Seeds) else super().mul(a, b)
+
+    def divide(self, a: Any, b: Array) -> Any:
+        """Divide gradients, or a value, by a value."""
+        return self.mul(a, 1 / b) if isinstance(a, _Seeds) else super().divide(a, b)
+
+    def negative(self, a: Any) -> Any:
+        """Turn the sign of gradients."""
+        return self.mul(a, np.array(-1.0))
+
+    def total(self, a: Any, axis: int = -1) -> Any:
+        """Sum up gradients, or a value, along an axis."""
+        plain = super().total
+        return _Seeds(plain(a.each, axis)) if isinstance(a, _Seeds) else plain(a, axis)
+
+    def spread(self, a: Any, size: int, axis: int = -1) -> Any:
+        """Repeat the same along a new axis."""
+        if isinstance(a, _Seeds):
+            return _Seeds(super().spread(a.each, size, axis))
+        return super().spread(a, size, axis)
+
+    def mean(self, a: Any) -> Any:
+        """Give gradients' mean along the last axis."""
+        return _Seeds(super().mean(a.each))
+
+    def difference(self, a: Any, b: Any) -> Any:
+        """Give `a - b`, of gradients or of values."""
+        if isinstance(a, _Seeds):
+            return _Seeds(a.each - b.each)
+        return super().difference(a, b)
 
     def scale(self, a: Any, weight: Array) -> Any:
         """Multiply the same by a weight."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnn_parity.judge.along_axis import AlongAxis
 from rnn_parity.judge.bounded import (
     Bounded,
     Curve,
@@ -24,8 +25,9 @@ from rnn_parity.judge.bounded import (
     together,
 )
 from rnn_parity.judge.bounds import power_of_two, worst_case
-from rnn_parity.judge.sums import U64, Sums
+from rnn_parity.judge.sums import U64
 from rnn_parity_core import HALF_DTYPES, Array
+from rnn_parity_core.functions import Function
 
 REFERENCE_ULP = 4.0
 """Largest error of the reference's own tanh and logistic function in ulp of float64;
@@ -45,7 +47,7 @@ def _nowhere(limit: float) -> NDArray[np.bool_]:
     return np.zeros((), dtype=bool)
 
 
-class Rounded(Sums):
+class Rounded(AlongAxis):
     """Float64 with running error bounds for a backend; made as `Sums` are."""
 
     def constant(self, value: Array, name: str = "") -> Bounded:
@@ -139,6 +141,20 @@ class Rounded(Sums):
             carried = carried + (np.abs(a.value) + a.error) * flushed
         return self._rounded(a.value * weight, carried)
 
+    def shift(self, a: Bounded, weight: Array) -> Bounded:
+        """Bound a sum with an exact weight."""
+        flushed = self._read_as_zero(weight)
+        error = a.error if flushed is None else a.error + flushed
+        return self._rounded(a.value + weight, error + np.zeros_like(a.value))
+
+    def divide(self, a: Bounded, b: Bounded) -> Bounded:
+        """Bound a quotient; nothing does where the divisor may be 0."""
+        value = a.value / b.value
+        least = np.maximum(np.abs(b.value) - b.error, 0.0)
+        carried = (a.error + np.abs(value) * b.error) / least
+        carried = np.where(np.isfinite(carried), carried, np.inf)
+        return self._rounded(value, carried)
+
     def mix(self, z: Bounded, a: Bounded, b: Bounded) -> Bounded:
         """Bound `z a + (1 - z) b`, also if computed as `b + z (a - b)`.
 
@@ -169,6 +185,20 @@ class Rounded(Sums):
         """Bound the logistic function in the same way."""
         curve = logistic_of(x)
         return Bounded(curve.value, self._function("sigmoid", curve) + curve.carried)
+
+    def function(self, function: Function, x: Bounded) -> Bounded:
+        """Bound any other function: its steepest slope anywhere, and its roundings."""
+        value = function.value(x.value)
+        slopes = function.slopes(x.value - x.error, x.value + x.error)
+        error = np.where(x.error > 0, slopes * x.error, 0.0)
+        size = np.abs(value) + error + function.around
+        if function.roundings:
+            own = function.roundings * (self._both * size + self._tiny)
+        else:
+            ulps = self._accuracy.ulp[function.name]
+            own = 2 * (self._unit * ulps + REFERENCE_ULP * U64) * size
+            own += self._tiny + self._accuracy.absolute.get(function.name, 0.0)
+        return Bounded(value, error + own)
 
     def _function(self, name: str, curve: Curve) -> Array:
         """Give the stated error of a function that is never larger than 1."""

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnn_parity.judge.alike import times_alike
-from rnn_parity.judge.arithmetic import product
-from rnn_parity.judge.bounded import Bounded, Curve, logistic_of, tanh_of
+from rnn_parity.judge.arithmetic import inverse_deviation, product
+from rnn_parity.judge.bounded import Bounded, Curve, logistic_of, tanh_of, together
 from rnn_parity.judge.bounds import likely, worst_case
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.sums import Products, Summed
 from rnn_parity_core import Array
+from rnn_parity_core.functions import Function
 
 _ULPS = 16
 """Terms of a sum that differ by fewer ulp of it may be rounded alike."""
@@ -127,6 +128,41 @@ class Scatter(Rounded):
     def sigmoid(self, x: Scattered) -> Scattered:  # type: ignore[override]
         """Bound the logistic function in the same way."""
         return self._through(super().sigmoid(_plain(x)), logistic_of(_plain(x)), x)
+
+    def function(self, function: Function, x: Scattered) -> Scattered:  # type: ignore[override]
+        """Bound any other function; what it rounds may err one way."""
+        slope = function.slopes(x.value - x.error, x.value + x.error)
+        return _from(super().function(function, _plain(x)), (slope, x))
+
+    def shift(self, a: Scattered, weight: Array) -> Scattered:  # type: ignore[override]
+        """Bound a sum with a weight."""
+        made = super().shift(_plain(a), weight)
+        return self._rounds(_from(made, (1.0, a)), np.abs(made.value))
+
+    def divide(self, a: Scattered, b: Scattered) -> Scattered:  # type: ignore[override]
+        """Bound a quotient."""
+        made = super().divide(_plain(a), _plain(b))
+        slopes = np.abs(1 / b.value), np.abs(made.value / b.value)
+        return self._rounds(_from(made, *zip(slopes, (a, b), strict=True)), made.value)
+
+    def spread(self, a: Scattered, size: int, axis: int = -1) -> Scattered:  # type: ignore[override]
+        """Repeat along a new axis."""
+        return together(lambda of: np.repeat(np.expand_dims(of, axis), size, axis), a)
+
+    def total(self, a: Scattered, axis: int = -1) -> Scattered:  # type: ignore[override]
+        """Bound a sum; what its own roundings make is taken for steady."""
+        made = super().total(_plain(a), axis)
+        loose, sigma = a.loose.sum(axis=axis), a.sigma.sum(axis=axis)
+        return Scattered(made.value, made.error, loose, sigma)
+
+    def standardize(self, a: Scattered, epsilon: float) -> Scattered:  # type: ignore[override]
+        """Bound what is centered and scaled; what its own roundings make is steady."""
+        made = super().standardize(_plain(a), epsilon)
+        scale = inverse_deviation(a.value - a.value.mean(-1, keepdims=True), epsilon)
+        least = np.minimum(made.error, 3 * scale * a.loose)
+        # Of a unit itself, of the mean and of the deviation.
+        sigma = scale * (a.sigma + 2 * a.sigma.mean(axis=-1, keepdims=True))
+        return Scattered(made.value, made.error, least, sigma)
 
     def _through(self, made: Bounded, curve: Curve, x: Scattered) -> Scattered:
         found = _from(made, (curve.slope, x))

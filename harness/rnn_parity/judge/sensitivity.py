@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_parity.judge.arithmetic import Float64
-from rnn_parity.judge.cells import step
 from rnn_parity.judge.certify import Certificate, reference
 from rnn_parity.judge.decode import fed
+from rnn_parity.judge.equations import step
 from rnn_parity.judge.estimate import FACTOR, Spread, error_of
 from rnn_parity.judge.trajectory import Steps, row_lengths, trajectory
 from rnn_parity_core import Array, Outcome, Problem

@@ -15,6 +15,7 @@ import numpy as np
 from rnn_parity.judge.arithmetic import Float64, product
 from rnn_parity.judge.bounded import unit
 from rnn_parity_core import Accuracy, Array
+from rnn_parity_core.functions import Function
 
 _USUAL_ULP = 2.0
 """Of functions: where gates are, most err by less. What somebody's framework may err by
@@ -97,6 +98,28 @@ class Stochastic(Float64):
         """Product with a weight, element by element."""
         return self._rounded(a * weight)
 
+    def shift(self, a: Array, weight: Array) -> Array:
+        """Sum with a weight."""
+        return self._rounded(super().shift(a, weight))
+
+    def divide(self, a: Array, b: Array) -> Array:
+        """Quotient, element by element."""
+        return self._rounded(super().divide(a, b))
+
+    def total(self, a: Array, axis: int = -1) -> Array:
+        """Sum along an axis, its terms added one by one."""
+        total, squares = super().total(a, axis), np.square(a).sum(axis=axis)
+        scatter = self._inside * np.sqrt(chained(a.shape[axis], total, squares))
+        return self._rounded(total + scatter * self._drawn(total.shape, normal=True))
+
+    def standardize(self, a: Array, epsilon: float) -> Array:
+        """Center and scale along the last axis."""
+        count = a.shape[-1]
+        mean = np.expand_dims(self.total(a) / count, -1)
+        apart = self._rounded(a - mean)
+        variance = np.expand_dims(self.total(self.mul(apart, apart)) / count, -1)
+        return self._rounded(apart * self._rounded(1 / np.sqrt(variance + epsilon)))
+
     def mix(self, z: Array, a: Array, b: Array) -> Array:
         """`z a + (1 - z) b`, its three roundings those of products and a sum."""
         rest = self._rounded(1 - z)
@@ -109,6 +132,16 @@ class Stochastic(Float64):
     def sigmoid(self, x: Array) -> Array:
         """Logistic function."""
         return self._function("sigmoid", super().sigmoid(x), x)
+
+    def function(self, function: Function, x: Array) -> Array:
+        """Any other function: as it is stated, or each of its roundings."""
+        value = super().function(function, x)
+        if not function.roundings:
+            return self._function(function.name, value, x)
+        for _ in range(function.roundings):
+            size = self._unit * (np.abs(value) + function.around)
+            value = value + size * self._drawn(value.shape)
+        return np.asarray(value)
 
     def _function(self, name: str, value: Array, x: Array) -> Array:
         """Move a function along a curve of errors that it may have, and round it."""

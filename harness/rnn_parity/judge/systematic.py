@@ -8,7 +8,7 @@ number itself. Whatever is not certain to be random is allowed in full: function
 what c and layers below carry along, single roundings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from rnn_parity.judge.adjoint import Float64Adjoint, Outer, Placed, Rows, Through
 from rnn_parity.judge.bounded import Bounded, together
 from rnn_parity.judge.bounds import certain, ratio
-from rnn_parity.judge.cells import step
+from rnn_parity.judge.equations import step
 from rnn_parity.judge.scatter import Scatter, Scattered
 from rnn_parity.judge.tape import Tape
 from rnn_parity.judge.trajectory import Steps
@@ -151,6 +151,11 @@ class _Score(NamedTuple):
             self.power * squared,
         ).in_range()
 
+    def at_worst(self, form: Callable[[Array], Array]) -> "_Score":
+        """Add up parts of one step, by a form: what scatters as if of one sign."""
+        square, power = (np.square(form(np.sqrt(of))) for of in self[2:])
+        return _Score(form(self.signed), form(self.steady), square, power).in_range()
+
     def in_range(self) -> "_Score":
         """Leave out what has squares too small for float64: of all sums alike."""
         least = np.minimum(
@@ -202,10 +207,7 @@ def _scores(cell: str, samples: Samples, accuracy: Accuracy) -> dict[str, _Score
     seed = _Score(residual * weight, steady * weight, (sigma * weight) ** 2, weight)
     seed = seed.in_range()
     tape = Tape(_ScoreAdjoint())
-    weights = {
-        name: array if name == "units" else tape.weight(array, name)
-        for name, array in samples.weights.items()
-    }
+    weights = {n: tape.weight(array, n) for n, array in samples.weights.items()}
     before = {name: tape.untraced(of.value) for name, of in samples.before.items()}
     x = tape.untraced(samples.x.value)
     h = step(tape, cell, x, before, weights)["h"]
@@ -220,9 +222,44 @@ class _ScoreAdjoint(Float64Adjoint):
         """Take a score as it is."""
         return value if isinstance(value, _Score) else super().constant(value, name)
 
-    def mul(self, a: Any, b: Array) -> Any:
-        """Multiply a score, or a value, by a value."""
+    def mul(self, a: Any, b: Any) -> Any:
+        """Multiply a score by a value, whichever comes first, or two values."""
+        if isinstance(b, _Score):
+            a, b = b, a
         return a.times(b) if isinstance(a, _Score) else super().mul(a, b)
+
+    def divide(self, a: Any, b: Array) -> Any:
+        """Divide a score, or a value, by a value."""
+        return a.times(1 / b) if isinstance(a, _Score) else super().divide(a, b)
+
+    def negative(self, a: Any) -> Any:
+        """Turn the sign of a score."""
+        return a.times(np.array(-1.0))
+
+    def total(self, a: Any, axis: int = -1) -> Any:
+        """Sum up along an axis: at worst with one sign."""
+        if not isinstance(a, _Score):
+            return super().total(a, axis)
+        return a.at_worst(lambda of: of.sum(axis=axis))
+
+    def spread(self, a: Any, size: int, axis: int = -1) -> Any:
+        """Repeat along a new axis."""
+        plain = super().spread
+        if not isinstance(a, _Score):
+            return plain(a, size, axis)
+        return _Score(*(plain(of, size, axis) for of in a))
+
+    def mean(self, a: Any) -> Any:
+        """Give the mean along the last axis: at worst of one sign."""
+        plain = super().mean
+        return a.at_worst(plain)
+
+    def difference(self, a: Any, b: Any) -> Any:
+        """Give `a - b`: at worst of one sign."""
+        if not isinstance(a, _Score):
+            return super().difference(a, b)
+        roots = (np.sqrt(x) + np.sqrt(y) for x, y in zip(a[2:], b[2:], strict=True))
+        return _Score(a[0] - b[0], a[1] + b[1], *(np.square(of) for of in roots))
 
     def scale(self, a: Any, weight: Array) -> Any:
         """Multiply the same by a weight."""

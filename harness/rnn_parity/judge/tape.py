@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnn_parity.judge.adjoint import Outer, Placed, Rows, Through
-from rnn_parity.judge.operations import one_by_one
 from rnn_parity_core import Array
+from rnn_parity_core.functions import Function
+from rnn_parity_core.operations import one_by_one
 
 Pull = Callable[[Any], Any]
 """The gradient of a value → the contribution to that of one it was made of."""
@@ -191,6 +192,50 @@ class Tape:
             (weight, lambda g: Rows(mul(g, a.value))),
         )
 
+    def shift(self, a: Node, weight: Node) -> Node:
+        """Sum with a weight along the last axis."""
+        made = self._ops.shift(a.value, weight.value)
+        return self._node(made, (a, lambda g: g), (weight, Rows))
+
+    def divide(self, a: Node, b: Node) -> Node:
+        """Quotient, element by element."""
+        ops = self._ops
+        made = ops.divide(a.value, b.value)
+        return self._node(
+            made,
+            (a, lambda g: ops.divide(g, b.value)),
+            (b, lambda g: ops.negative(ops.divide(ops.mul(g, made), b.value))),
+        )
+
+    def spread(self, a: Node, size: int, axis: int = -1) -> Node:
+        """Repeat along a new axis."""
+        ops = self._ops
+        return self._node(
+            ops.spread(a.value, size, axis), (a, lambda g: ops.total(g, axis))
+        )
+
+    def total(self, a: Node, axis: int = -1) -> Node:
+        """Sum along an axis."""
+        ops, size = self._ops, a.shape[axis]
+        return self._node(
+            ops.total(a.value, axis), (a, lambda g: ops.spread(g, size, axis))
+        )
+
+    def standardize(self, a: Node, epsilon: float) -> Node:
+        """Center and scale along the last axis.
+
+        Where y is what it gives, `(g - mean(g) - y mean(g y)) / deviation` flows back.
+        """
+        ops, made = self._ops, self._ops.standardize(a.value, epsilon)
+
+        def pull(g: Any) -> Any:
+            centered = ops.difference(g, ops.mean(g))
+            along = ops.mul(made, ops.mean(ops.mul(g, made)))
+            scale = ops.scaling(a.value, epsilon)
+            return ops.mul(ops.difference(centered, along), scale)
+
+        return self._node(made, (a, pull))
+
     def mix(self, z: Node, a: Node, b: Node) -> Node:
         """`z a + (1 - z) b`."""
         mul, ops = self._ops.mul, self._ops
@@ -215,6 +260,12 @@ class Tape:
         """Larger one of x and 0."""
         ops, y = self._ops, self._ops.relu(x.value)
         return self._node(y, (x, lambda g: ops.mul(g, ops.relu_slope(x.value))))
+
+    def function(self, function: Function, x: Node) -> Node:
+        """Any other function of each element."""
+        ops, y = self._ops, self._ops.function(function, x.value)
+        slope = partial(ops.slope, function, x.value)
+        return self._node(y, (x, lambda g: ops.mul(g, slope())))
 
     def where(self, mask: NDArray[np.bool_], a: Node, b: Node) -> Node:
         """Take `a` where the mask holds, else `b`."""

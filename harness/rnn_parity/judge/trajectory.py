@@ -5,25 +5,22 @@ step before gave, but what the backend returned: each step then stands for itsel
 all are taken at once.
 """
 
-from collections.abc import Callable
 from typing import Any, Generic, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_parity.judge.cells import (
-    EQUATIONS,
-    Late,
+from rnn_parity.judge.carrying import Carrying
+from rnn_parity.judge.equations import (
+    AS_PUBLISHED,
+    Equations,
     State,
     Weights,
-    carried,
     prepared,
-    returned,
     step,
 )
-from rnn_parity.judge.operations import Operations, Value
-from rnn_parity.judge.terms import AS_PUBLISHED, Terms
 from rnn_parity_core import CELLS, Array, Problem
+from rnn_parity_core.operations import Operations, Value
 
 
 class Steps(NamedTuple, Generic[Value]):
@@ -56,7 +53,7 @@ def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to
     ops: Operations[Value],
     problem: Problem,
     observed: Array | None = None,
-    terms: Terms = AS_PUBLISHED,
+    equations: Equations = AS_PUBLISHED,
     *,
     one_by_one: bool = False,
     at_once: int | None = None,
@@ -68,7 +65,7 @@ def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to
         ops: The arithmetic.
         problem: The problem.
         observed: Outputs of a backend, `[B, T, R * directions]`, float64.
-        terms: Terms of the equations.
+        equations: Terms in place of the published ones.
         one_by_one: Whether observed steps follow one another too, for what flows back.
         at_once: How many observed steps are taken at once, so that what is computed of
             them stays in a processor's cache; None: all of them.
@@ -85,13 +82,13 @@ def trajectory(  # noqa: PLR0913 - all that a backend may have shown, and how to
     for layer in range(case.layers):
         outputs = []
         for number, way in enumerate(case.directions):
-            this = _Pass(ops, problem, (layer, way), terms)
+            this = _Pass(ops, problem, (layer, way), equations)
             if observed is None or layer < case.layers - 1:
                 made, final = this.free_running(x)
                 if below is not None:
                     shown = below[len(finals["h"])][:, np.newaxis]
                     # What goes on may have been computed once more, from equal sums.
-                    same = _Pass(ops.of_same_sums(), problem, (layer, way), terms)
+                    same = _Pass(ops.of_same_sums(), problem, (layer, way), equations)
                     again, _ = same.free_running(x)
                     made = ops.handed_on(shown, again)
             else:
@@ -129,10 +126,6 @@ def processing_order(lengths: Array, steps: int, direction: str) -> NDArray[np.i
     return np.where(forward <= last, last - forward, forward)
 
 
-_Carry = tuple[Any, Any]
-"""c after the steps so far, and what the next starts from; None without a c."""
-
-
 class _Pass(Generic[Value]):
     """One direction of one layer: outputs `[B, T, R]` by time, and final states."""
 
@@ -141,9 +134,9 @@ class _Pass(Generic[Value]):
         ops: Operations[Value],
         problem: Problem,
         which: tuple[int, str],
-        terms: Terms,
+        equations: Equations,
     ) -> None:
-        self._ops, self._terms, self._case = ops, terms, problem.case
+        self._ops, self._equations, self._case = ops, equations, problem.case
         case = problem.case
         self._lengths = row_lengths(problem)
         self._order = processing_order(self._lengths, case.steps, which[1])
@@ -154,7 +147,7 @@ class _Pass(Generic[Value]):
         self._valid = np.arange(case.steps) < self._lengths[:, np.newaxis]
         prefix = f"layer{which[0]}.{which[1]}."
         self._weights = {
-            name: array if name == "units" else ops.weight(array, prefix + name)
+            name: ops.weight(array, prefix + name)
             for name, array in prepared(case.cell, problem.weights(*which)).items()
         }
         self._initial = problem.initial(*which)
@@ -184,7 +177,7 @@ class _Pass(Generic[Value]):
             if before is not None:
                 start = {**state, "h": ops.observe(before[:, s], state["h"])}
             now = ops.take(steps, (slice(None), s))
-            taken = step(ops, case.cell, now, start, self._weights, self._terms)
+            taken = step(ops, case.cell, now, start, self._weights, self._equations)
             valid = self._valid[:, s, np.newaxis]
             state = {name: ops.where(valid, taken[name], state[name]) for name in state}
             outputs.append(ops.where(valid, taken["h"], zeros))
@@ -197,70 +190,20 @@ class _Pass(Generic[Value]):
         ops, case = self._ops, self._case
         ordered, shown = ops.take(x, self._index), seen[self._index]
         states = ops.observe(self._before(shown), None)
-        pieces, carry = [], (self._start.get("c"), self._start.get("c"))
-        many = at_once or case.steps
+        carrying = Carrying(ops, self._equations, case.cell, self._weights, self._start)
+        pieces, many = [], at_once or case.steps
         for first in range(0, case.steps, many):
             at = slice(None), slice(first, first + many)
             now = ops.take(ordered, at), ops.take(states, at), shown[at]
-            piece, carry = self._piece(now, self._valid[at], carry)
-            pieces.append(piece)
+            before, h = carrying.piece(*now, self._valid[at])
+            pieces.append(Steps(now[0], before, h, self._weights, self._order))
         h = ops.concatenate([piece.h for piece in pieces], axis=1)
         last = np.arange(case.batch), np.maximum(self._lengths - 1, 0)
         began = (self._lengths > 0)[:, np.newaxis]
         final = {"h": ops.where(began, ops.take(h, last), self._start["h"])}
-        if carry[0] is not None:
-            final["c"] = carry[0]
+        final |= carrying.states
         outputs = self._if(self._valid, h, self._zeros(case.batch, case.steps))
         return ops.take(outputs, self._index), final, pieces if not at_once else []
-
-    def _piece(
-        self, now: tuple[Value, Value, Array], valid: Array, carry: _Carry
-    ) -> tuple[Steps[Value], _Carry]:
-        """Take some steps at once, from x, the h before them and the h returned."""
-        ops, cell, terms = self._ops, self._case.cell, self._terms
-        x, h, shown = now
-        early = EQUATIONS[cell].early(ops, x, h, self._weights, terms)
-        before, after = {"h": h}, None
-        if "c" in self._start:
-            before["c"], after, carry = self._carried(early, shown, valid, carry)
-        late = Late(before, after, self._weights)
-        made = returned(ops, cell, early, late, terms)
-        return Steps(x, before, made, self._weights, self._order), carry
-
-    def _carried(
-        self, early: State[Value], h: Array, valid: Array, carry: _Carry
-    ) -> tuple[Value, Value, _Carry]:
-        """Go through c step by step: before and after each, and at the end.
-
-        Where what a backend returned tells c more exactly than the steps before it do,
-        that is what the next step starts from. Peepholes and projections hide it.
-        """
-        ops, rebuilt = self._ops, None
-        if self._case.cell == "lstm" and self._terms is AS_PUBLISHED:
-            rebuilt = ops.infer_c(early["o"], h, early["f"], early["i"], early["g"])
-        taken_from = self._recurrence(early)
-        (c, start), before, after = carry, [], []
-        for s in range(h.shape[1]):
-            taken = taken_from(s, start)
-            before.append(start)
-            after.append(taken)
-            c = self._if(valid[:, s], taken, c)
-            start = ops.detach(c)
-            if rebuilt is not None:
-                start = ops.tighten(ops.take(rebuilt, (slice(None), s)), start)
-        return ops.stack(before), ops.stack(after), (c, start)
-
-    def _recurrence(self, early: State[Value]) -> Callable[[int, Value], Value]:
-        """Give what takes c a step further."""
-        ops, cell, weights = self._ops, self._case.cell, self._weights
-        if self._terms is AS_PUBLISHED and "peephole" not in weights:
-            return ops.recurrence(early["f"], ops.mul(early["i"], early["g"]))
-
-        def taken(step: int, c: Value) -> Value:
-            now = {name: ops.take(early[name], (slice(None), step)) for name in "ifg"}
-            return carried(ops, cell, now, c, weights, self._terms)
-
-        return taken
 
     def _if(self, valid: Array, taken: Value, otherwise: Value) -> Value:
         """Take what steps give where they are valid, which mostly all are."""

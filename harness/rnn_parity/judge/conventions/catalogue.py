@@ -22,10 +22,10 @@ from rnn_parity.judge.conventions.weights import (
     partial_conventions,
     weight_conventions,
 )
+from rnn_parity.judge.equations import Equations
 from rnn_parity.judge.rounded import Rounded
-from rnn_parity.judge.terms import AS_PUBLISHED, Terms
 from rnn_parity.judge.trajectory import row_lengths
-from rnn_parity_core import Outcome, Problem
+from rnn_parity_core import CELLS, Outcome, Problem
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def weights(given: Given) -> Iterator[Hypothesis]:
 
 def equations(given: Given) -> Iterator[Hypothesis]:
     """Give equations with another term."""
-    for name, terms in equation_conventions(given.problem):
-        yield Hypothesis(name, terms=terms)
+    for name, equations in equation_conventions(given.problem):
+        yield Hypothesis(name, equations=equations)
 
 
 def fitted(given: Given) -> Iterator[Hypothesis]:
@@ -126,9 +126,9 @@ def pairs(given: Given) -> Iterator[Hypothesis]:
             both = {**arrays, **alter(taken, "")}
             if order:
                 yield Hypothesis(f"{first} and {second}", both)
-        for second, terms in _pairing_terms(problem):
+        for second, equations in _paired(problem):
             if order:
-                yield Hypothesis(f"{first} and {second}", arrays, terms)
+                yield Hypothesis(f"{first} and {second}", arrays, equations)
     for k, (first, alter) in enumerate(others):
         arrays = alter(problem, "")
         taken = replace(problem, arrays={**problem.arrays, **arrays})
@@ -137,12 +137,11 @@ def pairs(given: Given) -> Iterator[Hypothesis]:
                 yield Hypothesis(f"{first} and {second}", {**arrays, **more})
 
 
-def _pairing_terms(problem: Problem) -> Iterator[tuple[str, Terms]]:
-    """Give equations that go with gate orders: those of GRUs."""
-    if problem.case.cell.startswith("gru"):
-        for name, terms in equation_conventions(problem):
-            if terms.candidate or terms.mix is not AS_PUBLISHED.mix:
-                yield name, terms
+def _paired(problem: Problem) -> Iterator[tuple[str, Equations]]:
+    """Give equations that go with gate orders: another convention, no slip."""
+    for name, mistake in CELLS[problem.case.cell].mistakes.items():
+        if mistake.pairs:
+            yield name, Equations.of(mistake.changes)
 
 
 Source = Callable[[Given], Iterator[Hypothesis]]

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.conventions.cut import Cut, cut_at, weights_gone_through
-from rnn_parity.judge.conventions.hypothesis import Plain, Prediction
-from rnn_parity.judge.terms import AS_PUBLISHED, Terms
+from rnn_parity.judge.conventions.hypothesis import Prediction
+from rnn_parity.judge.equations import AS_PUBLISHED, Equations
 from rnn_parity.judge.trajectory import trajectory
 from rnn_parity_core import Array, Outcome, Problem
 
@@ -48,19 +49,23 @@ class Glance:
         self.effort = weights_gone_through(problem) * steps / problem.case.steps / 3
         """As a share of what the same takes with bounds."""
 
-    def rules_out(self, problem: Problem, outcome: Outcome, terms: Terms) -> bool:
+    def rules_out(
+        self, problem: Problem, outcome: Outcome, equations: Equations
+    ) -> bool:
         """Whether an outcome is too far from what a hypothesis says."""
-        errors = self._errors(problem, outcome, terms)
+        errors = self._errors(problem, outcome, equations)
         return not all((error <= self._far).all() for error in errors)
 
     def _errors(
-        self, problem: Problem, outcome: Outcome, terms: Terms
+        self, problem: Problem, outcome: Outcome, equations: Equations
     ) -> Iterator[Array]:
         if self._cut:
             for part, seen in self._cut.pieces(problem, outcome["outputs"]):
-                yield np.abs(seen - trajectory(Plain(), part, seen, terms).outputs)
+                yield np.abs(
+                    seen - trajectory(Float64(), part, seen, equations).outputs
+                )
             return
-        made = trajectory(Plain(), problem, outcome["outputs"], terms)
+        made = trajectory(Float64(), problem, outcome["outputs"], equations)
         yield np.abs(outcome["outputs"] - made.outputs)
         for name, values in made.finals.items():
             if f"final_{name}" in outcome:

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.bounded import Bounded
+from rnn_parity.judge.equations import AS_PUBLISHED, Equations
 from rnn_parity.judge.rounded import Rounded
-from rnn_parity.judge.terms import AS_PUBLISHED, Terms
 from rnn_parity_core import Accuracy, Array, Outcome, Problem
 
 Arrays = Mapping[str, Array]
@@ -18,44 +17,6 @@ Alter = Callable[[Problem, str], Arrays]
 """A problem and a scope (see `in_weights`) → arrays in place of its own."""
 Bounds = Callable[[Accuracy], Rounded]
 """What a backend may err by → the arithmetic."""
-
-
-class Guessing(Rounded):
-    """Error bounds for functions that no right cell has, too."""
-
-    def curve(
-        self,
-        x: Bounded,
-        function: Callable[[Array], Array],
-        *,
-        steepest: float = 1.0,
-        roundings: int = 3,
-        around: float = 0.0,
-    ) -> Bounded:
-        """Bound any function of each element.
-
-        Args:
-            x: Its argument.
-            function: The function.
-            steepest: Its largest slope.
-            roundings: Roundings on the way to it.
-            around: Of results that are at most this much larger than the last one.
-
-        """
-        value = function(x.value)
-        carried = steepest * x.error
-        size = np.abs(value) + carried + around
-        return Bounded(value, carried + roundings * (self._both * size + self._tiny))
-
-
-class Plain(Float64):
-    """Float64 alone: quick, and far off for most hypotheses already."""
-
-    def curve(
-        self, x: Array, function: Callable[[Array], Array], **_known: float
-    ) -> Array:
-        """Give any function of each element."""
-        return function(x)
 
 
 class Prediction(NamedTuple):
@@ -74,12 +35,12 @@ class Hypothesis:
     name: str
     arrays: Arrays = field(default_factory=lambda: MappingProxyType({}))
     """The arrays that it computes with in place of the problem's."""
-    terms: Terms = AS_PUBLISHED
+    equations: Equations = AS_PUBLISHED
     outcome: Outcome | None = None
     """What it returned as it was before that was spoilt; None: it was not."""
-    bounds: Bounds = Guessing
+    bounds: Bounds = Rounded
     predict: Callable[[], Prediction] | None = None
-    """What it returns, if that takes more than other arrays and terms."""
+    """What it returns, if that takes more than other arrays and equations."""
     by_bounds: bool = False
     """Whether wider bounds, no other values, are what it says."""
 

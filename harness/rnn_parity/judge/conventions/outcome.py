@@ -8,8 +8,8 @@ import numpy as np
 from rnn_parity.judge.bounded import Bounded, together
 from rnn_parity.judge.conventions.hypothesis import Prediction
 from rnn_parity.judge.conventions.sequence import PASSES, by_pass, flipped
+from rnn_parity.judge.equations import AS_PUBLISHED, Equations
 from rnn_parity.judge.rounded import Rounded
-from rnn_parity.judge.terms import AS_PUBLISHED, Terms
 from rnn_parity.judge.trajectory import processing_order, row_lengths, trajectory
 from rnn_parity_core import Array, Case, Outcome, Problem
 from rnn_parity_core.layers import one_layer
@@ -22,10 +22,10 @@ def predicted(
     problem: Problem,
     ops: Rounded,
     observed: Array | None,
-    terms: Terms = AS_PUBLISHED,
+    equations: Equations = AS_PUBLISHED,
 ) -> Prediction:
     """Give what a backend returns, from its own states if these are given."""
-    made = trajectory(ops, problem, observed, terms)
+    made = trajectory(ops, problem, observed, equations)
     finals = {
         name: together(lambda *parts: np.stack(parts), *values)
         for name, values in made.finals.items()

@@ -1,6 +1,5 @@
 """Less precision inside than the label says."""
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -13,11 +12,11 @@ from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.bounds import spacing
 from rnn_parity.judge.conventions.hypothesis import (
     Arrays,
-    Guessing,
     Hypothesis,
     in_weights,
 )
-from rnn_parity.judge.terms import AS_PUBLISHED
+from rnn_parity.judge.equations import Equations
+from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.trajectory import row_lengths
 from rnn_parity_core import CELLS, INTEGER_ARRAYS, Accuracy, Array, Outcome, Problem
 
@@ -52,7 +51,7 @@ def cut_tf32(a: Array) -> Array:
     return np.ldexp(np.trunc(mantissa * scale) / scale, exponent).astype(a.dtype)
 
 
-class _Products(Guessing):
+class _Products(Rounded):
     """Matrix products whose factors are rounded first, and summed in the dtype."""
 
     def __init__(self, cast: Cast, accuracy: Accuracy) -> None:
@@ -76,7 +75,7 @@ class _Products(Guessing):
         return Bounded(value, np.maximum(highest - value, value - lowest))
 
 
-class _SeenRounded(Guessing):
+class _SeenRounded(Rounded):
     """A backend whose outputs were rounded after its next step had read them."""
 
     def __init__(self, inner: str, accuracy: Accuracy) -> None:
@@ -173,17 +172,17 @@ def _inside(problem: Problem, outcome: Outcome) -> Iterator[Hypothesis]:
     names = [d for d in _BELOW[problem.case.dtype] if _is_of(d, outcome["outputs"])]
     taken = row_lengths(problem) > 0  # rows that have a state of their own
     for dtype in names[:1]:
-        kept = dataclasses.replace(AS_PUBLISHED, kept=_kept(dtype))
+        kept = Equations(store_state=_kept(dtype))
         finals = [a for name, a in outcome.items() if name.startswith("final_")]
         if not all(_is_of(dtype, final[:, taken]) for final in finals):
             yield Hypothesis(
                 f"outputs rounded to {dtype}",
-                terms=kept,
+                equations=kept,
                 bounds=partial(_SeenRounded, dtype),
                 by_bounds=True,
             )
             continue
-        yield Hypothesis(f"states rounded to {dtype}", terms=kept, by_bounds=True)
+        yield Hypothesis(f"states rounded to {dtype}", equations=kept, by_bounds=True)
         yield Hypothesis(
             f"{dtype} inside",
             _all_real(problem, partial(rounded, dtype=dtype)),
@@ -192,9 +191,9 @@ def _inside(problem: Problem, outcome: Outcome) -> Iterator[Hypothesis]:
         )
 
 
-def _of_dtype(lower: str, accuracy: Accuracy) -> Guessing:
+def _of_dtype(lower: str, accuracy: Accuracy) -> Rounded:
     # What suffices near 0 is stated of kernels of the dtype that it is not.
-    return Guessing(replace(accuracy, dtype=lower, accumulator="", near={}))
+    return Rounded(replace(accuracy, dtype=lower, accumulator="", near={}))
 
 
 def looks_like_float32(problem: Problem, residual: Array) -> bool:

@@ -1,6 +1,7 @@
 """The operations that cells consist of, whatever their values are.
 
-`arithmetic` has them in float64, `rounded` with error bounds, `tape` for going back.
+The judge has them in float64, with error bounds, and for going back; adapters compute
+with their framework's own.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_parity_core import Array
+from rnn_parity_core.functions import Array, Function
 
 Value = TypeVar("Value")
 
@@ -80,6 +81,29 @@ class Operations(Protocol[Value]):
         """Product with an exact weight, element by element."""
         ...
 
+    def shift(self, a: Value, weight: Any) -> Value:
+        """Sum with an exact weight, element by element along the last axis."""
+        ...
+
+    def divide(self, a: Value, b: Value) -> Value:
+        """Quotient, element by element."""
+        ...
+
+    def spread(self, a: Value, size: int, axis: int = -1) -> Value:
+        """Repeat along a new axis, -1 or -2, of a size."""
+        ...
+
+    def total(self, a: Value, axis: int = -1) -> Value:
+        """Sum along an axis, -1 or -2, which is then gone, in no promised order."""
+        ...
+
+    def standardize(self, a: Value, epsilon: float) -> Value:
+        """Center and scale along the last axis, `(a - mean) / sqrt(variance + epsilon)`.
+
+        The variance is the mean of squared distances, whatever it is computed by.
+        """
+        ...
+
     def mix(self, z: Value, a: Value, b: Value) -> Value:
         """`z a + (1 - z) b`, in whatever form it is computed; z within [0, 1]."""
         ...
@@ -94,6 +118,10 @@ class Operations(Protocol[Value]):
 
     def relu(self, x: Value) -> Value:
         """Larger one of x and 0."""
+        ...
+
+    def function(self, function: Function, x: Value) -> Value:
+        """Any other function of each element."""
         ...
 
     def where(self, mask: NDArray[np.bool_], a: Value, b: Value) -> Value:

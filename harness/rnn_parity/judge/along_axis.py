@@ -1,0 +1,82 @@
+"""Sums, means and variances along an axis with the error that a backend may make."""
+
+import numpy as np
+
+from rnn_parity.judge.arithmetic import inverse_deviation
+from rnn_parity.judge.bounded import Bounded, together
+from rnn_parity.judge.bounds import worst_case
+from rnn_parity.judge.sums import Sums
+from rnn_parity_core import Array
+
+_ROOT = 4
+"""Roundings of a reciprocal root, by whatever instructions, with what is added first.
+
+An `rsqrt` that is not rounded correctly errs by 2 ulp (CUDA C++ Programming Guide,
+"Mathematical Functions"): one such rounding for each.
+"""
+
+
+class AlongAxis(Sums):
+    """What a cell may do along an axis; made as `Sums` are."""
+
+    def spread(self, a: Bounded, size: int, axis: int = -1) -> Bounded:
+        """Repeat along a new axis: nothing is rounded."""
+        return together(lambda of: np.repeat(np.expand_dims(of, axis), size, axis), a)
+
+    def total(self, a: Bounded, axis: int = -1) -> Bounded:
+        """Bound a sum, in any order; its terms are rounded already."""
+        size = (np.abs(a.value) + a.error).sum(axis=axis)
+        return Bounded(
+            a.value.sum(axis=axis),
+            a.error.sum(axis=axis) + self._of_sum(size, a.value.shape[axis]),
+        )
+
+    def _of_sum(self, size: Array, terms: int) -> Array:
+        """Bound the roundings of so many terms, of all magnitudes' sum."""
+        own = worst_case(terms, self._inside) * size + terms * self._tiny
+        if self._inside != self._both:
+            own = own + self._both * (size + own)
+        return np.asarray(own)
+
+    def standardize(self, a: Bounded, epsilon: float) -> Bounded:
+        """Bound what is centered and scaled, by either form of a variance.
+
+        As `mean(a^2) - mean(a)^2` a variance rounds numbers as large as the squares of
+        what it is of; as the mean of squared distances, these alone. Which of them a
+        framework takes is not stated, so that the first one's bound holds.
+        """
+        center = a.value.mean(axis=-1, keepdims=True)
+        rounded = self._of_center(a)
+        apart = a.value - center
+        moved = a.error + a.error.mean(axis=-1, keepdims=True) + rounded
+        moved = moved + self._both * (np.abs(apart) + moved) + self._tiny
+        scale = self.inverse_deviation(a, epsilon)
+        value = apart * scale.value
+        error = np.abs(apart) * scale.error + moved * (scale.value + scale.error)
+        error += self._both * (np.abs(value) + error) + self._tiny
+        return Bounded(value, error)
+
+    def _of_center(self, a: Bounded) -> Array:
+        """Bound the roundings of a mean alone."""
+        size = (np.abs(a.value) + a.error).mean(axis=-1, keepdims=True)
+        return self._of_sum(size, a.value.shape[-1] + 1)
+
+    def inverse_deviation(self, a: Bounded, epsilon: float) -> Bounded:
+        """Bound `1 / sqrt(variance + epsilon)` along the last axis, `[..., 1]`."""
+
+        def mean(of: Array) -> Array:
+            return np.asarray(of.mean(axis=-1, keepdims=True))
+
+        center, rounded = mean(a.value), self._of_center(a)
+        apart, size = a.value - center, np.abs(a.value) + a.error
+        squares = mean(np.square(size)) + np.square(np.abs(center) + rounded)
+        off = mean(2 * np.abs(apart) * a.error + np.square(a.error))
+        off += self._of_sum(squares, a.value.shape[-1] + 4)
+        off += rounded * (2 * np.abs(center) + rounded)
+        variance = mean(np.square(apart)) + epsilon
+        # 1 / sqrt is steepest where its argument is least; it is never below epsilon.
+        least = np.maximum(variance - off, epsilon * (1 - 4 * self._both))
+        value = inverse_deviation(apart, epsilon)
+        error = off / (2 * least * np.sqrt(least))
+        error += _ROOT * 2 * self._both * (value + error)
+        return Bounded(value, error)
