@@ -93,8 +93,9 @@ def unroll(
         for way in case.directions:
             step, state, outputs = step_of(layer, way), initial_of(layer, way), []
             for x in inputs if way == "forward" else reversed(inputs):
-                state = step(x, state)
-                outputs.append(state["h"])
+                taken = step(x, state)
+                outputs.append(taken["h"])
+                state = {name: taken[name] for name in state}
             ways.append(outputs if way == "forward" else outputs[::-1])
             finals.append(state)
         together = zip(*ways, strict=True)

@@ -89,7 +89,11 @@ class Cell:
     weights: Mapping[str, str]
     """Canonical weight of one layer and direction → its axes, one letter each."""
     states: Mapping[str, str]
-    """State carried from step to step → its axes; `h` is what a step returns."""
+    """State carried from step to step → its axes, after that of rows.
+
+    `h` is what a step returns, a state as a rule. Where it is none, a step gives it all
+    the same, and nothing that a backend returns tells where its next step starts.
+    """
     step: Step
     by_hand: Callable[..., dict[str, Any]]
     """The step a second time, over any framework's tensors: functions, weights, `x` and
@@ -140,16 +144,6 @@ class Cell:
         """Return the step with some terms in place of the published ones."""
         chosen = {name: of.function for name, of in self.activations.items()}
         return partial(self.step, **{**chosen, **changes})
-
-    def zeros(self, kernel: Array) -> dict[str, Array]:
-        """Return the biases that a case without biases lacks, of a kernel's sizes."""
-        width = kernel.shape[1]
-        sizes = {"G": width, "H": width // max(len(self.gates), 1)}
-        return {
-            name: np.zeros([sizes[axis] for axis in axes])
-            for name, axes in self.weights.items()
-            if name.endswith("bias")
-        }
 
     def with_activations(self, names: list[str]) -> "Cell":
         """Return the cell with other functions: `recurrent_hard_sigmoid`, ….

@@ -98,7 +98,7 @@ class Operations(Protocol[Value]):
         ...
 
     def standardize(self, a: Value, epsilon: float) -> Value:
-        """Center and scale along the last axis, `(a - mean) / sqrt(variance + epsilon)`.
+        """Give `(a - mean) / sqrt(variance + epsilon)`, both along the last axis.
 
         The variance is the mean of squared distances, whatever it is computed by.
         """

@@ -51,18 +51,21 @@ def rows(case: Case) -> int:
 
 def _entries(case: Case) -> int:
     """Count what enters a step of all layers: features, and units of states."""
-    states = sum(case.shape(axis)[0] for axis in CELLS[case.cell].states.values())
+    axes = CELLS[case.cell].states.values()
+    states = sum(math.prod(case.shape(of)) for of in axes)
     return case.features + len(case.passes) * states
 
 
-def by_itself(case: Case, row: int) -> list[tuple[str, tuple[int, int, int]]]:
+def by_itself(case: Case, row: int) -> list[tuple[str, tuple[int, ...]]]:
     """Say what stands out in a row of a probe: names of arrays, and places in them."""
-    places = [("inputs", (row, 0, feature)) for feature in range(case.features)]
+    places: list[tuple[str, tuple[int, ...]]] = [
+        ("inputs", (row, 0, feature)) for feature in range(case.features)
+    ]
     shapes = case.state_shapes().items()
     for number in range(len(case.passes)):
-        for state, (*_, width) in shapes:
+        for state, (_, _, *own) in shapes:
             name = f"initial_{state}"
-            places += [(name, (number, row, unit)) for unit in range(width)]
+            places += [(name, (number, row, *unit)) for unit in np.ndindex(*own)]
     groups = min(len(places), _ALONE)
     return places[row % groups :: groups]
 
@@ -86,9 +89,10 @@ def arrays(case: Case) -> dict[str, Array]:
     found |= {f"initial_{state}": np.empty(shape) for state, shape in shapes.items()}
     start = case.features
     for number in range(len(case.passes)):
-        for state, (*_, width) in shapes.items():
-            found[f"initial_{state}"][number] = drawn[:, start : start + width]
-            start += width
+        for state, (_, _, *own) in shapes.items():
+            part = drawn[:, start : start + math.prod(own)]
+            found[f"initial_{state}"][number] = part.reshape(-1, *own)
+            start += math.prod(own)
     return {name: array.astype(case.dtype) for name, array in found.items()}
 
 

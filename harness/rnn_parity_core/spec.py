@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from rnn_parity_core.cells import CELLS
 from rnn_parity_core.functions import Array
@@ -186,6 +187,14 @@ class Case(
             for layer, way in self.passes
             for name, axes in CELLS[self.cell].weights.items()
             if self.bias or not name.endswith("bias")
+        }
+
+    def no_biases(self) -> dict[str, Array]:
+        """Give zeros, float64, for the biases of a layer where there are none."""
+        return {
+            name: np.zeros(self.shape(axes))
+            for name, axes in CELLS[self.cell].weights.items()
+            if not self.bias and name.endswith("bias")
         }
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:

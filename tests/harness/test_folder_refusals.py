@@ -113,9 +113,7 @@ def test_records_that_do_not_hang_together_are_refused(copy: Path) -> None:
         "T, D, H and L must each": _set("cases", 0, "steps", value=0),
         "B, T, D, H and L": _set("cases", 0, "batch", value=-4),
         "and L at most 64": _set("cases", 0, "layers", value=65),
-        "P goes with cells that have a projection": _set(
-            "cases", 0, "projection", value=2
-        ),
+        "P goes with cells": _set("cases", 0, "projection", value=2),
         "zerolength goes with": _set("cases", 0, "zero_length", value=True),
         "timemajor goes with": _set("cases", 0, "time_major", value=True),
         "an entry names 'x'": _set("entries", 0, "case", value="x"),

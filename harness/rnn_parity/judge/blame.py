@@ -25,19 +25,26 @@ _SPARE = 2
 """Times as many steps as unknowns: fewer are explained by anything."""
 _MOST = 4096
 _ROUNDS = 3
+_FEWEST = 2
+_SUMMED = {"kernel": "IG", "recurrent_kernel": "RG", "bias": "G"}
+"""What a gate's sum is made of, for a gate to be told by it."""
 
 
 def gate_at_fault(certificate: Certificate, bad: FirstBad) -> str | None:
     """Name the gate that explains the errors of the unit that is wrong first.
 
     Returns:
-        None for cells of one gate, layers that are not observed, projections, which mix
+        None for cells of one gate, or of other sums, layers that are not observed,
+        projections, which mix
         units, and where no gate explains them, or more than one does.
 
     """
     case = certificate.problem.case
     gates = CELLS[case.cell].gates
-    if len(gates) == 1 or case.projection or bad.layer != case.layers - 1:
+    if len(gates) < _FEWEST or case.projection or bad.layer != case.layers - 1:
+        return None
+    axes = CELLS[case.cell].weights
+    if any(axes.get(name) != of for name, of in _SUMMED.items()):
         return None
     way = case.directions.index(bad.direction or case.direction)
     if not certificate.samples:

@@ -45,13 +45,14 @@ class Carrying(Generic[Value]):
         self._trace: Trace | None = None
 
     def piece(
-        self, x: Value, h: Value, shown: Array, valid: Array
+        self, x: Value, h: Value | None, shown: Array, valid: Array
     ) -> tuple[State[Value], Value]:
         """Take some steps at once.
 
         Args:
             x: What they read, `[B, T, I]`.
-            h: What the backend returned before each, `[B, T, R]`.
+            h: What the backend returned before each, `[B, T, R]`; None if that is no
+                state.
             shown: What it returned after each.
             valid: Which of them count, `[B, T]`.
 
@@ -60,7 +61,9 @@ class Carrying(Generic[Value]):
 
         """
         trace = self._traced(x)
-        leaves = {"x": x, "h": h, **self._weights}
+        leaves = {"x": x, **self._weights}
+        seen = {} if h is None else {"h": h}
+        leaves |= seen
         early = Replay(trace, self._ops, self._numbered(leaves))
         before, after = self._carried(trace, early, shown, valid)
         known = self._numbered(before)
@@ -72,7 +75,7 @@ class Carrying(Generic[Value]):
             {**self._numbered(leaves), **known},
             lambda of: None if of.leaves & hidden else early.value(of),
         )
-        return {"h": h, **before}, self._stored(late.value(trace.made["h"]))
+        return {**seen, **before}, self._stored(late.value(trace.made["h"]))
 
     def _traced(self, x: Any) -> Trace:
         """Write down the step, once for all pieces."""
@@ -110,7 +113,7 @@ class Carrying(Generic[Value]):
                 after[name].append(value)
                 kept = value
                 if not valid[:, s].all():
-                    mask = _over(valid[:, s], value)
+                    mask = over(valid[:, s], value)
                     kept = ops.where(mask, value, self.states[name])
                 self.states[name] = kept
                 start = ops.detach(kept)
@@ -176,7 +179,7 @@ def _shape(of: Any) -> tuple[int, ...]:
     return np.shape(getattr(of, "value", of))
 
 
-def _over(valid: Array, value: Any) -> Array:
+def over(valid: Array, value: Any) -> Array:
     """Give a mask of rows all axes of a value."""
     return valid.reshape(-1, *(1 for _ in _shape(value)[1:]))
 

@@ -105,10 +105,11 @@ class Certificate(NamedTuple):
             return _place(case, which, (t, row, unit % size), first[at])
         for final in self.final_ratios.values():
             if (final > 1).any():
-                at = np.unravel_index(int(final.argmax()), final.shape)
+                flat = final.reshape(*final.shape[:2], -1)
+                at = np.unravel_index(int(flat.argmax()), flat.shape)
                 number, row, unit = (int(i) for i in at)
                 where = (max(case.steps - 1, 0), row, unit)
-                return _place(case, case.passes[number], where, final[at])
+                return _place(case, case.passes[number], where, flat[at])
         return None
 
 

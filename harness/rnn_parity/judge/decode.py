@@ -74,7 +74,7 @@ def reference_tokens(problem: Problem) -> Tokens:
         {name: a.astype(np.float64) for name, a in problem.initial(*which).items()}
         for which in case.passes
     ]
-    weights = [prepared(case.cell, problem.weights(*which)) for which in case.passes]
+    weights = [prepared(problem, which) for which in case.passes]
     embedding, readout = (
         problem[n].astype(np.float64) for n in ("embedding", "readout")
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn_parity_core import CELLS, Array
+from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_core.cell import PUBLISHED, Changes, Step
 from rnn_parity_core.operations import Operations, Value
 
@@ -51,7 +51,8 @@ def step(
     return made
 
 
-def prepared(cell: str, weights: Weights) -> dict[str, Array]:
-    """Widen canonical weights to float64; biases that a case lacks are zeros."""
-    wide = {name: array.astype(np.float64) for name, array in weights.items()}
-    return {**CELLS[cell].zeros(wide["kernel"]), **wide}
+def prepared(problem: Problem, which: tuple[int, str]) -> dict[str, Array]:
+    """Widen the weights of a pass to float64; biases that a case lacks are zeros."""
+    given = problem.weights(*which).items()
+    wide = {name: array.astype(np.float64) for name, array in given}
+    return {**problem.case.no_biases(), **wide}

@@ -11,6 +11,10 @@ from rnn_parity.judge.compare import compare
 from rnn_parity_core import CELLS, Array, Problem
 from rnn_parity_reports.results import Pair
 
+_OF_SUMS = {
+    *("kernel", "recurrent_kernel", "bias", "recurrent_bias", "peephole", "projection"),
+}
+"""Weights of cells whose gates are functions of sums, no steeper than 1."""
 _FEWEST = 3  # of two that differ, neither is the outlier
 
 
@@ -78,6 +82,8 @@ def _spread(first: Certificate, second: Certificate) -> Array:
     for number, way in enumerate(case.directions):
         columns = slice(number * size, (number + 1) * size)
         weights = problem.weights(case.layers - 1, way)
+        if not weights.keys() <= _OF_SUMS:
+            return np.full_like(apart, np.inf)  # nobody knows how steep its steps are
         count = len(CELLS[case.cell].gates)
         kernel = np.abs(weights["recurrent_kernel"].astype(np.float64))
         kernel = np.sum(np.split(kernel, count, axis=1), axis=0)

@@ -8,6 +8,7 @@ number itself. Whatever is not certain to be random is allowed in full: function
 what c and layers below carry along, single roundings.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -77,9 +78,10 @@ class Drift(NamedTuple):
 
 def most_samples(case: Case) -> int:
     """Give how many steps are looked at, at most."""
-    units = case.units * len(CELLS[case.cell].gates)
-    reads = case.input_size(case.layers - 1) + case.recurrent_size
-    return min(max(_MULTIPLICATIONS // (units * reads), _FEWEST), _MOST)
+    axes = CELLS[case.cell].weights.values()
+    shapes = [case.shape(of, case.layers - 1) for of in axes if of[0] in "IR"]
+    multiplied = max(sum(map(math.prod, shapes)), 1)
+    return min(max(_MULTIPLICATIONS // multiplied, _FEWEST), _MOST)
 
 
 def sampled(steps: Steps[Any], seen: Array, lengths: Array, most: int) -> Samples:

@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_parity.judge.carrying import Carrying
+from rnn_parity.judge.carrying import Carrying, over
 from rnn_parity.judge.equations import (
     AS_PUBLISHED,
     Equations,
@@ -148,7 +148,7 @@ class _Pass(Generic[Value]):
         prefix = f"layer{which[0]}.{which[1]}."
         self._weights = {
             name: ops.weight(array, prefix + name)
-            for name, array in prepared(case.cell, problem.weights(*which)).items()
+            for name, array in prepared(problem, which).items()
         }
         self._initial = problem.initial(*which)
         number = case.passes.index(which)
@@ -168,7 +168,9 @@ class _Pass(Generic[Value]):
 
         """
         ops, case, state = self._ops, self._case, self._start
-        before = None if seen is None else self._before(seen[self._index])
+        before = None
+        if seen is not None and "h" in state:
+            before = self._before(seen[self._index])
         steps = ops.take(x, self._index)
         zeros = self._zeros(case.batch)
         outputs = []
@@ -178,9 +180,12 @@ class _Pass(Generic[Value]):
                 start = {**state, "h": ops.observe(before[:, s], state["h"])}
             now = ops.take(steps, (slice(None), s))
             taken = step(ops, case.cell, now, start, self._weights, self._equations)
-            valid = self._valid[:, s, np.newaxis]
-            state = {name: ops.where(valid, taken[name], state[name]) for name in state}
-            outputs.append(ops.where(valid, taken["h"], zeros))
+            valid = self._valid[:, s]
+            state = {
+                name: ops.where(over(valid, taken[name]), taken[name], old)
+                for name, old in state.items()
+            }
+            outputs.append(ops.where(valid[:, np.newaxis], taken["h"], zeros))
         return ops.take(ops.stack(outputs), self._index), state
 
     def teacher_forced(
@@ -189,19 +194,24 @@ class _Pass(Generic[Value]):
         """Take many steps at once, each from where a backend was before it."""
         ops, case = self._ops, self._case
         ordered, shown = ops.take(x, self._index), seen[self._index]
-        states = ops.observe(self._before(shown), None)
+        states = None
+        if "h" in self._start:
+            states = ops.observe(self._before(shown), None)
         carrying = Carrying(ops, self._equations, case.cell, self._weights, self._start)
         pieces, many = [], at_once or case.steps
         for first in range(0, case.steps, many):
             at = slice(None), slice(first, first + many)
-            now = ops.take(ordered, at), ops.take(states, at), shown[at]
-            before, h = carrying.piece(*now, self._valid[at])
-            pieces.append(Steps(now[0], before, h, self._weights, self._order))
+            now = ops.take(ordered, at)
+            start = None if states is None else ops.take(states, at)
+            before, h = carrying.piece(now, start, shown[at], self._valid[at])
+            pieces.append(Steps(now, before, h, self._weights, self._order))
         h = ops.concatenate([piece.h for piece in pieces], axis=1)
         last = np.arange(case.batch), np.maximum(self._lengths - 1, 0)
         began = (self._lengths > 0)[:, np.newaxis]
-        final = {"h": ops.where(began, ops.take(h, last), self._start["h"])}
-        final |= carrying.states
+        final = dict(carrying.states)
+        if states is not None:
+            own = ops.where(began, ops.take(h, last), self._start["h"])
+            final = {"h": own, **final}
         outputs = self._if(self._valid, h, self._zeros(case.batch, case.steps))
         return ops.take(outputs, self._index), final, pieces if not at_once else []
 

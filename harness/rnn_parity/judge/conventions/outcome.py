@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 
@@ -148,9 +149,10 @@ def another_start(problem: Problem, outcome: Outcome, right: Prediction) -> _Pre
 def finals_moved(problem: Problem, outcome: Outcome, right: Prediction) -> _Predicted:
     """Give predictions of right outputs, and final states that are not."""
     case, finals = problem.case, right.finals
-    if len(finals) > 1 and finals["h"].value.shape == finals["c"].value.shape:
-        swapped = {"h": finals["c"], "c": finals["h"]}
-        yield "final h and c swapped", right._replace(finals=swapped)
+    for one, two in combinations(finals, 2):
+        if finals[one].value.shape == finals[two].value.shape:
+            swapped = {**finals, one: finals[two], two: finals[one]}
+            yield f"final {one} and {two} swapped", right._replace(finals=swapped)
     zero = {name: _exactly(np.zeros_like(a.value)) for name, a in finals.items()}
     given = {name: _exactly(problem[f"initial_{name}"]) for name in finals}
     empty = (row_lengths(problem) == 0)[:, np.newaxis]
@@ -167,7 +169,7 @@ def finals_moved(problem: Problem, outcome: Outcome, right: Prediction) -> _Pred
             name: together(partial(_rearranged, case, rearrange), of)
             for name, of in finals.items()
         }
-    for name, at in (("last", -1), ("first", 0)):
+    for name, at in (("last", -1), ("first", 0)) if "h" in finals else ():
         parts = np.split(outcome["outputs"][:, at], len(case.directions), axis=-1)
         below = together(partial(_all_but, len(parts)), finals["h"])
         ends = _exactly(np.stack(parts))

@@ -129,7 +129,7 @@ def _entering(problem: Problem) -> Iterator[Hypothesis]:
             "all weights": weights,
             "inputs": inputs,
             "initial states": states,
-            "initial h": {"initial_h": states["initial_h"]},
+            **{f"initial {n[8:]}": {n: a} for n, a in states.items() if n[8:] == "h"},
             "weights, inputs and initial states": {**weights, **inputs, **states},
         }
         for what, arrays in entering.items():

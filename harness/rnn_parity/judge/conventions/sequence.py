@@ -1,6 +1,7 @@
 """Steps, rows, lengths and initial states other than those that were given."""
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 
 import numpy as np
 
@@ -51,9 +52,13 @@ def _initial_states(problem: Problem) -> _Named:
     if len(states) > 1:
         zeros = {f"initial_{n}": np.zeros_like(a) for n, a in states.items()}
         yield "initial states dropped", zeros
-        if states["h"].shape == states["c"].shape:
-            swapped = {"initial_h": states["c"], "initial_c": states["h"]}
-            yield "initial h and c swapped", swapped
+        for one, other in combinations(states, 2):
+            if states[one].shape == states[other].shape:
+                swapped = {one: states[other], other: states[one]}
+                yield (
+                    f"initial {one} and {other} swapped",
+                    {f"initial_{name}": array for name, array in swapped.items()},
+                )
     for words, rearrange in PASSES.items():
         moved = {
             name: rearrange(by_pass(problem.case, a)).reshape(a.shape)
