@@ -96,7 +96,7 @@ def _times(problem: Problem, workers: Workers) -> list[str]:
             latest[name], took = forward(name, problem, workers)
             seconds.append(took)
         slowest = max(taken, key=lambda name: taken[name][-1])
-        accuracy = workers[slowest][0].accuracy(case)
+        accuracy = workers[slowest][0].accuracy_for(case)
         settle()
         start = time.perf_counter()
         certify_steps(problem, latest[slowest], accuracy)
@@ -113,7 +113,7 @@ def _bytes_each(problem: Problem, workers: Workers) -> float:
     """Give the largest memory of a certificate for each element of B T H."""
     name = next(iter(workers))
     outcome, _ = forward(name, problem, workers)
-    accuracy = workers[name][0].accuracy(problem.case)
+    accuracy = workers[name][0].accuracy_for(problem.case)
     tracemalloc.start()
     certify_steps(problem, outcome, accuracy)
     _, peak = tracemalloc.get_traced_memory()

@@ -144,7 +144,7 @@ def _draws(
         case = _case(cell, change.units, rng)
         if change.layers > 1:
             case = other(case, layers=change.layers, direction="bidirectional")
-        problem, accuracy = catalogue.build(case), info.accuracy(case)
+        problem, accuracy = catalogue.build(case), info.accuracy_for(case)
         name, array = _altered(problem, change, rng)
         altered = _with(problem, name, array)
         healthy, faulty = (

@@ -59,7 +59,7 @@ def _round(problem: Problem, workers: Workers) -> dict[str, float]:
     took, outcomes = {}, {}
     for name in workers:
         outcomes[name], took[name] = forward(name, problem, workers)
-    accuracy = workers[name][0].accuracy(problem.case)
+    accuracy = workers[name][0].accuracy_for(problem.case)
     start = time.perf_counter()
     certify_steps(problem, outcomes[name], accuracy)
     took["certificate"] = time.perf_counter() - start

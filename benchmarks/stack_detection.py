@@ -122,7 +122,7 @@ def _problem(layer: Recurrent, frames: Array, steps: int, number: int) -> Proble
 def _accuracy(problem: Problem) -> Accuracy:
     """Give what is allowed to an outcome that somebody expects."""
     info = least_accurate(EXPECTED, built_in_backends().values())
-    return info.accuracy(problem.case)
+    return info.accuracy_for(problem.case)
 
 
 def _torch(problem: Problem) -> dict[str, Array]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from rnn_parity.adapter_tools.accuracy import can_measure, measure
 from rnn_parity.adapter_tools.statement import held, stated
@@ -24,6 +25,7 @@ from rnn_parity_core import (
     Array,
     BackendInfo,
     Case,
+    Error,
     Outcome,
     Problem,
     UsageError,
@@ -188,7 +190,14 @@ def with_arrays(problem: Problem, **arrays: Array) -> Problem:
 
 def allowing(problem: Problem, ulp: dict[str, float]) -> Accuracy:
     """State functions' ulps in a problem's dtype."""
-    return Accuracy(problem.case.dtype, ulp)
+    stated = {function: Error(most) for function, most in ulp.items()}
+    return Accuracy(problem.case.dtype, stated)
+
+
+def stating(info: BackendInfo, dtype: str, **errors: Error) -> BackendInfo:
+    """Give a backend with other statements of some functions in a dtype."""
+    functions = {**info.accuracy.get(dtype, {}), **errors}
+    return replace(info, accuracy={**info.accuracy, dtype: functions})
 
 
 def bits_equal(first: Array, second: Array) -> bool:

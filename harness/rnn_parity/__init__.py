@@ -41,9 +41,8 @@ _FROM = {
     "rnn_parity.runs.api": ("assert_equivalent", "compare", "run"),
     "rnn_parity.runs.convert": ("convert",),
     "rnn_parity.runs.verify": ("verify", "write_inputs"),
-    "rnn_parity_core.backend": (
-        *("Absent", "Backend", "BackendInfo", "Gap", "Unsupported"),
-    ),
+    "rnn_parity_core.backend": (*("Absent", "Backend", "BackendInfo", "Unsupported"),),
+    "rnn_parity_core.gaps": ("Gap",),
     "rnn_parity_core.errors": ("FileError", "ParityError", "UsageError"),
     "rnn_parity_core.spec": ("Case", "Outcome", "Problem"),
     "rnn_parity_reports": ("read_report", "view_report"),

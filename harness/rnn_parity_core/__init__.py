@@ -4,16 +4,18 @@ An adapter needs this package alone, and what is named here; it imports nothing 
 ours, and no framework.
 """
 
-from rnn_parity_core.backend import (
+from rnn_parity_core.accuracy import (
     FLOAT32_SUMS,
     TF32_UNIT,
-    Absent,
     Accuracy,
+    Arithmetic,
+    Error,
+)
+from rnn_parity_core.backend import (
+    Absent,
     Backend,
     BackendInfo,
     BackendRecord,
-    Gap,
-    Implementation,
     Scalar,
     Unsupported,
 )
@@ -27,6 +29,7 @@ from rnn_parity_core.errors import (
     unknown_name,
 )
 from rnn_parity_core.functions import Array
+from rnn_parity_core.gaps import Gap, Implementation
 from rnn_parity_core.spec import (
     ADAM_BETAS,
     ADAM_EPSILON,
@@ -61,12 +64,14 @@ __all__ = [
     "VARIANTS",
     "Absent",
     "Accuracy",
+    "Arithmetic",
     "Array",
     "Backend",
     "BackendInfo",
     "BackendRecord",
     "Case",
     "Cell",
+    "Error",
     "FileError",
     "Gap",
     "Implementation",

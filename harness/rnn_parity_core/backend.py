@@ -4,30 +4,18 @@ An adapter calls its framework's own layers and loops, never falls back to anoth
 (it raises `Unsupported`), copies what it returns, and leaves its inputs alone.
 """
 
-import math
-from itertools import pairwise
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
+from rnn_parity_core.accuracy import Accuracy, Arithmetic, Error
 from rnn_parity_core.cells import CELLS
 from rnn_parity_core.errors import ParityError
+from rnn_parity_core.gaps import Gap, Implementation
 from rnn_parity_core.spec import Case, Outcome, Problem
 
-Ulp = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
-Error = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Near = tuple[tuple[Annotated[float, msgspec.Meta(gt=0)], Ulp], ...]
-"""Pairs of an argument's largest magnitude and the ulp that suffice up to there; both
-go up from pair to pair."""
 Scalar = str | int | float | bool | None
-
-FLOAT32_SUMS = {"bfloat16": "float32", "float16": "float32"}
-"""Accumulators of a backend that keeps the sums of half precisions' products wide."""
-
-TF32_UNIT = 2.0**-11
-"""Half an ulp of TensorFloat-32, which has 10 bits behind the point (NVIDIA A100 Tensor
-Core GPU Architecture, 2020)."""
 
 
 class Unsupported(Exception):  # noqa: N818 - an answer, not a fault
@@ -36,91 +24,6 @@ class Unsupported(Exception):  # noqa: N818 - an answer, not a fault
 
 class Absent(Exception):  # noqa: N818 - an answer, not a fault
     """Raised by an adapter's constructor where what it runs on is not here: a GPU."""
-
-
-class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Cases that a backend declines, declared ahead; an empty list matches all."""
-
-    kind: Literal["never", "notyet"]
-    """`never`: the framework has no such thing; `notyet`: the adapter lacks it."""
-    reason: str
-    """Said to whoever runs a network that is declined; nothing: what the adapter says
-    as it declines."""
-    cells: tuple[str, ...] = ()
-    variants: tuple[str, ...] = ()
-    directions: tuple[str, ...] = ()
-    dtypes: tuple[str, ...] = ()
-    zero_length: bool = False
-    """Whether it is only about rows without a valid step."""
-    tasks: tuple[str, ...] = ()
-    full_projection: bool = False
-    """Whether it is only about projections that are no smaller than the units."""
-    with_biases: bool = False
-    """Whether it is only about cases with biases."""
-    depends_on_data: bool = False
-    """Whether weights, inputs or sizes decide: these cases may be declined or not."""
-    link: str = ""
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether the backend does some of the cases of these cells and variants."""
-        narrowed = self.directions or self.dtypes or self.tasks
-        only = self.zero_length or self.full_projection or self.with_biases
-        return bool(narrowed or only or self.depends_on_data)
-
-    def covers(self, case: Case) -> bool:
-        """Whether this gap speaks of the case."""
-        return (
-            (not self.cells or case.cell in self.cells)
-            and (not self.variants or case.variant in self.variants)
-            and (not self.directions or case.direction in self.directions)
-            and (not self.dtypes or case.dtype in self.dtypes)
-            and (not self.tasks or case.task in self.tasks)
-            and (not self.zero_length or case.zero_length)
-            and (not self.full_projection or case.projection >= case.units)
-            and (not self.with_biases or case.bias)
-        )
-
-
-class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an adapter calls for some variants; an empty list of cells matches all."""
-
-    api: str
-    """The framework's own names: `nn.RNNCell over a list`."""
-    variants: tuple[str, ...]
-    cells: tuple[str, ...] = ()
-    by_hand: bool = False
-    """Whether the equations are written out, and not the framework's."""
-
-
-class Accuracy(msgspec.Struct, frozen=True):
-    """What a backend may err by in one dtype, by its own statement."""
-
-    dtype: str
-    ulp: dict[str, float]
-    """Function → largest error in ulp."""
-    absolute: dict[str, float] = {}
-    """Function → error that comes on top, where ulps say nothing."""
-    accumulator: str = ""
-    """Dtype that sums of products are kept in; `""` stands for `dtype`."""
-    factor_unit: float = 0.0
-    """Relative error of the factors of products: half an ulp of TensorFloat-32."""
-    near: dict[str, Near] = {}
-    """Function → the fewer ulp that suffice near 0."""
-    recomputes: bool = True
-    """Whether what is used twice may be computed for each use, rounded otherwise."""
-
-    def within(self, other: "Accuracy") -> bool:
-        """Whether another one, that holds of all arguments, allows all that this does.
-
-        Sums that are kept in a wider dtype only err by less.
-        """
-        least = all(ulp <= other.ulp[name] for name, ulp in self.ulp.items())
-        return (
-            least
-            and all(a <= other.absolute.get(n, 0.0) for n, a in self.absolute.items())
-            and self.factor_unit <= other.factor_unit
-        )
 
 
 class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,21 +41,9 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The command that installs it."""
     implementations: tuple[Implementation, ...]
     """What the adapter calls; the first that matches a cell and a variant counts."""
-    elementwise_ulp: dict[str, dict[str, Ulp]]
-    """Function → dtype → largest error in ulp; the verdict's bound rests on it."""
-    elementwise_near: dict[str, dict[str, Near]] = {}
-    """Function → dtype → the fewer ulp that suffice near 0: `((1.0, 1.5), (8.0, 2.5))`
-    for |x| <= 1 and |x| <= 8; beyond the last pair `elementwise_ulp` holds."""
-    elementwise_absolute: dict[str, dict[str, Error]] = {}
-    """Function → dtype → error that comes on top, where ulps say nothing: results that
-    are 0 too early, or of terms that cancel."""
-    accumulators: dict[str, str] = {}
-    """Dtype → wider one that sums of products are kept in, and rounded from once."""
-    factor_units: dict[str, Error] = {}
-    """Setting → relative error of the factors of float32 products while it is on."""
-    recomputes: bool = True
-    """Whether a value that is used twice may be computed once for each use, and rounded
-    otherwise, as compilers do; not where each is kept in an array of its own."""
+    accuracy: dict[str, dict[str, Error]]
+    """Dtype → function → what it may err by; the verdict's bound rests on it."""
+    arithmetic: Arithmetic = Arithmetic()
     options: dict[str, Scalar] = {}
     """Keyword arguments of the adapter class."""
     settings: tuple[str, ...] = ()
@@ -160,90 +51,82 @@ class BackendInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on_request: str = ""
     """Why it runs only if it is named; nothing if it always does."""
     gaps: tuple[Gap, ...] = ()
+    """What it does not do of the cells and variants that an implementation names."""
+    otherwise: tuple[Gap, ...] = ()
+    """What is said of cells and variants that no implementation names, which are gaps
+    without it too: the first that covers a case counts."""
     interpreter: str = ""
     """Path of another Python that its worker is started with; nothing: of this one."""
     host: str = ""
     """Another machine that its worker runs on: `ssh:[USER@]HOST[:PORT]`."""
 
-    def __post_init__(self) -> None:
-        """Refuse pairs that would never count, or count in place of better ones.
-
-        Raises:
-            ValueError: They do not go up, or reach what is stated of all arguments.
-
-        """
-        for name, of in self.elementwise_near.items():
-            for dtype, near in of.items():
-                most = self.elementwise_ulp.get(name, {}).get(dtype, 0.0)
-                for pair, beyond in pairwise([(0.0, -1.0), *near, (math.inf, most)]):
-                    if not (pair[0] < beyond[0] and pair[1] < beyond[1]):
-                        raise ValueError(
-                            f"{self.name} states {near} of {name} in {dtype}: expected "
-                            "magnitudes and ulp that go up, to fewer than the "
-                            f"{most:g} of elementwise_ulp"
-                        )
-
-    def accuracy(self, case: Case) -> Accuracy:
-        """Give what the backend may err by in a case.
+    def accuracy_for(self, case: Case) -> Accuracy:
+        """Return what the backend may err by in a case.
 
         Raises:
             ParityError: The backend does not state it for a function of the cell.
 
         """
-        dtype, stated = case.dtype, {}
-        for name in CELLS[case.cell].functions:
-            if dtype not in self.elementwise_ulp.get(name, {}):
+        dtype, functions = case.dtype, CELLS[case.cell].functions
+        stated = self.accuracy.get(dtype, {})
+        for name in functions:
+            if name not in stated:
                 raise ParityError(
-                    f"{self.name} states no accuracy of {name} in {dtype}, on "
-                    "which a verdict rests; add it to elementwise_ulp of its "
-                    "BackendInfo"
+                    f"{self.name} states no accuracy of {name} in {dtype}, on which a "
+                    "verdict rests; add it to accuracy of its BackendInfo"
                 )
-            stated[name] = self.elementwise_ulp[name][dtype]
-        on = [unit for key, unit in self.factor_units.items() if self.options.get(key)]
+        units = self.arithmetic.factor_units
+        on = [unit for setting, unit in units.items() if self.options.get(setting)]
         return Accuracy(
             dtype,
-            stated,
-            {
-                name: of[dtype]
-                for name, of in self.elementwise_absolute.items()
-                if dtype in of
-            },
-            self.accumulators.get(dtype, ""),
+            {name: stated[name] for name in functions},
+            self.arithmetic.accumulators.get(dtype, ""),
             max(on, default=0.0) if dtype == "float32" else 0.0,
-            {
-                name: self.elementwise_near[name][dtype]
-                for name in stated
-                if dtype in self.elementwise_near.get(name, {})
-            },
-            self.recomputes,
+            self.arithmetic.recomputes,
         )
 
     def implementation_for(self, cell: str, variant: str) -> Implementation | None:
-        """Give what the adapter calls for a cell and a variant, if it does it."""
-        for means in self.implementations:
-            if variant in means.variants and (not means.cells or cell in means.cells):
-                return means
-        return None
+        """Return what the adapter calls for a cell and a variant, if it does it."""
+        found = (means for means in self.implementations if means.covers(cell, variant))
+        return next(found, None)
 
     def gap(self, case: Case) -> Gap | None:
-        """Give the declared gap that covers the case, whatever its data."""
-        return next(
-            (g for g in self.gaps if g.covers(case) and not g.depends_on_data), None
-        )
+        """Return the declared gap that covers the case, whatever its data."""
+        return next((g for g in self._covering(case) if not g.depends_on_data), None)
 
     def may_decline(self, case: Case) -> Gap | None:
-        """Give the declared gap that covers the case, if only for some data."""
-        return self.gap(case) or next((g for g in self.gaps if g.covers(case)), None)
+        """Return the gap by which the case may be declined, if only for some data."""
+        return next((g for g in self._covering(case) if g.kind != "wrong"), None)
+
+    def known_wrong(self, case: Case) -> Gap | None:
+        """Return the gap that says that the case is computed, and wrongly."""
+        declared = self.gap(case)
+        if declared and declared.kind != "wrong":
+            return None
+        return next((g for g in self._covering(case) if g.kind == "wrong"), None)
+
+    def _covering(self, case: Case) -> list[Gap]:
+        """Return the gaps that speak of a case, those that depend on its data last."""
+        if self.implementation_for(case.cell, case.variant):
+            found = [gap for gap in self.gaps if gap.covers(case)]
+            return sorted(found, key=lambda gap: gap.depends_on_data)
+        said = f"the adapter does not do {case.cell} as {case.variant}"
+        declared = (gap for gap in self.otherwise if gap.covers(case))
+        return [next(declared, Gap("notyet", said))]
 
     def of_model(self) -> "BackendInfo":
         """State the same of networks that no suite foresaw.
 
         What is declined of somebody's model is not a fault of the model, and what is
-        computed is judged by its numbers, whatever was declared.
+        computed is judged by its numbers, whatever was declared: wrong ones are wrong.
         """
-        gaps = [replace(gap, depends_on_data=True) for gap in self.gaps]
         anything = Gap("notyet", reason="", depends_on_data=True)
-        return replace(self, gaps=(*gaps, anything))
+
+        def freed(gaps: tuple[Gap, ...]) -> tuple[Gap, ...]:
+            declined = [gap for gap in gaps if gap.kind != "wrong"]
+            return (*(replace(g, depends_on_data=True) for g in declined), anything)
+
+        return replace(self, gaps=freed(self.gaps), otherwise=freed(self.otherwise))
 
 
 class Backend(Protocol):

@@ -42,7 +42,7 @@ def test_small_products_are_not_lost_beside_large_ones(
     backend: str, dtype: str, variant: str, workers: Callable[[str], Worker]
 ) -> None:
     info = installed(backend)
-    if dtype not in info.accumulators:
+    if dtype not in info.arithmetic.accumulators:
         pytest.skip(f"{backend} states nothing of sums in {dtype}")
     if gap := info.gap(summing(variant, dtype, 64, 1).case):
         pytest.skip(f"{backend}: {gap.reason}")
@@ -58,7 +58,7 @@ def test_small_products_are_not_lost_beside_large_ones(
 
 
 def test_what_is_stated_is_float32() -> None:
-    stated = {name: installed(name).accumulators for name in BACKENDS}
+    stated = {name: installed(name).arithmetic.accumulators for name in BACKENDS}
     assert {wide for of in stated.values() for wide in of.values()} == {"float32"}
     assert all("float16" in of for of in stated.values())
 

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from itertools import product
 
 import pytest
-from msgspec.structs import replace
 
 from rnn_parity.adapter_tools.accuracy import FUNCTIONS, ways
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.workers.process import Worker
-from rnn_parity_core import DTYPES
-from support import BACKENDS, KERAS, LAYERS_ON_JAX, assert_as_stated, installed
+from rnn_parity_core import DTYPES, Error
+from support import BACKENDS, KERAS, LAYERS_ON_JAX, assert_as_stated, installed, stating
 
 NAMES = [*BACKENDS, *LAYERS_ON_JAX, *KERAS, "openvino", "mlx"]
 CASES = [
@@ -27,8 +26,8 @@ CASES = [
 def test_too_few_ulp_stated_near_0_are_caught(
     function: str, workers: Callable[[str], Worker]
 ) -> None:
-    near = {function: {"float32": ((1.0, 0.75),)}}
-    info = replace(installed("numpy"), elementwise_near=near)
+    near = {function: Error(4.0, near=((1.0, 0.75),))}
+    info = stating(installed("numpy"), "float32", **near)
     with pytest.raises(AssertionError, match=r"Stated\(ulp=0.75, .* upto=1.0"):
         assert_as_stated(info, workers("numpy"), function, "float32")
 

@@ -105,7 +105,7 @@ def missed(cell: str, kind: str) -> tuple[list[str], set[str]]:
                 for _ in range(fault.calls):
                     outcome = adapter.run(problem)
             planted.add(name)
-            if not is_caught(problem, outcome, on_numpy.INFO.accuracy(case)):
+            if not is_caught(problem, outcome, on_numpy.INFO.accuracy_for(case)):
                 found.append(f"{name}: {case.id}")
     return found, planted
 
@@ -137,11 +137,13 @@ def test_the_equations_that_faults_are_made_of_are_right_themselves(cell: str) -
     for case in fed_cases(cell):
         problem = catalogue.build(case)
         outcome = computed(problem)
-        assert not is_caught(problem, outcome, on_numpy.INFO.accuracy(case)), case.id
+        assert not is_caught(problem, outcome, on_numpy.INFO.accuracy_for(case)), (
+            case.id
+        )
     for layers in (1, 2):
         problem = decoding(cell, layers)
         outcome = Decoder().run(problem)
-        assert not is_caught(problem, outcome, on_numpy.INFO.accuracy(problem.case))
+        assert not is_caught(problem, outcome, on_numpy.INFO.accuracy_for(problem.case))
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -151,7 +153,9 @@ def test_the_loop_that_faults_of_training_are_made_of_is_right_itself(
     for case in learning(cell, "training"):
         problem = catalogue.build(case)
         outcome = Loop().run(honest, problem, {})
-        assert not is_caught(problem, outcome, on_numpy.INFO.accuracy(case)), case.id
+        assert not is_caught(problem, outcome, on_numpy.INFO.accuracy_for(case)), (
+            case.id
+        )
 
 
 @pytest.mark.parametrize("cell", ["rnn_tanh", "rnn_relu", "lstm", "gru"])
@@ -166,7 +170,7 @@ def test_every_fault_around_torch_is_caught(
     worker.load(info)
     for problem in [*problems, *taught["gradients"], *taught["training"]]:
         outcome = computed_by(worker, info.name, problem)
-        assert not is_caught(problem, outcome, info.accuracy(problem.case)), (
+        assert not is_caught(problem, outcome, info.accuracy_for(problem.case)), (
             problem.case.id
         )
     found, planted = [], 0
@@ -182,7 +186,7 @@ def test_every_fault_around_torch_is_caught(
             for problem in asked[:2]:
                 for _ in range(fault.calls):
                     outcome = computed_by(worker, faulty.name, problem)
-                if not is_caught(problem, outcome, info.accuracy(problem.case)):
+                if not is_caught(problem, outcome, info.accuracy_for(problem.case)):
                     found.append(f"{name}: {problem.case.id}")
     assert not found
     assert planted > 60

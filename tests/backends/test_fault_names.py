@@ -38,7 +38,7 @@ def test_what_was_done_is_what_is_named_and_nothing_else(kind: str) -> None:
         problem = catalogue.build(case)
         for _ in range(fault.calls):
             outcome = adapter.run(problem)
-        named[name] = explain(problem, outcome, on_numpy.INFO.accuracy(case))
+        named[name] = explain(problem, outcome, on_numpy.INFO.accuracy_for(case))
     assert named == {name: words for name, (_, words) in NAMES[kind].items()}
 
 

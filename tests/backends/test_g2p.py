@@ -77,8 +77,10 @@ def test_both_networks_are_certified_at_every_step_on_numpy(
     worker.load(info)
     sample = g2p.words()[::20]  # all of them take half a minute
     for encoding, read, decoding, outcome in answers(worker, "numpy", sample):
-        assert certify(encoding, read, info.accuracy(encoding.case)).bound_ratio <= 1
-        spoken = certify(decoding, outcome, info.accuracy(decoding.case))
+        assert (
+            certify(encoding, read, info.accuracy_for(encoding.case)).bound_ratio <= 1
+        )
+        spoken = certify(decoding, outcome, info.accuracy_for(decoding.case))
         assert spoken.bound_ratio <= 1
         assert spoken.choices is not None
         assert spoken.choices.differs == []

@@ -66,6 +66,16 @@ def test_every_gap_is_needed(backend: str) -> None:
             continue
         without = replace(info, gaps=tuple(g for g in info.gaps if g is not gap))
         assert any(info.gap(case) and not without.gap(case) for case in STANDARD)
+    for gap in info.otherwise:
+        assert any(info.gap(case) == gap for case in STANDARD), gap.reason
+
+
+@pytest.mark.parametrize("backend", known_backends())
+def test_of_what_a_backend_does_not_do_its_own_words_say_why(backend: str) -> None:
+    info = known_backends()[backend]
+    gaps = [gap for case in STANDARD if (gap := info.gap(case))]
+    own = [*info.gaps, *info.otherwise]
+    assert [gap.reason for gap in gaps if gap not in own] == []
 
 
 @pytest.mark.parametrize("backend", DECLARING)

@@ -78,7 +78,7 @@ def test_other_optimisers_than_the_contract_s_fail(tmp_path: Path) -> None:
     bound_ratio = {}
     for number, name in enumerate(OPTIMIZERS):
         outcome, _ = unpack((tmp_path / str(number)).read_bytes(), name)
-        found = certify(problem, outcome, info.accuracy(problem.case))
+        found = certify(problem, outcome, info.accuracy_for(problem.case))
         bound_ratio[name] = found.bound_ratio
     assert bound_ratio.pop("the contract's") <= 1
     assert {name for name, worst in bound_ratio.items() if worst <= 1} == set()

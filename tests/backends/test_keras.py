@@ -41,7 +41,7 @@ for run in runs:
     problem = catalogue.build(catalogue.case_from_id(case_id))
     exec(change)
     outcome = adapter().run(problem)
-    found.append(certify(problem, outcome, info.accuracy(problem.case)).bound_ratio)
+    found.append(certify(problem, outcome, info.accuracy_for(problem.case)).bound_ratio)
     for owner, names in held:
         for key, value in names.items():
             if vars(owner).get(key) is not value:

@@ -37,7 +37,7 @@ def built(case_id):
     return catalogue.build(catalogue.case_from_id(case_id))
 
 def bound_ratio(problem, outcome):
-    return certify(problem, outcome, INFO.accuracy(problem.case)).bound_ratio
+    return certify(problem, outcome, INFO.accuracy_for(problem.case)).bound_ratio
 
 def run(cell):
     problem = built(f"{cell}-dynamic-B3-T7-D4-H5-L2-bidirectional-f32-s1")
@@ -81,7 +81,7 @@ arrays["layer0.forward.bias"][:] = 0, -40, 0
 arrays["layer0.forward.recurrent_bias"][:] = 64
 n = backend.run(Problem(case, arrays))["outputs"].ravel().astype(float)
 off = np.abs(np.arctanh(n) / 64 - 1 / (1 + np.exp(-x.astype(float))))
-print(json.dumps([off.max(), INFO.accuracy(case).absolute["sigmoid"]]))
+print(json.dumps([off.max(), INFO.accuracy_for(case).functions["sigmoid"].absolute]))
 """
 
 EMPTY_ROWS = """

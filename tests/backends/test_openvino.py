@@ -39,7 +39,7 @@ def built(case_id):
 def run(cell):
     problem = built(f"{cell}-dynamic-B3-T7-D4-H5-L2-bidirectional-f32-s1")
     outcome = backend.run(problem)
-    return certify(problem, outcome, INFO.accuracy(problem.case)).bound_ratio
+    return certify(problem, outcome, INFO.accuracy_for(problem.case)).bound_ratio
 """
 
 PLANTED = """
@@ -98,7 +98,7 @@ problem = built("rnn_relu-dynamic-B3-T7-D4-H5-f64-s1")
 outcome = backend.run(problem)
 print(json.dumps([
     str(outcome["outputs"].dtype),
-    certify(problem, outcome, INFO.accuracy(problem.case)).bound_ratio,
+    certify(problem, outcome, INFO.accuracy_for(problem.case)).bound_ratio,
 ]))
 """
 

@@ -167,7 +167,7 @@ def test_without_what_is_translated_or_begun_afresh_training_fails(
             saved = (tmp_path / f"{case_id} {number}").read_bytes()
             outcome, _ = unpack(saved, backend)
             bound_ratio = certify(
-                problem, outcome, info.accuracy(problem.case)
+                problem, outcome, info.accuracy_for(problem.case)
             ).bound_ratio
             assert (bound_ratio > 1) == (number > 0), (case_id, change, bound_ratio)
 

@@ -168,7 +168,7 @@ def test_what_is_not_compiled_is_declined_and_declared(
     results = [judged(worker, info, case, folder) for case in declined()]
     assert [(r.case, r.verdict, r.detail) for r in results if r.verdict != "gap"] == []
     reasons = {result.detail.rpartition(" [")[0] for result in results}
-    assert reasons == {f"{gap.kind}: {gap.reason}" for gap in info.gaps}
+    assert reasons == {gap.why for gap in (*info.gaps, *info.otherwise)}
 
 
 @pytest.mark.parametrize("name", [COMPILED, "torch@cuda"])

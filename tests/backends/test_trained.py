@@ -38,7 +38,7 @@ def test_a_trained_network_with_a_changed_bias_fails_where_the_right_one_passes(
 ) -> None:
     downloaded(network)
     problem = trained.problem(trained.case_of(network, "met"))
-    accuracy = known_backends()["numpy"].accuracy(problem.case)
+    accuracy = known_backends()["numpy"].accuracy_for(problem.case)
     assert certify(problem, honest(problem), accuracy).bound_ratio <= 1
     last = f"layer{problem.case.layers - 1}.forward.bias"
     wrong = {**problem.arrays, last: problem[last] + np.float32(0.01)}

@@ -32,6 +32,9 @@ DECLARES = replace(plant(INFO, "declines"), name="declares", gaps=(gap,))
 STALE = replace(INFO, name="stale", gaps=(gap,))
 depends = replace(gap, depends_on_data=True)
 SOMETIMES = replace(plant(INFO, "declines"), name="sometimes", gaps=(depends,))
+off = Gap("wrong", "its first unit is off", variants=("dynamic",))
+KNOWN = replace(plant(INFO, "one unit off by 1e-5"), name="known", gaps=(off,))
+MENDED = replace(INFO, name="mended", gaps=(off,))
 GONE = replace(INFO, name="gone", requires={"nonesuch_": "nonesuch"}, install="pip it")
 """
 
@@ -90,7 +93,10 @@ def run_pytest(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., pytest.RunResult]:
     """Give a function that runs pytest where the distribution `acme` is installed."""
-    names = ("WRONG", "KILLED", "DECLARES", "STALE", "SOMETIMES", "GONE")
+    names = (
+        *("WRONG", "KILLED", "DECLARES", "STALE", "SOMETIMES"),
+        *("KNOWN", "MENDED", "GONE"),
+    )
     points = "\n".join(f"{name} = acme_rnn:{name}" for name in names)
     info = pytester.mkdir("site") / "acme-1.0.dist-info"
     info.mkdir()

@@ -19,7 +19,8 @@ from rnn_parity.adapter_tools.accuracy import (
 from rnn_parity.adapter_tools.statement import Figure, Stated, Worst, held, stated
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core import DTYPES, Array, Gap, Outcome, Problem
+from rnn_parity_core import DTYPES, Array, Error, Gap, Outcome, Problem
+from support import stating
 
 LONG = np.longdouble
 
@@ -137,8 +138,8 @@ def test_the_worst_is_found_where_it_is() -> None:
 
 
 def test_each_statement_is_measured_where_it_holds() -> None:
-    near = {"tanh": {"float32": ((0.25, 1.5), (2.0, 1.75))}}
-    info = replace(INFO, elementwise_near=near)
+    near = ((0.25, 1.5), (2.0, 1.75))
+    info = stating(INFO, "float32", tanh=Error(2.0, near=near))
     off = spoilt(lambda c: np.where((c > 0.3) & (c < 0.9), c * np.float32(1 + 1e-6), c))
     said = stated(info, "tanh", "float32")
     assert [(one.ulp, one.upto) for one in said] == [
@@ -156,8 +157,9 @@ def test_each_statement_is_measured_where_it_holds() -> None:
 
 def test_a_statement_covers_its_limit_and_not_the_next_one_s() -> None:
     x = np.array([0.0, -1.0, 1.0000001, 8.0, -9.0], np.float32)
-    near = {"sigmoid": {"float32": ((1.0, 2.0), (8.0, 3.0))}}
-    said = stated(replace(INFO, elementwise_near=near), "sigmoid", "float32")
+    near = ((1.0, 2.0), (8.0, 3.0))
+    info = stating(INFO, "float32", sigmoid=Error(4.0, near=near))
+    said = stated(info, "sigmoid", "float32")
     assert [one.covers(x).tolist() for one in said] == [
         [True, True, False, False, False],
         [False, False, True, True, False],
@@ -166,7 +168,7 @@ def test_a_statement_covers_its_limit_and_not_the_next_one_s() -> None:
 
 
 def test_a_statement_about_no_argument_hides_faults() -> None:
-    info = replace(INFO, elementwise_near={"tanh": {"float32": ((25.0, 1.5),)}})
+    info = stating(INFO, "float32", tanh=Error(2.0, near=((25.0, 1.5),)))
     figures = measure(info, "tanh", "float32", 1000, NumpyBackend().run)
     said = stated(info, "tanh", "float32")
     found = [held(*pair, "float32") for pair in zip(figures, said, strict=True)]

@@ -18,7 +18,7 @@ from rnn_parity.adversary.suite import judged, network
 from rnn_parity.judge import rounded, scatter, sums, systematic
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.certify import certify, reference
-from rnn_parity_core import CELLS, Accuracy, Problem
+from rnn_parity_core import CELLS, Accuracy, Error, Problem
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 
@@ -32,7 +32,7 @@ def drawn(cell: str, dtype: str, seed: int = 0, **changes: Any) -> Network:
 
 def without_ulps(dtype: str) -> Accuracy:
     """State that functions are as exact as the dtype lets them be."""
-    return Accuracy(dtype, {"tanh": 0.51, "sigmoid": 0.51})
+    return Accuracy(dtype, {"tanh": Error(0.51), "sigmoid": Error(0.51)})
 
 
 @pytest.mark.parametrize("task", ["forward", "gradient", "adam", "sgd"])
@@ -86,10 +86,8 @@ def test_implementations_differ_in_rounding_alone() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["tanh", "sigmoid"])
 def test_functions_err_as_stated_and_as_far(name: str, dtype: str, curve: str) -> None:
-    form, accuracy = (
-        Format(dtype),
-        Accuracy(dtype, {name: 2.5}, near={name: ((1.0, 1.5),)}),
-    )
+    form = Format(dtype)
+    accuracy = Accuracy(dtype, {name: Error(2.5, near=((1.0, 1.5),))})
     spread = np.random.default_rng(1).normal(size=(2000, 1)) * [[0.01, 1, 10]]
     x = form.rounded(spread)
     got = erring(name, x, accuracy, form, (curve, 7)).astype(form.type)
@@ -124,10 +122,10 @@ def test_a_dropped_bias_is_beyond_the_bound(cell: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_functions_off_by_twice_as_much_are_beyond_the_bound(dtype: str) -> None:
-    stated = Accuracy(dtype, {"tanh": 8.0}, accumulator="float32")
+    stated = Accuracy(dtype, {"tanh": Error(8.0)}, accumulator="float32")
     if dtype == "float64":
-        stated = Accuracy(dtype, {"tanh": 8.0})
-    twice = Accuracy(dtype, {"tanh": 16.0 if dtype != "float64" else 32.0})
+        stated = Accuracy(dtype, {"tanh": Error(8.0)})
+    twice = Accuracy(dtype, {"tanh": Error(16.0 if dtype != "float64" else 32.0)})
     worst = {"right": 0.0, "twice": 0.0}
     for seed in range(8):
         problem = drawn("rnn_tanh", dtype, seed).problem

@@ -10,7 +10,7 @@ from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.bounds import likely, worst_case
 from rnn_parity.judge.rounded import Rounded
-from rnn_parity_core import Accuracy, Array
+from rnn_parity_core import Accuracy, Array, Error
 
 U32 = 2.0**-24
 SMALLEST_NORMAL = 2.0**-126
@@ -19,7 +19,7 @@ SLOPE_UP = 1 + 2.0**-11  # slopes are bounded near by, or rounded up
 
 
 def rounded() -> Rounded:
-    return Rounded(Accuracy("float32", {"tanh": STATED_ULP}))
+    return Rounded(Accuracy("float32", {"tanh": Error(STATED_ULP)}))
 
 
 def test_few_terms_take_the_worst_case() -> None:
@@ -183,7 +183,7 @@ def test_saturated_outputs_are_held_to_the_last_places_of_one() -> None:
 
 
 def test_float64_has_a_bound_of_its_own() -> None:
-    wide = Rounded(Accuracy("float64", {"tanh": 1.0}))
+    wide = Rounded(Accuracy("float64", {"tanh": Error(1.0)}))
     error = wide.tanh(wide.constant(np.array([0.5]))).error[0]
     assert 2.0**-53 < error < 4 * 2.0**-53
 
@@ -201,7 +201,7 @@ def test_an_error_before_the_logistic_function_comes_through_where_it_is_tiny(
 ) -> None:
     # y (1 - y) is nothing in float64 from 37 on; y itself is 1e-17 and still moves.
     error = 1e-5
-    ops = Rounded(Accuracy("float32", {"sigmoid": 4.0}))
+    ops = Rounded(Accuracy("float32", {"sigmoid": Error(4.0)}))
     bound = ops.sigmoid(Bounded(np.array([x]), np.array([error])))
     for moved in (x - error, x + error):
         size = math.exp(-abs(moved))
@@ -212,7 +212,7 @@ def test_an_error_before_the_logistic_function_comes_through_where_it_is_tiny(
 @pytest.mark.parametrize("x", [-0.01, 0.7, 3.0, -25.0])
 @pytest.mark.parametrize("error", [1e-4, 1e-3])
 def test_an_error_before_tanh_comes_through(x: float, error: float) -> None:
-    ops = Rounded(Accuracy("float64", {"tanh": 0.0}))
+    ops = Rounded(Accuracy("float64", {"tanh": Error(0.0)}))
     bound = ops.tanh(Bounded(np.array([x]), np.array([error])))
     for moved in (x - error, x + error):
         assert abs(math.tanh(moved) - bound.value[0]) <= bound.error[0]
@@ -225,7 +225,7 @@ def test_an_error_before_tanh_comes_through(x: float, error: float) -> None:
 def test_an_error_before_the_logistic_function_comes_through(
     x: float, error: float
 ) -> None:
-    ops = Rounded(Accuracy("float64", {"sigmoid": 0.0}))
+    ops = Rounded(Accuracy("float64", {"sigmoid": Error(0.0)}))
     bound = ops.sigmoid(Bounded(np.array([x]), np.array([error])))
     steepest = error / (4 * math.cosh(max(abs(x) - error, 0) / 2) ** 2)
     assert steepest <= bound.error[0] <= steepest * SLOPE_UP + 1e-14

@@ -6,12 +6,12 @@ import pytest
 from rnn_parity.judge.arithmetic import Float64
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.rounded import Rounded
-from rnn_parity_core import Accuracy, Array
+from rnn_parity_core import Accuracy, Array, Error
 
 U32 = 2.0**-24
 SLOPE_UP = 1 + 2.0**-11  # slopes are bounded near by, or rounded up
 ULP = {"tanh": 2.0, "sigmoid": 2.0}
-OPS = Rounded(Accuracy("float32", ULP))
+OPS = Rounded(Accuracy("float32", {name: Error(ulp) for name, ulp in ULP.items()}))
 
 
 def drawn(seed: int, *, low: float = -2.0, high: float = 2.0) -> Array:

@@ -1,5 +1,7 @@
 """What a backend declares: which gap covers a case, and what is called for it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from msgspec import ValidationError, convert, to_builtins
@@ -11,13 +13,16 @@ from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_core import (
     CELLS,
     VARIANTS,
+    Arithmetic,
     BackendInfo,
     Case,
+    Error,
     Gap,
     Implementation,
     ParityError,
 )
 from rnn_parity_fixtures import catalogue
+from support import stating
 
 CASE = catalogue.case_from_id("lstm-variable_input-B3-T7-D4-H5-reverse-f32-s1")
 
@@ -35,6 +40,7 @@ def test_a_gap_that_names_nothing_covers_every_case() -> None:
         ("variants", ("variable_input",), ("static", "dynamic")),
         ("directions", ("reverse", "bidirectional"), ("forward",)),
         ("dtypes", ("float32",), ("float64",)),
+        ("tasks", ("forward", "adam"), ("gradient",)),
     ],
 )
 def test_a_gap_covers_the_cases_that_each_of_its_lists_names(
@@ -46,17 +52,51 @@ def test_a_gap_covers_the_cases_that_each_of_its_lists_names(
     assert not replace(wide, **{field: outside}).covers(CASE)
 
 
-def test_a_gap_of_rows_without_a_step_is_about_these_alone() -> None:
-    gap = Gap("never", "no", zero_length=True)
-    assert not gap.covers(CASE)
-    assert gap.covers(replace(CASE, zero_length=True))
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("biases", {"bias": False}),
+        ("time_major", {"time_major": True}),
+        ("zero_length", {"zero_length": True}),
+        ("probe", {"probe": True}),
+        ("stacked", {"layers": 3}),
+        ("full_projection", {"projection": 5}),
+    ],
+)
+def test_a_gap_covers_the_cases_that_are_or_are_not_what_it_says(
+    field: str, changes: dict[str, Any]
+) -> None:
+    plain = Gap("never", "no")
+    other = replace(CASE, **changes)
+    on, off = (replace(plain, **{field: switch}) for switch in (True, False))
+    if field == "biases":
+        on, off = off, on
+    assert (on.covers(other), on.covers(CASE)) == (True, False)
+    assert (off.covers(other), off.covers(CASE)) == (False, True)
+    assert on.is_partial
+    assert off.is_partial
 
 
-def test_a_gap_of_biases_is_about_cases_that_have_them_and_partial() -> None:
-    gap = Gap("never", "no", with_biases=True)
+def test_a_gap_covers_the_cases_whose_ids_its_patterns_match() -> None:
+    gap = Gap("never", "no", ids=("gru-*", "lstm-*-H5-reverse-*"))
     assert gap.covers(CASE)
-    assert not gap.covers(replace(CASE, bias=False))
+    assert gap.covers(replace(CASE, cell="gru"))
+    assert not gap.covers(replace(CASE, units=55))
+    assert not gap.covers(replace(CASE, cell="lstm_peephole"))
     assert gap.is_partial
+
+
+def test_a_gap_of_cells_and_variants_alone_is_not_partial() -> None:
+    gap = Gap("never", "no", cells=("lstm",), variants=("static",), link="https://x")
+    assert not gap.is_partial
+
+
+def test_who_calls_a_framework_wrong_says_why() -> None:
+    assert Gap("wrong", "", link="https://x").why == "wrong: https://x"
+    with pytest.raises(ValueError, match="neither a reason nor a link"):
+        Gap("wrong", "")
+    with pytest.raises(ValidationError, match="neither a reason nor a link"):
+        convert({"kind": "wrong", "reason": ""}, Gap)
 
 
 def test_the_first_gap_that_covers_a_case_is_the_one_given() -> None:
@@ -80,6 +120,67 @@ def test_a_gap_that_depends_on_data_is_of_no_case_but_of_some_that_it_covers() -
     assert info.may_decline(replace(CASE, cell="rnn_tanh")) is None
     gru = replace(CASE, cell="gru")
     assert info.gap(gru) == info.may_decline(gru) == info.gaps[1]
+
+
+LSTM_ALONE = replace(
+    INFO, implementations=(Implementation("fused", ("static", "dynamic"), ("lstm",)),)
+)
+
+
+def test_what_no_implementation_names_is_a_gap_without_being_listed() -> None:
+    gap = LSTM_ALONE.gap(CASE)
+    assert gap == LSTM_ALONE.may_decline(CASE)
+    assert gap == Gap("notyet", "the adapter does not do lstm as variable_input")
+    assert LSTM_ALONE.gap(replace(CASE, variant="dynamic")) is None
+
+
+def test_the_first_words_about_what_is_not_done_that_cover_a_case_count() -> None:
+    loops = Gap("never", "it has no loop", variants=("variable_input",))
+    rest = Gap("never", "it has an LSTM alone")
+    info = replace(LSTM_ALONE, otherwise=(loops, rest))
+    assert info.gap(CASE) == loops
+    assert info.gap(replace(CASE, variant="basic")) == rest
+    assert info.gap(replace(CASE, variant="dynamic")) is None
+
+
+def test_what_is_not_done_at_all_is_none_of_the_gaps_of_what_is_done() -> None:
+    partial = Gap("notyet", "no updates", dtypes=("float32",))
+    rest = Gap("never", "it has an LSTM alone")
+    info = replace(LSTM_ALONE, gaps=(partial,), otherwise=(rest,))
+    assert info.gap(CASE) == rest
+    assert info.gap(replace(CASE, variant="dynamic")) == partial
+
+
+def test_what_is_known_to_be_wrong_is_a_gap_and_no_reason_to_decline() -> None:
+    wrong = Gap("wrong", "swaps directions", directions=("reverse",))
+    info = replace(INFO, gaps=(wrong,))
+    assert info.gap(CASE) == info.known_wrong(CASE) == wrong
+    assert info.may_decline(CASE) is None
+    assert info.known_wrong(replace(CASE, direction="forward")) is None
+
+
+def test_what_is_never_done_is_not_also_done_wrongly() -> None:
+    never, wrong = Gap("never", "no"), Gap("wrong", "swaps directions")
+    info = replace(INFO, gaps=(never, wrong))
+    assert info.known_wrong(CASE) is None
+    assert info.may_decline(CASE) == never
+
+
+def test_of_a_model_nothing_is_known_to_be_wrong() -> None:
+    info = replace(INFO, gaps=(Gap("wrong", "swaps directions"),)).of_model()
+    assert info.gap(CASE) is None
+    assert info.known_wrong(CASE) is None
+
+
+def test_of_a_model_that_no_implementation_names_anything_is_possible_too() -> None:
+    rest = Gap("never", "it has an LSTM alone", variants=("basic",))
+    info = replace(LSTM_ALONE, otherwise=(rest,)).of_model()
+    assert info.gap(CASE) is None
+    found = [info.may_decline(replace(CASE, variant=v)) for v in ("basic", "static")]
+    assert [gap and gap.reason for gap in found] == ["it has an LSTM alone", ""]
+    declined = info.may_decline(CASE)
+    assert declined is not None
+    assert declined.reason == ""
 
 
 def test_of_a_model_anything_may_be_declined_or_computed() -> None:
@@ -113,24 +214,39 @@ def test_the_stated_accuracy_is_that_of_the_cell_s_functions(
     cell: str, functions: set[str]
 ) -> None:
     case = replace(CASE, cell=cell)
-    assert INFO.accuracy(case).ulp.keys() == functions
-    silent = replace(INFO, elementwise_ulp={}, elementwise_near={})
+    assert INFO.accuracy_for(case).functions.keys() == functions
+    silent = replace(INFO, accuracy={})
     if functions:
         with pytest.raises(ParityError, match="numpy states no accuracy of"):
-            silent.accuracy(case)
+            silent.accuracy_for(case)
     else:
-        assert silent.accuracy(case).ulp == {}
+        assert silent.accuracy_for(case).functions == {}
 
 
-def near(*pairs: tuple[float, float], function: str = "sigmoid") -> BackendInfo:
-    return replace(INFO, elementwise_near={function: {"float32": pairs}})
+def near(*pairs: tuple[float, float]) -> BackendInfo:
+    return stating(INFO, "float32", sigmoid=Error(4.0, near=pairs))
 
 
-def test_the_fewer_ulp_near_0_are_those_of_the_case_s_functions_and_dtype() -> None:
+def test_what_is_stated_is_that_of_the_case_s_functions_and_dtype() -> None:
     info, pairs = near((1.0, 2.0), (8.0, 3.5)), ((1.0, 2.0), (8.0, 3.5))
-    assert info.accuracy(CASE).near == {"sigmoid": pairs}
-    assert info.accuracy(replace(CASE, cell="rnn_tanh")).near == {}
-    assert info.accuracy(replace(CASE, dtype="float64")).near == {}
+    assert info.accuracy_for(CASE).functions["sigmoid"] == Error(4.0, near=pairs)
+    assert info.accuracy_for(replace(CASE, cell="rnn_tanh")).functions == {
+        "tanh": Error(2.0)
+    }
+    wide = info.accuracy_for(replace(CASE, dtype="float64"))
+    assert wide.functions["sigmoid"] == Error(3.0)
+
+
+def test_sums_and_factors_are_those_of_the_dtype_and_of_what_is_on() -> None:
+    arithmetic = Arithmetic({"bfloat16": "float32"}, {"tf32": 1e-3}, recomputes=False)
+    off = replace(INFO, arithmetic=arithmetic, options={"tf32": False})
+    on = replace(off, options={"tf32": True})
+    found = [i.accuracy_for(CASE) for i in (off, on)]
+    assert [of.factor_unit for of in found] == [0.0, 1e-3]
+    assert [of.accumulator for of in found] == ["", ""]
+    assert not any(of.recomputes for of in found)
+    half = on.accuracy_for(replace(CASE, dtype="bfloat16"))
+    assert (half.accumulator, half.factor_unit) == ("float32", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -150,22 +266,40 @@ def test_the_fewer_ulp_near_0_are_those_of_the_case_s_functions_and_dtype() -> N
 def test_fewer_ulp_near_0_that_would_not_count_are_refused(
     pairs: tuple[tuple[float, float], ...],
 ) -> None:
-    with pytest.raises(ValueError, match=r"numpy states .* of sigmoid in float32: "):
+    with pytest.raises(ValueError, match=r"near is .* fewer than the 4 ulp"):
         near(*pairs)
 
 
-def test_fewer_ulp_of_what_nothing_is_stated_of_are_refused() -> None:
-    with pytest.raises(ValueError, match="of sigmod in float32"):
-        near((1.0, 2.0), function="sigmod")
-    written = {**to_builtins(near((1.0, 2.0))), "elementwise_ulp": {}}
-    with pytest.raises(ValidationError, match="numpy states"):
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ({"near": [[1.0, 2.0]]}, "missing required field `ulp`"),
+        ({"ulp": 1.5, "near": [[1.0, 2.0]]}, "near is .* fewer than the 1.5 ulp"),
+        ({"ulp": -1.0}, r"Expected `float` >= 0.* `\$\.accuracy\[...\]\[...\].ulp`"),
+        ({"ulp": 1.0, "absolute": 2.0}, "Expected `float` <= 1"),
+        ({"ulp": 1.0, "relative": 0.0}, "unknown field `relative`"),
+    ],
+)
+def test_a_file_that_states_what_cannot_be_is_refused(
+    error: dict[str, object], words: str
+) -> None:
+    written = {**to_builtins(INFO), "accuracy": {"float32": {"tanh": error}}}
+    with pytest.raises(ValidationError, match=words):
         convert(written, BackendInfo)
 
 
 def test_what_nobody_described_is_held_to_what_the_coarsest_state_anywhere() -> None:
-    infos = [near((1.0, 2.0)), replace(INFO, name="coarse", elementwise_near={})]
-    assert least_accurate("expected", infos).accuracy(CASE).near == {}
-    assert least_accurate("expected", infos[:1]).accuracy(CASE).near == {}
+    coarse = stating(INFO, "float32", sigmoid=Error(3.5, absolute=1e-8))
+    for infos in ([near((1.0, 2.0)), coarse], [coarse, near((1.0, 2.0))]):
+        found = least_accurate("expected", infos).accuracy_for(CASE).functions
+        assert found == {"tanh": Error(2.0), "sigmoid": Error(4.0, absolute=1e-8)}
+    alone = least_accurate("expected", [near((1.0, 2.0))]).accuracy_for(CASE)
+    assert alone.functions["sigmoid"] == Error(4.0)
+
+
+def test_what_nobody_described_may_be_of_any_cell_and_variant() -> None:
+    info = least_accurate("expected", [INFO])
+    assert [case.id for case in cases() if info.gap(case)] == []
 
 
 def cases() -> list[Case]:

@@ -43,7 +43,7 @@ def computed(problem: Problem) -> dict[str, Array]:
 
 
 def certified(problem: Problem, outcome: dict[str, Array]) -> Certificate:
-    return certify(problem, outcome, INFO.accuracy(problem.case))
+    return certify(problem, outcome, INFO.accuracy_for(problem.case))
 
 
 def blamed(problem: Problem, wrong: Problem) -> str | None:
@@ -149,7 +149,7 @@ def test_one_weight_that_is_off_is_named_by_its_place_and_size(
     array[at] *= np.float32(1.002)
     outcome = computed(with_arrays(problem, **{name: array}))
     certificate = certified(problem, outcome)
-    found = one_weight(problem, outcome, INFO.accuracy(problem.case), certificate)
+    found = one_weight(problem, outcome, INFO.accuracy_for(problem.case), certificate)
     assert words in found
     assert found.endswith("e-03 of itself")
     assert float(found.split()[-3]) == pytest.approx(2e-3, rel=0.11)
@@ -162,11 +162,15 @@ def test_two_weights_that_are_off_are_not_one() -> None:
     kernel[2, 7] *= np.float32(1.01)
     outcome = computed(with_arrays(problem, kernel=kernel))
     certificate = certified(problem, outcome)
-    assert not one_weight(problem, outcome, INFO.accuracy(problem.case), certificate)
+    assert not one_weight(
+        problem, outcome, INFO.accuracy_for(problem.case), certificate
+    )
 
 
 def test_of_a_right_outcome_no_weight_is_named() -> None:
     problem = built("gru")
     outcome = computed(problem)
     certificate = certified(problem, outcome)
-    assert not one_weight(problem, outcome, INFO.accuracy(problem.case), certificate)
+    assert not one_weight(
+        problem, outcome, INFO.accuracy_for(problem.case), certificate
+    )

@@ -18,6 +18,7 @@ from rnn_parity_reports.results import Report, Result
 CASES = catalogue.select(["notebook"], ["basic", "dynamic"], ["float32"])
 NAMES = [case.id for case in CASES]
 GAP = Gap("notyet", "not written yet")
+WRONG = Gap("wrong", "its first unit is off")
 TIMEOUT = 1.5
 
 Run = Callable[..., tuple[Report, RunFolder]]
@@ -41,6 +42,9 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, RunFolder]:
         *faulty[3:],
         named(plant(INFO, "declines"), "declares", gaps=(GAP,)),
         named(INFO, "stale", gaps=(GAP,)),
+        named(plant(INFO, "one unit off by 1e-5"), "known", gaps=(WRONG,)),
+        named(plant(INFO, "killed"), "known to crash", gaps=(WRONG,)),
+        named(INFO, "mended", gaps=(WRONG,)),
         named(INFO, "broken", adapter="nonesuch_:Adapter"),
         named(INFO, "missing", requires={"nonesuch_": "nonesuch"}),
     ]
@@ -59,6 +63,9 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, RunFolder]:
         ("numpy+declines", "fail", "undeclared gap: declined on purpose"),
         ("declares", "gap", "notyet: not written yet"),
         ("stale", "fail", "stale gap: declared notyet (not written yet)"),
+        ("known", "gap", "wrong: its first unit is off: outputs: "),
+        ("known to crash", "gap", "wrong: its first unit is off: the worker process"),
+        ("mended", "fail", "stale gap: declared wrong (its first unit is off), yet it"),
         ("broken", "error", "did not start: ModuleNotFoundError: "),
         ("missing", "absent", "nonesuch not installed; install with: pip"),
     ],
@@ -108,7 +115,7 @@ def test_the_exit_status_puts_a_difference_first_then_errors_then_nothing_compar
     crowd: tuple[Report, RunFolder],
 ) -> None:
     report, folder = crowd
-    assert report.summary.expected == len(report.results) == 2 * 10
+    assert report.summary.expected == len(report.results) == 2 * 13
     assert report.exit_status == 1
     record = folder.record()
 
@@ -125,6 +132,8 @@ def test_the_exit_status_puts_a_difference_first_then_errors_then_nothing_compar
         assert judged("broken").exit_status == 3
         assert judged("numpy+killed", "numpy+declines").exit_status == 1
         assert judged("declares", "missing").exit_status == 2
+        assert judged("numpy", "known", "known to crash").exit_status == 0
+        assert judged("numpy", "mended").exit_status == 1
     finally:
         folder.write_record(record)
 

@@ -232,8 +232,8 @@ def test_what_the_reference_states_near_0_is_of_its_own_functions_alone(
 def test_a_layer_of_ones_own_may_be_compiled_whatever_the_reference_is() -> None:
     case = catalogue.case_from_id(LSTM)
     own = user_arrays.layer_info("my_lstm()", case, [INFO], {})
-    assert own.accuracy(case).recomputes
-    assert not INFO.accuracy(case).recomputes
+    assert own.accuracy_for(case).recomputes
+    assert not INFO.accuracy_for(case).recomputes
 
 
 @pytest.mark.usefixtures("backends")

@@ -43,7 +43,7 @@ def built(case_id: str) -> Problem:
 
 
 def accuracy_of(problem: Problem) -> Accuracy:
-    return known_backends()["numpy"].accuracy(problem.case)
+    return known_backends()["numpy"].accuracy_for(problem.case)
 
 
 def ran(problem: Problem) -> Outcome:

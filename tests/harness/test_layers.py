@@ -187,7 +187,7 @@ def test_layers_of_every_direction_and_length_are_certified(
 ) -> None:
     case_id = f"{cell}-variable_input-B4-T9-D3-H5-L3-{way}-zerolength-f32-s3"
     problem = catalogue.build(catalogue.case_from_id(case_id))
-    accuracy = known_backends()["numpy"].accuracy(problem.case)
+    accuracy = known_backends()["numpy"].accuracy_for(problem.case)
     outcome = by_layers(problem)
     found = certify_steps(problem, outcome, accuracy)
     assert found.bound_ratio <= 1

@@ -20,7 +20,7 @@ from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.record import Entry
 from rnn_parity.terminal.accuracy import show_accuracy
 from rnn_parity_backends.on_numpy import INFO
-from rnn_parity_core import BackendInfo, Gap
+from rnn_parity_core import BackendInfo, Error, Gap
 from rnn_parity_fixtures.faults import plant
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -30,13 +30,10 @@ F32 = ["float32"]
 
 
 def stating(**ulp: float) -> BackendInfo:
-    """Give NumPy with other statements for float32."""
-    said = {
-        name: {**INFO.elementwise_ulp[name], "float32": value}
-        for name, value in ulp.items()
-    }
-    ulps = {**INFO.elementwise_ulp, **said}
-    return replace(INFO, elementwise_ulp=ulps, elementwise_near={})
+    """Give NumPy with other statements for float32, the same near 0."""
+    usual = {name: error.ulp for name, error in INFO.accuracy["float32"].items()}
+    said = {name: Error(most) for name, most in {**usual, **ulp}.items()}
+    return replace(INFO, accuracy={**INFO.accuracy, "float32": said})
 
 
 def by_function(rows: list[Measurement]) -> dict[str, Measurement]:
@@ -82,7 +79,7 @@ def test_too_little_too_much_and_nothing_stated_each_fail() -> None:
     assert rows["sigmoid"].status == "generous"
     assert "500 are stated, over 10 times as many" in rows["sigmoid"].detail
     assert [exit_status([row]) for row in rows.values()] == [1, 1]
-    silent = replace(INFO, elementwise_ulp={}, elementwise_near={})
+    silent = replace(INFO, accuracy={})
     rows = by_function(measure_backends([silent], F32, SAMPLES))
     assert {row.status for row in rows.values()} == {"unstated"}
     assert rows["tanh"].figure is not None
@@ -93,7 +90,8 @@ def test_too_little_and_too_much_near_0_each_fail_in_words_that_name_the_range()
     None
 ):
     near = ((0.5, 0.75), (2.0, 15.0))
-    info = replace(stating(tanh=20.0), elementwise_near={"tanh": {"float32": near}})
+    functions = {**INFO.accuracy["float32"], "tanh": Error(20.0, near=near)}
+    info = replace(INFO, accuracy={"float32": functions})
     rows = [r for r in measure_backends([info], F32, SAMPLES) if r.function == "tanh"]
     assert [row.status for row in rows] == ["exceeded", "generous", "generous"]
     first, second, last = (row.detail for row in rows)

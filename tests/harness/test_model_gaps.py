@@ -14,10 +14,10 @@ import rnn_parity
 from rnn_parity.runs import verify
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.store.folder import RunFolder
-from rnn_parity_core import Accuracy, Array, BackendInfo, Gap, Problem
+from rnn_parity_core import Accuracy, Array, BackendInfo, Error, Gap, Problem
 from rnn_parity_fixtures.faults import plant
 from rnn_parity_reports.results import Report, Result
-from support import honest, installed
+from support import honest, installed, stating
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -176,9 +176,8 @@ def test_whose_outputs_they_may_be_is_asked_where_these_would_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A backend of another package, that nobody named, states that it errs by more."""
-    coarse = replace(
-        NUMPY, name="coarse", elementwise_absolute={"sigmoid": {"float32": 1e-4}}
-    )
+    coarse = stating(NUMPY, "float32", sigmoid=Error(4.0, absolute=1e-4))
+    coarse = replace(coarse, name="coarse")
     known = {**known_backends(), "coarse": coarse}
     x = np.random.default_rng(2).normal(size=(3, 7, 4)).astype("float32")
     problem, _ = verify.plan(FILES / "lstm_as_constructed.pt", inputs=x).problems
@@ -234,10 +233,14 @@ def test_outputs_of_onnx_runtime_pass_whether_it_is_named_or_not(
 
 
 def test_an_accuracy_is_within_another_that_allows_as_much() -> None:
-    base = Accuracy("float32", {"tanh": 2.0}, {"tanh": 1e-8})
+    base = Accuracy("float32", {"tanh": Error(2.0, absolute=1e-8)})
+
+    def of_tanh(ulp: float, absolute: float) -> Accuracy:
+        return replace(base, functions={"tanh": Error(ulp, absolute=absolute)})
+
     assert base.within(base)
-    assert base.within(replace(base, ulp={"tanh": 3.0}, factor_unit=1e-4))
+    assert base.within(replace(of_tanh(3.0, 1e-8), factor_unit=1e-4))
     assert not replace(base, factor_unit=1e-4).within(base)
-    assert not replace(base, absolute={"tanh": 1e-7}).within(base)
-    assert not base.within(replace(base, ulp={"tanh": 1.0}))
-    assert not base.within(replace(base, absolute={}))
+    assert not of_tanh(2.0, 1e-7).within(base)
+    assert not base.within(of_tanh(1.0, 1e-8))
+    assert not base.within(of_tanh(2.0, 0.0))

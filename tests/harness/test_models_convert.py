@@ -76,9 +76,11 @@ def assert_runs(script: str, file: str, source: str, backend: str) -> None:
         return {name: made[name] for name in problem.case.output_shapes()}
 
     info = known_backends()[backend]
-    ulp = {name: of["float32"] for name, of in info.elementwise_ulp.items()}
+    errors = info.accuracy["float32"]
+    ulp = {name: error.ulp for name, error in errors.items()}
     # What ONNX Runtime errs by on top of ulps comes with the backend alone.
-    reference = backend if info.elementwise_absolute else None
+    absolute = any(error.absolute for error in errors.values())
+    reference = backend if absolute else None
     with Parity() as parity:
         parity.assert_equivalent(
             converted, case=case, weights=found.weights, ulp=ulp, reference=reference

@@ -12,7 +12,16 @@ from msgspec.structs import replace as altered
 from rnn_parity.judge.certify import certify_steps, reference
 from rnn_parity.judge.not_shown import not_shown_by
 from rnn_parity.runs.equivalence import Parity
-from rnn_parity_core import CELLS, Accuracy, Array, Case, Problem, UsageError, probing
+from rnn_parity_core import (
+    CELLS,
+    Accuracy,
+    Array,
+    Case,
+    Error,
+    Problem,
+    UsageError,
+    probing,
+)
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.catalogue import case_from_id, select
 from rnn_parity_reports.results import read_report_document
@@ -22,7 +31,7 @@ Cli = Callable[..., tuple[int, str, str]]
 SIZES = {size * sign for size in (0.25, 1, 4, 16, 64) for sign in (1, -1)}
 LSTM = "lstm-dynamic-B3-T7-D4-H5-L2-bidirectional-f32-s1"
 # What a right computation errs by: its outcome is the float64 one, rounded.
-HONEST = Accuracy("float32", {"tanh": 2.0, "sigmoid": 2.0})
+HONEST = Accuracy("float32", {"tanh": Error(2.0), "sigmoid": Error(2.0)})
 
 
 def probe(case_id: str) -> Problem:

@@ -105,6 +105,18 @@ def test_gaps_are_expected_failures_if_declared_and_failures_if_not_or_stale(
     assert lines(result, r"fail: undeclared gap: declined on purpose.*")
 
 
+def test_what_is_known_to_be_wrong_is_an_expected_failure_until_it_is_right(
+    run_pytest: Run,
+) -> None:
+    result = run_pytest("--parity-backends=known,mended", CASES, "-rx")
+    result.assert_outcomes(passed=1, failed=2, xfailed=1)
+    gap = "XFAIL parity::notebook-dynamic-f32[known] - wrong: its first unit is off"
+    assert gap in result.outlines
+    assert lines(result, "fail: outputs 84x its bound at step 1")
+    stale = r"fail: stale gap: declared wrong \(its first unit is off\), yet it is .*"
+    assert lines(result, stale)
+
+
 def test_a_gap_of_some_data_is_an_expected_failure_where_it_shows(
     run_pytest: Run,
 ) -> None:
@@ -117,7 +129,7 @@ def test_a_gap_of_some_data_is_an_expected_failure_where_it_shows(
 
 def test_what_is_not_installed_is_skipped_among_all_backends(run_pytest: Run) -> None:
     result = run_pytest("--parity-backends=all", ONE, "-k", "gone or numpy", "-rs")
-    result.assert_outcomes(passed=1, skipped=1, deselected=10)
+    result.assert_outcomes(passed=1, skipped=1, deselected=12)
     assert lines(result, "SKIPPED .*nonesuch not installed; install with: pip it .*")
 
 

@@ -12,7 +12,7 @@ from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.scatter import Scatter
 from rnn_parity_backends.on_jax import INFO_CUDA as JAX_CUDA
 from rnn_parity_backends.on_torch import INFO, INFO_CUDA
-from rnn_parity_core import TF32_UNIT, Accuracy, Array, BackendInfo
+from rnn_parity_core import TF32_UNIT, Accuracy, Array, BackendInfo, Error
 from rnn_parity_fixtures import catalogue
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -64,30 +64,27 @@ def test_tensorfloat_32_is_stated_while_it_is_on_and_of_float32_alone(
     info: BackendInfo,
 ) -> None:
     on = replace(info, options={**info.options, "tf32": True})
-    assert on.accuracy(CASE).factor_unit == TF32_UNIT
-    assert info.accuracy(CASE).factor_unit == 0
-    assert on.accuracy(replace(CASE, dtype="float64")).factor_unit == 0
+    assert on.accuracy_for(CASE).factor_unit == TF32_UNIT
+    assert info.accuracy_for(CASE).factor_unit == 0
+    assert on.accuracy_for(replace(CASE, dtype="float64")).factor_unit == 0
 
 
 def test_the_cpu_heeds_no_tensorfloat_32() -> None:
     on = replace(INFO, options={**INFO.options, "tf32": True})
-    assert on.accuracy(CASE).factor_unit == 0
+    assert on.accuracy_for(CASE).factor_unit == 0
 
 
 def test_results_that_are_zero_too_early_are_right_by_as_much_as_is_stated() -> None:
     x = np.array([-50.0])
     for absolute, allowed in ((0.0, False), (2e-22, True)):
-        ops = Rounded(Accuracy("float32", {"sigmoid": 1.0}, {"sigmoid": absolute}))
+        ops = Rounded(Accuracy("float32", {"sigmoid": Error(1.0, absolute=absolute)}))
         of = ops.sigmoid(ops.constant(x))
         assert of.value[0] == pytest.approx(1.93e-22, rel=1e-2)
         assert (of.value[0] <= of.error[0]) == allowed
 
 
-NEAR = Accuracy(
-    "float32",
-    {"tanh": 6.0, "sigmoid": 6.0},
-    near={"tanh": ((1.0, 1.5), (4.0, 2.5)), "sigmoid": ((1.0, 1.5), (4.0, 2.5))},
-)
+_NEAR_0 = Error(6.0, near=((1.0, 1.5), (4.0, 2.5)))
+NEAR = Accuracy("float32", {"tanh": _NEAR_0, "sigmoid": _NEAR_0})
 # Magnitude of an argument, its error, and the ulp stated for all that it may be.
 STATED = [
     (0.0, 0.0, 1.5),
@@ -116,7 +113,7 @@ def test_the_fewer_ulp_near_0_count_where_they_cover_all_that_may_be(
         given = Bounded(x[at], error[at])
         found = getattr(Rounded(NEAR), function)(given).error
         for single in sorted(set(ulp[at])):
-            plain = Rounded(Accuracy("float32", {function: single}))
+            plain = Rounded(Accuracy("float32", {function: Error(single)}))
             same = ulp[at] == single
             wanted = getattr(plain, function)(given).error
             assert found[same].tolist() == wanted[same].tolist()
@@ -158,12 +155,12 @@ def test_c_is_read_off_h_by_the_ulp_stated_for_c_and_not_for_its_tanh() -> None:
     given, h = Bounded(o, np.zeros(3)), o * np.tanh(c)
     found = Rounded(NEAR)._told_by(given, h).error
     for ulp, at in ((1.5, 0), (2.5, 1), (2.5, 2)):
-        plain = Rounded(Accuracy("float32", {"tanh": ulp}))
+        plain = Rounded(Accuracy("float32", {"tanh": Error(ulp)}))
         assert found[at] == plain._told_by(given, h).error[at]
 
 
 def test_a_lower_dtype_inside_is_not_held_to_what_suffices_near_0() -> None:
-    plain = replace(NEAR, near={})
+    plain = replace(NEAR, functions={"tanh": Error(6.0), "sigmoid": Error(6.0)})
     x = Bounded(np.array([0.3]), np.array([1e-3]))
     guesses = [_of_dtype("float16", stated).tanh(x).error for stated in (NEAR, plain)]
     assert guesses[0] == guesses[1]
@@ -177,7 +174,7 @@ def test_what_earlier_steps_were_off_by_is_steady_for_later_ones() -> None:
     assert (old.value == given.value).all()
 
 
-OPS = Rounded(Accuracy("float32", {"tanh": 2.0, "sigmoid": 2.0}))
+OPS = Rounded(Accuracy("float32", {"tanh": Error(2.0), "sigmoid": Error(2.0)}))
 
 
 def test_c_is_read_off_h_where_h_tells_it() -> None:

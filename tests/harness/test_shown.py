@@ -28,7 +28,7 @@ def problem_of(case: str) -> Problem:
 
 
 def shares(problem: Problem, outcome: dict[str, Array]) -> dict[str, float]:
-    return unshown(certify(problem, outcome, INFO.accuracy(problem.case)))
+    return unshown(certify(problem, outcome, INFO.accuracy_for(problem.case)))
 
 
 def of_numpy(case: str) -> dict[str, float]:
@@ -49,7 +49,7 @@ def test_what_is_shown_can_fail_and_what_is_not_hides_what_is_wrong(case: str) -
     problem = problem_of(case)
     wrong = {name: -array for name, array in NumpyBackend().run(problem).items()}
     with np.errstate(all="ignore"):
-        certificate = certify(problem, wrong, INFO.accuracy(problem.case))
+        certificate = certify(problem, wrong, INFO.accuracy_for(problem.case))
     late = certificate.ratio[:, -8:]
     assert (late.max() > 1) == (case == CHAOTIC)
 
@@ -65,7 +65,7 @@ def test_outputs_that_are_small_are_held_to_their_own_size() -> None:
     """A bound of 0.5 shows nothing of outputs of 0.01, though less than 1."""
     problem = problem_of(CHAOTIC)
     outcome = dict(NumpyBackend().run(problem))
-    certificate = certify(problem, outcome, INFO.accuracy(problem.case))
+    certificate = certify(problem, outcome, INFO.accuracy_for(problem.case))
     wide = certificate._replace(bound=np.full_like(certificate.bound, 0.5))
     assert "outputs" not in unshown(wide)
     finals = {"h": wide.finals["h"]._replace(value=wide.finals["h"].value / 100)}

@@ -10,11 +10,11 @@ from rnn_parity.judge.certify import certify_steps, reference
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity.judge.stepwise import Stepwise, stepwise
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core import CELLS, Accuracy, Array, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Error, Problem
 from rnn_parity_fixtures import catalogue
 from support import honest
 
-ACCURACY = Accuracy("float32", {"tanh": 2.0, "sigmoid": 4.0})
+ACCURACY = Accuracy("float32", {"tanh": Error(2.0), "sigmoid": Error(4.0)})
 OPTIONS = ("", "-reverse", "-L2-bidirectional", "-zerolength")
 
 

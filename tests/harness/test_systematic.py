@@ -7,7 +7,7 @@ from rnn_parity.judge.blame import element, worst_drift
 from rnn_parity.judge.certify import Certificate, certify, reference
 from rnn_parity.judge.systematic import Samples, drifts, most_samples
 from rnn_parity_backends.on_numpy.adapter import NumpyBackend
-from rnn_parity_core import CELLS, Accuracy, Array, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Error, Problem
 from rnn_parity_fixtures import catalogue
 from support import allowing, honest, with_arrays
 
@@ -93,7 +93,7 @@ def test_what_a_function_may_err_by_is_not_taken_for_a_weight() -> None:
         outcome["outputs"][:, t] = state
     outcome["final_h"][0] = state
     stated, unstated = (
-        certify(problem, outcome, Accuracy("float32", {"tanh": ulp}))
+        certify(problem, outcome, Accuracy("float32", {"tanh": Error(ulp)}))
         for ulp in (21.0, 2.0)
     )
     assert stated.bound_ratio <= 1

@@ -53,7 +53,7 @@ def worst(info: BackendInfo, given: Problem) -> float:
     installed(info.name)
     engine = adapter(info.adapter, tuple(info.options.items()))
     outcome = dict(engine.run(given))
-    return certify(given, outcome, info.accuracy(given.case)).bound_ratio
+    return certify(given, outcome, info.accuracy_for(given.case)).bound_ratio
 
 
 def saturated(seed: int) -> Problem:

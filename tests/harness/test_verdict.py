@@ -11,8 +11,17 @@ from rnn_parity.judge.certify import reference
 from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.runs.judge_run import judge
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.record import Entry
-from rnn_parity_core import Array, BackendInfo, FileError, Gap, Problem
+from rnn_parity.store.record import NOT_STARTED, UNANSWERED, Entry
+from rnn_parity_core import (
+    VARIANTS,
+    Array,
+    BackendInfo,
+    Error,
+    FileError,
+    Gap,
+    Implementation,
+    Problem,
+)
 from rnn_parity_core.arrays import pack
 from rnn_parity_reports.results import Result, Summary
 from support import honest
@@ -21,21 +30,24 @@ NEVER = Gap("never", "it has no such loop")
 ELSEWHERE = Gap("notyet", "not written", variants=("static",))
 
 
-def info(*gaps: Gap, ulp: dict[str, dict[str, float]] | None = None) -> BackendInfo:
+def info(*gaps: Gap, stated: dict[str, dict[str, Error]] | None = None) -> BackendInfo:
     """Describe a backend that nobody starts: judging reads only what it left."""
     return BackendInfo(
         name="acme:fast",
         adapter="acme:Backend",
         requires={},
         install="",
-        implementations=(),
-        elementwise_ulp={"tanh": {"float32": 2.0}} if ulp is None else ulp,
+        implementations=(Implementation("its own loops", tuple(VARIANTS)),),
+        accuracy={"float32": {"tanh": Error(2.0)}} if stated is None else stated,
         gaps=gaps,
     )
 
 
 SOMETIMES = Gap("never", "it rounds some weights", depends_on_data=True)
 UNNAMED = Gap("notyet", "", depends_on_data=True)
+WRONG = Gap("wrong", "it forgets its bias")
+LINKED = Gap("wrong", "", link="https://example.org/1")
+AT_TIMES = Gap("wrong", "it forgets some biases", depends_on_data=True)
 
 
 class Bench:
@@ -153,15 +165,105 @@ def test_an_outcome_of_another_case_is_an_error(bench: Bench) -> None:
     assert f"holds case 'notebook-basic-f32', expected '{bench.case}'" in result.detail
 
 
-@pytest.mark.parametrize("ulp", [{}, {"tanh": {}}, {"tanh": {"float64": 2.0}}])
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {},
+        {"float32": {}},
+        {"float64": {"tanh": Error(2.0)}},
+        {"float32": {"sigmoid": Error(2.0)}},
+    ],
+)
 def test_a_backend_that_states_no_accuracy_gets_no_verdict(
-    bench: Bench, ulp: dict[str, dict[str, float]]
+    bench: Bench, stated: dict[str, dict[str, Error]]
 ) -> None:
     bench.save(honest(bench.problem))
-    result = bench.judge(Entry(bench.case, "acme:fast", "done"), info(ulp=ulp))
+    result = bench.judge(Entry(bench.case, "acme:fast", "done"), info(stated=stated))
     assert result.verdict == "error"
     assert "no accuracy of tanh in float32" in result.detail
-    assert "elementwise_ulp" in result.detail
+    assert "add it to accuracy of its BackendInfo" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("gaps", "words"),
+    [
+        ((WRONG,), "wrong: it forgets its bias: outputs: "),
+        ((LINKED,), "wrong: https://example.org/1: outputs: "),
+        ((AT_TIMES,), "wrong: it forgets some biases: outputs: "),
+        ((SOMETIMES, WRONG), "wrong: it forgets its bias: outputs: "),
+    ],
+)
+def test_what_is_declared_wrong_and_is_wrong_is_a_gap_in_the_words_of_both(
+    bench: Bench, gaps: tuple[Gap, ...], words: str
+) -> None:
+    wrong = honest(bench.problem)
+    bench.save({**wrong, "outputs": wrong["outputs"] + np.float32(1e-3)})
+    undeclared = bench.entry("done")
+    assert undeclared.verdict == "fail"
+    result = bench.entry("done", "", *gaps)
+    assert result.verdict == "gap"
+    assert result.detail.startswith(words)
+    assert result.detail.endswith(undeclared.detail)
+    assert result.reproduce == undeclared.reproduce
+    assert result.seconds == 1.5
+
+
+@pytest.mark.parametrize("change", [{"final_h": None}, {"final_h": np.zeros(2)}])
+def test_what_is_declared_wrong_may_break_the_contract(
+    bench: Bench, change: dict[str, Array | None]
+) -> None:
+    outcome = {**honest(bench.problem), **change}
+    bench.save({n: a for n, a in outcome.items() if a is not None})
+    result = bench.entry("done", "", WRONG)
+    assert result.verdict == "gap"
+    assert result.detail.startswith("wrong: it forgets its bias: final_h ")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "gaps", "verdict", "words"),
+    [
+        ("done", "", (WRONG,), "fail", "stale gap: declared wrong (it forgets its"),
+        ("done", "", (LINKED,), "fail", "stale gap: declared wrong (https://examp"),
+        ("done", "", (AT_TIMES,), "pass", ""),
+        ("done", "", (WRONG, NEVER), "fail", "stale gap: declared wrong (it forgets"),
+        ("done", "", (NEVER, WRONG), "fail", "stale gap: declared never (it has no"),
+        ("error", "killed", (WRONG,), "gap", "wrong: it forgets its bias: killed"),
+        ("error", "killed", (AT_TIMES,), "gap", "wrong: it forgets some biases: kil"),
+        ("error", UNANSWERED, (WRONG,), "error", UNANSWERED),
+        ("error", f"{NOT_STARTED}: no", (WRONG,), "error", f"{NOT_STARTED}: no"),
+        ("absent", "no GPU", (WRONG,), "absent", "no GPU"),
+        ("unsupported", "so", (WRONG,), "fail", "undeclared gap: so; declare it"),
+        ("unsupported", "so", (WRONG, NEVER), "gap", "never: it has no such loop"),
+    ],
+)
+def test_what_is_declared_wrong_is_stale_if_it_is_right_and_a_gap_if_it_crashes(
+    bench: Bench,
+    status: str,
+    said: str,
+    gaps: tuple[Gap, ...],
+    verdict: str,
+    words: str,
+) -> None:
+    bench.save(honest(bench.problem))
+    result = bench.entry(status, said, *gaps)
+    assert (result.verdict, result.detail[: len(words)]) == (verdict, words)
+    assert result.detail.count("[acme:fast") == bool(result.detail)
+
+
+def test_what_is_declared_wrong_and_cannot_be_read_is_an_error(bench: Bench) -> None:
+    bench.save(b"not safetensors")
+    assert bench.entry("done", "", WRONG).verdict == "error"
+
+
+def test_a_gap_that_no_implementation_made_is_closed_by_one(bench: Bench) -> None:
+    bench.save(honest(bench.problem))
+    about = msgspec.structs.replace(info(), implementations=())
+    result = bench.judge(Entry(bench.case, "acme:fast", "done"), about)
+    assert result.verdict == "fail"
+    assert result.detail.startswith(
+        "stale gap: declared notyet (the adapter does not do rnn_tanh as dynamic), yet "
+        "it computes; name rnn_tanh and dynamic in an Implementation"
+    )
 
 
 def test_a_saved_run_is_judged_again_and_counted(

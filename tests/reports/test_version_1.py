@@ -4,9 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import ValidationError, convert
 
 from by_hand_reports import passing
-from rnn_parity_core import FileError
+from rnn_parity_core import (
+    Arithmetic,
+    BackendInfo,
+    Error,
+    FileError,
+    Gap,
+    Implementation,
+)
 from rnn_parity_reports.results import encode, read_report_document
 from rnn_parity_reports.version_1 import upgraded
 from support import report_of
@@ -46,12 +54,56 @@ def test_a_report_of_version_1_is_read_by_todays_names(tmp_path: Path) -> None:
     assert report.outliers == {"c": "numpy"}
 
 
-def test_a_run_of_version_1_has_its_backends_implementations() -> None:
-    old = {"schema": "rnn-parity.run/1", "infos": [{"name": "a", "means": []}]}
-    assert upgraded(old) == {
-        "schema": "rnn-parity.run/2",
-        "infos": [{"name": "a", "implementations": []}],
+INFO = {
+    "name": "a",
+    "adapter": "a:A",
+    "requires": {},
+    "install": "",
+    "means": [{"api": "loops", "variants": ["dynamic"], "cells": ["lstm"]}],
+    "elementwise_ulp": {"tanh": {"float32": 2.0, "float64": 1.0}},
+    "elementwise_near": {"tanh": {"float32": [[1.0, 1.5]]}},
+    "elementwise_absolute": {"tanh": {"float64": 1e-9}},
+    "accumulators": {"bfloat16": "float32"},
+    "recomputes": False,
+    "gaps": [
+        {"kind": "never", "reason": "no GRU", "cells": ["gru"], "zero_length": False},
+        {"kind": "never", "reason": "no biases", "with_biases": True},
+    ],
+}
+
+
+def test_a_run_of_version_1_has_what_its_backends_declared() -> None:
+    document = upgraded({"schema": "rnn-parity.run/1", "infos": [INFO]})
+    assert document["schema"] == "rnn-parity.run/2"
+    (info,) = convert(document["infos"], list[BackendInfo])
+    assert info.implementations == (Implementation("loops", ("dynamic",), ("lstm",)),)
+    assert info.accuracy == {
+        "float32": {"tanh": Error(2.0, near=((1.0, 1.5),))},
+        "float64": {"tanh": Error(1.0, absolute=1e-9)},
     }
+    assert info.arithmetic == Arithmetic({"bfloat16": "float32"}, recomputes=False)
+    gaps = Gap("never", "no GRU", ("gru",)), Gap("never", "no biases", biases=True)
+    assert (info.gaps, info.otherwise) == (gaps, gaps)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"elementwise_near": {"sigmoid": {"float32": [[1.0, 1.5]]}}},
+        {"elementwise_ulp": 7},
+        {"elementwise_ulp": {"tanh": 7}},
+        {"gaps": 7},
+        {"gaps": [7]},
+        {"means": None},
+    ],
+    ids=str,
+)
+def test_a_run_of_version_1_whose_backends_are_unsound_is_refused(
+    changes: dict[str, object],
+) -> None:
+    old = {"schema": "rnn-parity.run/1", "infos": [INFO | changes]}
+    with pytest.raises((ValidationError, ValueError)):
+        convert(upgraded(old)["infos"], list[BackendInfo])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,13 @@
 """Flax: the cells of `flax.nnx`, `nnx.RNN` and `nnx.Bidirectional`."""
 
-from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_backends.with_jax import XLA_CPU
+from rnn_parity_core import (
+    FLOAT32_SUMS,
+    Arithmetic,
+    BackendInfo,
+    Gap,
+    Implementation,
+)
 
 _LINK = "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html"
 _CALLED = {
@@ -35,26 +41,22 @@ INFO = BackendInfo(
         for variant, how in hows.items()
         for cell, name in names.items()
     ),
-    elementwise_ulp=XLA_CPU_ULP,
-    accumulators=FLOAT32_SUMS,
+    accuracy=XLA_CPU,
+    arithmetic=Arithmetic(FLOAT32_SUMS),
     options={"threads": 0},
     settings=("threads",),
     on_request="layers on top of jax, which always runs",
     gaps=(
         Gap(
             "never",
-            "nnx has SimpleCell, LSTMCell and GRUCell: none with peepholes, a "
-            "projection or the reset gate before the product",
-            cells=("lstm_peephole", "lstm_projection", "gru_reset_before"),
-            link=_LINK,
-        ),
-        Gap(
-            "never",
             "nnx.GRUCell has no recurrent bias of the candidate",
             cells=("gru",),
-            with_biases=True,
+            biases=True,
             link=_LINK,
         ),
+        Gap("notyet", "the adapter makes no updates", tasks=("sgd", "adam")),
+    ),
+    otherwise=(
         Gap(
             "never",
             "Flax has no recurrent operations below its cells; JAX's are those of the "
@@ -63,9 +65,10 @@ INFO = BackendInfo(
             link=_LINK,
         ),
         Gap(
-            "notyet",
-            "the adapter makes no updates",
-            tasks=("sgd", "adam"),
+            "never",
+            "nnx has SimpleCell, LSTMCell and GRUCell: none with peepholes, a "
+            "projection or the reset gate before the product",
+            link=_LINK,
         ),
     ),
 )

@@ -4,8 +4,14 @@ Haiku's LSTM adds 1 to its forget gate, and its GRU has z on the candidate: both
 taken off the weights on their way in.
 """
 
-from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_backends.with_jax import XLA_CPU
+from rnn_parity_core import (
+    FLOAT32_SUMS,
+    Arithmetic,
+    BackendInfo,
+    Gap,
+    Implementation,
+)
 
 _LINK = "https://dm-haiku.readthedocs.io/en/latest/api.html#recurrent"
 _NAMES = {
@@ -30,29 +36,24 @@ INFO = BackendInfo(
         for variant, how in _HOW.items()
         for cell, name in _NAMES.items()
     ),
-    elementwise_ulp=XLA_CPU_ULP,
-    accumulators=FLOAT32_SUMS,
+    accuracy=XLA_CPU,
+    arithmetic=Arithmetic(FLOAT32_SUMS),
     options={"threads": 0},
     settings=("threads",),
     on_request="layers on top of jax, which always runs",
     gaps=(
         Gap(
             "never",
-            "hk.VanillaRNN has the rectifier and no other, hk.GRU resets before the "
-            "product, hk.LSTM has neither peepholes nor a projection",
-            cells=("rnn_tanh", "lstm_peephole", "lstm_projection", "gru"),
-            link=_LINK,
-        ),
-        Gap(
-            "never",
             "hk.LSTM always adds 1 to its forget bias, and a forget bias of this layer "
             "less 1 has no number in its dtype: Haiku cannot hold these weights",
             cells=("lstm",),
-            variants=(*_HOW,),
-            with_biases=True,
+            biases=True,
             depends_on_data=True,
             link=_LINK,
         ),
+        Gap("notyet", "the adapter makes no updates", tasks=("sgd", "adam")),
+    ),
+    otherwise=(
         Gap(
             "never",
             "Haiku has no recurrent operations below its cores; JAX's are those of "
@@ -67,9 +68,10 @@ INFO = BackendInfo(
             link=_LINK,
         ),
         Gap(
-            "notyet",
-            "the adapter makes no updates",
-            tasks=("sgd", "adam"),
+            "never",
+            "hk.VanillaRNN has the rectifier and no other, hk.GRU resets before the "
+            "product, hk.LSTM has neither peepholes nor a projection",
+            link=_LINK,
         ),
     ),
 )

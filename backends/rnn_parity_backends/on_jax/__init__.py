@@ -6,8 +6,15 @@ and the compiler are JAX's, the optimisers Optax's.
 
 from msgspec.structs import replace
 
-from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Implementation
+from rnn_parity_backends.with_jax import XLA_CPU
+from rnn_parity_core import (
+    FLOAT32_SUMS,
+    TF32_UNIT,
+    Arithmetic,
+    BackendInfo,
+    Error,
+    Implementation,
+)
 
 INFO = BackendInfo(
     name="jax",
@@ -22,9 +29,9 @@ INFO = BackendInfo(
         Implementation("jit: lax.scan, masked by lengths", ("variable_input",)),
         Implementation("jit: lax.while_loop, jnp.argmax", ("variable_output",)),
     ),
-    elementwise_ulp=XLA_CPU_ULP,
+    accuracy=XLA_CPU,
     # Products of halves are summed in float32: tests/backends/test_accumulators.py.
-    accumulators=FLOAT32_SUMS,
+    arithmetic=Arithmetic(FLOAT32_SUMS),
     options={"device": "cpu", "jit": True, "tf32": False, "threads": 0},
     settings=("tf32", "threads"),
 )
@@ -54,12 +61,13 @@ INFO_CUDA = replace(
     # relative error in float64 is at most 2 + 1 + 1, and in float32, in units of 2^-24,
     # 4 + 1 + 4, as XLA asks for the division that errs by 2 ulp (div.full); a unit is
     # no more than an ulp. In half precisions each of the three operations is rounded.
-    elementwise_ulp={
-        "tanh": {"float64": 2.0, "float32": 5.0, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 4.0, "float32": 9.0, "bfloat16": 3.0, "float16": 3.0},
+    accuracy={
+        "float64": {"tanh": Error(2.0), "sigmoid": Error(4.0)},
+        "float32": {"tanh": Error(5.0), "sigmoid": Error(9.0)},
+        "bfloat16": {"tanh": Error(1.0), "sigmoid": Error(3.0)},
+        "float16": {"tanh": Error(1.0), "sigmoid": Error(3.0)},
     },
-    accumulators={},
-    factor_units={"tf32": TF32_UNIT},
+    arithmetic=Arithmetic(factor_units={"tf32": TF32_UNIT}),
     options={"device": "cuda", "jit": True, "tf32": False, "deterministic": True},
     settings=("tf32", "deterministic"),
     on_request="needs an NVIDIA GPU",

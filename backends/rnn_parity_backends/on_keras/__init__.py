@@ -9,8 +9,15 @@ these is a gap; what is not runs, and is held to float64.
 from msgspec.structs import replace
 
 from rnn_parity_backends import with_keras
-from rnn_parity_backends.with_jax import XLA_CPU_ULP
-from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_backends.with_jax import XLA_CPU
+from rnn_parity_core import (
+    FLOAT32_SUMS,
+    Arithmetic,
+    BackendInfo,
+    Error,
+    Gap,
+    Implementation,
+)
 
 _LINK = (
     "https://github.com/keras-team/keras/blob/master/keras/src/backend/common/dtypes.py"
@@ -30,16 +37,18 @@ INFO_TORCH = BackendInfo(
     # Keras 3.15 on PyTorch 2.13, CPU, 3 million numbers in float64 and float32: tanh
     # 0.64 and 0.56, sigmoid 2.40 and 2.34; half precisions: all numbers tried, 0.5.
     # nn.LSTM, whose sigmoid errs by more, Keras calls on a GPU alone.
-    elementwise_ulp={
-        "tanh": {"float64": 1.0, "float32": 1.0, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 3.0, "float32": 3.0, "bfloat16": 1.0, "float16": 1.0},
+    accuracy={
+        "float64": {"tanh": Error(1.0), "sigmoid": Error(3.0)},
+        "float32": {"tanh": Error(1.0), "sigmoid": Error(3.0)},
+        "bfloat16": {"tanh": Error(1.0), "sigmoid": Error(1.0)},
+        "float16": {"tanh": Error(1.0), "sigmoid": Error(1.0)},
     },
-    accumulators=FLOAT32_SUMS,
+    arithmetic=Arithmetic(FLOAT32_SUMS),
     options={"threads": 0},
     settings=("threads",),
     on_request="the layers that tensorflow runs, on PyTorch",
+    otherwise=(with_keras.NO_LAYER,),
     gaps=(
-        with_keras.NO_LAYER,
         Gap(
             "never",
             "ops.matmul, which Keras' cells call, computes in float32 what is called "
@@ -71,10 +80,9 @@ INFO_JAX = replace(
         *with_keras.implementations(_DECODED, "jit: keras"),
     ),
     # Measured as stated: tanh 4.86, sigmoid 2.38 in float32, 0.5 and 2.04 in halves.
-    elementwise_ulp=XLA_CPU_ULP,
+    accuracy=XLA_CPU,
     on_request="the layers that tensorflow runs, on JAX; compiles each shape",
     gaps=(
-        with_keras.NO_LAYER,
         Gap(
             "never",
             "ops.tanh computes in float32 what is called float64",

@@ -1,6 +1,13 @@
 """NumPy: no layers of its own, so every variant is the equations in its idiom."""
 
-from rnn_parity_core import FLOAT32_SUMS, BackendInfo, Gap, Implementation
+from rnn_parity_core import (
+    FLOAT32_SUMS,
+    Arithmetic,
+    BackendInfo,
+    Error,
+    Gap,
+    Implementation,
+)
 
 INFO = BackendInfo(
     name="numpy",
@@ -30,13 +37,13 @@ INFO = BackendInfo(
     ),
     # NumPy 2.4 with AVX-512, float64 and float32: tanh 1.2 and 1.37, 1 / (1 + exp(-x))
     # 2.5 and 3.68; half precisions: all numbers tried, 0.5 and 2.04.
-    elementwise_ulp={
-        "tanh": {"float64": 2.0, "float32": 2.0, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 3.0, "float32": 4.0, "bfloat16": 3.0, "float16": 3.0},
+    # Near 0: of all float32 up to 1, with AVX-512 and AVX2 2.75, without either 2.0.
+    accuracy={
+        "float64": {"tanh": Error(2.0), "sigmoid": Error(3.0)},
+        "float32": {"tanh": Error(2.0), "sigmoid": Error(4.0, near=((1.0, 3.25),))},
+        "bfloat16": {"tanh": Error(1.0), "sigmoid": Error(3.0)},
+        "float16": {"tanh": Error(1.0), "sigmoid": Error(3.0)},
     },
-    # Of all float32 up to 1, with AVX-512 and AVX2 2.75, without either 2.0.
-    elementwise_near={"sigmoid": {"float32": ((1.0, 3.25),)}},
     # Products of halves are summed in float32: tests/backends/test_accumulators.py.
-    accumulators=FLOAT32_SUMS,
-    recomputes=False,
+    arithmetic=Arithmetic(FLOAT32_SUMS, recomputes=False),
 )

@@ -3,7 +3,14 @@
 from msgspec.structs import replace
 
 from rnn_parity_backends import with_keras
-from rnn_parity_core import BackendInfo, Gap, Implementation, Scalar
+from rnn_parity_core import (
+    Arithmetic,
+    BackendInfo,
+    Error,
+    Gap,
+    Implementation,
+    Scalar,
+)
 
 # Cells → TensorFlow 1's cell.
 _V1 = {
@@ -55,20 +62,20 @@ INFO = BackendInfo(
     ),
     # TensorFlow 2.21, CPU, float64 and float32: tanh 7.8 and 6.14, sigmoid 2.5 and 6.58
     # were the largest seen; half precisions: all numbers tried, 0.5 and 1.76.
-    elementwise_ulp={
-        "tanh": {"float64": 8.0, "float32": 7.0, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 4.0, "float32": 7.0, "bfloat16": 3.0, "float16": 3.0},
-    },
     # Up to 1, 40 million numbers: tanh 2.72, sigmoid 4.35.
-    elementwise_near={
-        "tanh": {"float32": ((1.0, 3.5),)},
-        "sigmoid": {"float32": ((1.0, 5.5),)},
+    accuracy={
+        "float64": {"tanh": Error(8.0), "sigmoid": Error(4.0)},
+        "float32": {
+            "tanh": Error(7.0, near=((1.0, 3.5),)),
+            "sigmoid": Error(7.0, near=((1.0, 5.5),)),
+        },
+        "bfloat16": {"tanh": Error(1.0), "sigmoid": Error(3.0)},
+        "float16": {"tanh": Error(1.0), "sigmoid": Error(3.0)},
     },
     # Sums are kept in float32: tests/backends/test_accumulators.py. Those of bfloat16
     # too, but what is behind its last place is then cut off, where others round.
-    accumulators={"float16": "float32"},
-    recomputes=False,
-    gaps=(with_keras.NO_LAYER,),
+    arithmetic=Arithmetic({"float16": "float32"}, recomputes=False),
+    otherwise=(with_keras.NO_LAYER,),
 )
 
 INFO_XLA = BackendInfo(
@@ -86,11 +93,13 @@ INFO_XLA = BackendInfo(
     # TensorFlow 2.21, CPU with AVX-512, 60 million numbers in each of float64 and
     # float32: tanh 6.78 and 4.80, sigmoid 2.45 and 2.48 were the largest seen. Half
     # precisions, all numbers tried: tanh 0.50 and 0.37, sigmoid 0.50 and 1.69.
-    elementwise_ulp={
-        "tanh": {"float64": 8.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 3.0, "float32": 3.0, "bfloat16": 1.0, "float16": 2.0},
+    accuracy={
+        "float64": {"tanh": Error(8.0), "sigmoid": Error(3.0)},
+        "float32": {"tanh": Error(6.0), "sigmoid": Error(3.0)},
+        "bfloat16": {"tanh": Error(1.0), "sigmoid": Error(1.0)},
+        "float16": {"tanh": Error(1.0), "sigmoid": Error(2.0)},
     },
-    gaps=INFO.gaps,
+    otherwise=INFO.otherwise,
 )
 
 INFO_V1 = BackendInfo(
@@ -106,16 +115,12 @@ INFO_V1 = BackendInfo(
         ),
         *_v1_implementations(),
     ),
-    elementwise_ulp=INFO.elementwise_ulp,
-    elementwise_near=INFO.elementwise_near,
-    accumulators=INFO.accumulators,
-    recomputes=False,
-    gaps=(
+    accuracy=INFO.accuracy,
+    arithmetic=INFO.arithmetic,
+    otherwise=(
         Gap(
             "never",
             "TensorFlow 1's GRUCell resets before the product, and it has no other",
-            cells=("gru",),
-            variants=with_keras.BEYOND_BASIC,
             link="https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/rnn_cell/"
             "GRUCell",
         ),

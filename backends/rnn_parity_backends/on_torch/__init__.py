@@ -6,7 +6,15 @@ on a GPU (`torch@cuda`).
 
 from msgspec.structs import replace
 
-from rnn_parity_core import FLOAT32_SUMS, TF32_UNIT, BackendInfo, Gap, Implementation
+from rnn_parity_core import (
+    FLOAT32_SUMS,
+    TF32_UNIT,
+    Arithmetic,
+    BackendInfo,
+    Error,
+    Gap,
+    Implementation,
+)
 
 _CELL = "over a list, one cell for each layer and direction"
 _UNBOUND = "over x.unbind(1), torch.stack"
@@ -18,14 +26,12 @@ _NO_CELL = Gap(
     "never",
     "nn has RNNCell, LSTMCell and GRUCell: none with peepholes, a projection "
     "or the reset gate before the product",
-    cells=("lstm_peephole", "lstm_projection", "gru_reset_before"),
     variants=("static", "static_single", "variable_output"),
     link="https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers",
 )
 _NO_LAYER = Gap(
     "never",
     "nn.LSTM has no peepholes, nn.GRU resets after the product",
-    cells=("lstm_peephole", "gru_reset_before"),
     variants=("dynamic", "variable_input"),
     link="https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html",
 )
@@ -45,6 +51,9 @@ _NO_ZERO_LENGTH = Gap(
     link="https://docs.pytorch.org/docs/stable/generated/"
     "torch.nn.utils.rnn.pack_padded_sequence.html",
 )
+
+_SIGMOID = Error(6.0, near=((1.0, 2.5), (8.0, 4.0)), absolute=5e-39)
+"""The logistic function in float32; where this is from is said beside the others."""
 
 INFO = BackendInfo(
     name="torch",
@@ -87,26 +96,25 @@ INFO = BackendInfo(
     # at most; but nn.LSTM in float32 is oneDNN's kernel, seen to err by 1.22 and, down
     # to -86.5, 4.70; from there on by 5.72, and from -86.99 on its sigmoid is 0, which
     # is 1.67e-38 off. Half precisions: all numbers tried, 0.5.
-    elementwise_ulp={
-        "tanh": {"float64": 2.0, "float32": 1.5, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 3.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
-    },
-    # Own kernels by default, with AVX2 and AVX-512: tanh 0.51, sigmoid 2.0 up to 8.
-    # oneDNN's limited to SSE 4.1, AVX, AVX2 and AVX-512 in turn, millions of numbers in
-    # each: tanh 0.99 up to 4, sigmoid 2.12 up to 1 and 3.29 up to 8.
-    elementwise_near={
-        "tanh": {"float32": ((4.0, 1.25),)},
-        "sigmoid": {"float32": ((1.0, 2.5), (8.0, 4.0))},
-    },
-    # Products of halves are summed in float32: tests/backends/test_accumulators.py.
-    accumulators=FLOAT32_SUMS,
-    recomputes=False,
+    #
+    # Near 0: own kernels by default, with AVX2 and AVX-512: tanh 0.51, sigmoid 2.0 up
+    # to 8. oneDNN's limited to SSE 4.1, AVX, AVX2 and AVX-512 in turn, millions of
+    # numbers in each: tanh 0.99 up to 4, sigmoid 2.12 up to 1 and 3.29 up to 8.
+    #
     # In bfloat16, where the processor computes it itself (AVX512_BF16, AMX), oneDNN's
     # LSTM gives 0 at -87, where the logistic function is 1.65e-38.
-    elementwise_absolute={"sigmoid": {"float32": 5e-39, "bfloat16": 2e-38}},
+    accuracy={
+        "float64": {"tanh": Error(2.0), "sigmoid": Error(3.0)},
+        "float32": {"tanh": Error(1.5, near=((4.0, 1.25),)), "sigmoid": _SIGMOID},
+        "bfloat16": {"tanh": Error(1.0), "sigmoid": Error(1.0, absolute=2e-38)},
+        "float16": {"tanh": Error(1.0), "sigmoid": Error(1.0)},
+    },
+    # Products of halves are summed in float32: tests/backends/test_accumulators.py.
+    arithmetic=Arithmetic(FLOAT32_SUMS, recomputes=False),
     options={"device": "cpu", "tf32": False, "deterministic": True, "threads": 0},
     settings=("tf32", "deterministic", "threads"),
-    gaps=(_NO_CELL, _NO_LAYER, _FULL_PROJECTION, _NO_ZERO_LENGTH),
+    gaps=(_FULL_PROJECTION, _NO_ZERO_LENGTH),
+    otherwise=(_NO_CELL, _NO_LAYER),
 )
 
 # Dynamo unrolls layers into their steps, but for nn.LSTM without a projection, in
@@ -153,26 +161,17 @@ INFO_COMPILE = replace(
     # PyTorch 2.13, CPU, AVX-512, over 110 million float32 and 4 million float64: tanh
     # 1.0, sigmoid 2.46 in vectors (Sleef), tanh 2.12, sigmoid 2.35 in what is left over
     # (libm). oneDNN's nn.LSTM as above. Half precisions are computed in float32: 0.5.
-    elementwise_ulp={
-        "tanh": {"float64": 3.0, "float32": 3.0, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 3.0, "float32": 6.0, "bfloat16": 1.0, "float16": 1.0},
-    },
     # tanh in libm errs by 2.17 near 0 too.
-    elementwise_near={"sigmoid": INFO.elementwise_near["sigmoid"]},
-    accumulators={},  # not measured
-    recomputes=True,
+    accuracy={
+        "float64": {"tanh": Error(3.0), "sigmoid": Error(3.0)},
+        "float32": {"tanh": Error(3.0), "sigmoid": _SIGMOID},
+        "bfloat16": {"tanh": Error(1.0), "sigmoid": Error(1.0, absolute=2e-38)},
+        "float16": {"tanh": Error(1.0), "sigmoid": Error(1.0)},
+    },
+    arithmetic=Arithmetic(),  # accumulators are not measured
     on_request="compiles every case: 5 to 30 s each on 2 cores, minutes for long ones",
     gaps=(
-        _NO_CELL,
-        _NO_LAYER,
         _FULL_PROJECTION,
-        Gap(
-            "never",
-            "Dynamo does not trace pack_padded_sequence, and how many rows a packed "
-            "step holds is data: no one graph",
-            variants=("variable_input",),
-            link="https://docs.pytorch.org/docs/stable/compile/programming_model.html",
-        ),
         Gap(
             "never",
             "mkldnn_rnn_layer is taken where the inputs need no gradient, and cannot "
@@ -182,6 +181,17 @@ INFO_COMPILE = replace(
             dtypes=("float32",),
             tasks=("sgd", "adam"),
         ),
+    ),
+    otherwise=(
+        _NO_CELL,
+        Gap(
+            "never",
+            "Dynamo does not trace pack_padded_sequence, and how many rows a packed "
+            "step holds is data: no one graph",
+            variants=("variable_input",),
+            link="https://docs.pytorch.org/docs/stable/compile/programming_model.html",
+        ),
+        _NO_LAYER,
     ),
 )
 
@@ -193,15 +203,14 @@ INFO_CUDA = replace(
     # correctly rounded result; from exp follows what 1 / (1 + exp(-x)) can err by, in
     # two more roundings. cuDNN, whose kernels nn.RNN, nn.LSTM and nn.GRU are, documents
     # nothing. Half precisions are computed in float32.
-    elementwise_ulp={
-        "tanh": {"float64": 2.5, "float32": 2.5, "bfloat16": 1.0, "float16": 1.0},
-        "sigmoid": {"float64": 5.0, "float32": 7.0, "bfloat16": 1.0, "float16": 1.0},
+    accuracy={
+        "float64": {"tanh": Error(2.5), "sigmoid": Error(5.0)},
+        "float32": {"tanh": Error(2.5), "sigmoid": Error(7.0)},
+        "bfloat16": {"tanh": Error(1.0), "sigmoid": Error(1.0)},
+        "float16": {"tanh": Error(1.0), "sigmoid": Error(1.0)},
     },
-    elementwise_near={},
-    elementwise_absolute={},
-    accumulators={},  # cuBLAS may sum halves as halves
-    recomputes=True,
-    factor_units={"tf32": TF32_UNIT},
+    # No accumulators: cuBLAS may sum halves as halves.
+    arithmetic=Arithmetic(factor_units={"tf32": TF32_UNIT}),
     options={**INFO.options, "device": "cuda"},
     on_request="needs an NVIDIA GPU",
 )

@@ -7,14 +7,6 @@ imported: an adapter's module sets it, and its constructor checks that it is so.
 
 from rnn_parity_core import Gap, Implementation
 
-BEYOND_BASIC = (
-    "static",
-    "static_single",
-    "dynamic",
-    "variable_input",
-    "variable_output",
-)
-
 # Cells → Keras' name of them, and what it is told to be one of them.
 _KERAS = {
     ("rnn_tanh",): ("SimpleRNN", ""),
@@ -27,8 +19,6 @@ _KERAS = {
 NO_LAYER = Gap(
     "never",
     "Keras has no LSTM with peepholes and none with a projection",
-    cells=("lstm_peephole", "lstm_projection"),
-    variants=BEYOND_BASIC,
     link="https://keras.io/api/layers/recurrent_layers/lstm/",
 )
 

@@ -190,7 +190,7 @@ def _complaint(row: Measurement, figure: Figure) -> str:
     where = f"{row.function} in {row.dtype} errs by {ulp.error:.3g} ulp"
     where += f" at {ulp.at:.9g} ({ulp.way})"
     if row.stated.ulp is None:
-        return f"{where}; nothing is stated: add it to elementwise_ulp"
+        return f"{where}; nothing is stated: add it to accuracy"
     said = f"{row.stated.ulp:g} are stated{_range(row.stated)}"
     if row.status == "generous":
         over = f"{said}, over {TOO_GENEROUS} times as many"

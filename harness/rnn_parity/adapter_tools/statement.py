@@ -55,15 +55,14 @@ class Stated(NamedTuple):
 
 def stated(info: BackendInfo, function: str, dtype: str) -> list[Stated]:
     """Give what a backend states, for the smallest arguments first."""
-    absolute = info.elementwise_absolute.get(function, {}).get(dtype, 0.0)
-    near = info.elementwise_near.get(function, {}).get(dtype, ())
-    overall = info.elementwise_ulp.get(function, {}).get(dtype)
-    limits = [-math.inf, *(limit for limit, _ in near), math.inf]
+    error = info.accuracy.get(dtype, {}).get(function)
+    if error is None:
+        return [Stated(None)]
+    limits = [-math.inf, *(limit for limit, _ in error.near), math.inf]
+    ulps = [*(ulp for _, ulp in error.near), error.ulp]
     return [
-        Stated(ulp, absolute, *ends)
-        for ulp, ends in zip(
-            [*(ulp for _, ulp in near), overall], pairwise(limits), strict=True
-        )
+        Stated(ulp, error.absolute, *ends)
+        for ulp, ends in zip(ulps, pairwise(limits), strict=True)
     ]
 
 

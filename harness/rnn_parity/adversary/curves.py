@@ -79,13 +79,14 @@ def erring(
 
 def _allowed(name: str, x: Array, y: Array, accuracy: Accuracy, form: Format) -> Array:
     """Return how far off it may be: a little less than stated, as y itself errs."""
-    ulps: Array = np.asarray(accuracy.ulp[name])
-    for limit, fewer in reversed(accuracy.near.get(name, ())):
+    stated = accuracy.functions[name]
+    ulps: Array = np.asarray(stated.ulp)
+    for limit, fewer in reversed(stated.near):
         ulps = np.where(np.abs(x) <= limit, fewer, ulps)
     # It never reaches 1, where an ulp is twice as large.
     below = np.minimum(np.abs(y), 1 - 2.0**-60)
     below = np.where(below >= 1, 1 - form.eps / 2, below).astype(np.float64)
     below = np.minimum(below, 1 - 2.0**-53)
-    allowed = (ulps - 2.0**-9) * form.spacing(below) + accuracy.absolute.get(name, 0.0)
+    allowed = (ulps - 2.0**-9) * form.spacing(below) + stated.absolute
     # Of subnormal results ulps say nothing.
     return np.where(np.abs(y) < form.tiny, np.maximum(allowed, form.tiny), allowed)

@@ -43,7 +43,7 @@ def agreement(
     for outcome in (own, other):
         if "tokens" in outcome and (wrong := well_formed(problem, outcome["tokens"])):
             return Agreement(np.inf, "; ".join(wrong), is_shown=True)
-    accuracy = info.accuracy(problem.case)
+    accuracy = info.accuracy_for(problem.case)
     first, second = (certify(problem, outcome, accuracy) for outcome in (own, other))
     is_shown = not any(not_shown(unshown(of)) for of in (first, second))
     if words := _tokens(own, other, first, second):

@@ -35,8 +35,8 @@ def gate_at_fault(certificate: Certificate, bad: FirstBad) -> str | None:
 
     Returns:
         None for cells of one gate, or of other sums, layers that are not observed,
-        projections, which mix
-        units, and where no gate explains them, or more than one does.
+        projections, which mix units, and where no gate explains them, or more than one
+        does.
 
     """
     case = certificate.problem.case

@@ -23,12 +23,12 @@ from rnn_parity.judge.conventions.outcome import predicted
 from rnn_parity.judge.decode import fed
 from rnn_parity.judge.equations import AS_PUBLISHED
 from rnn_parity.judge.rounded import Rounded
-from rnn_parity_core import INTEGER_ARRAYS, Accuracy, Array, Outcome, Problem
+from rnn_parity_core import INTEGER_ARRAYS, Accuracy, Array, Error, Outcome, Problem
 
 MOST = 4
 """Explanations that are given at most."""
 
-_UNSTATED_ULP = {"tanh": 8.0, "sigmoid": 8.0}
+_UNSTATED = {"tanh": Error(8.0), "sigmoid": Error(8.0)}
 """Of functions that the cell has not, and a hypothesis has. TensorFlow's, the least
 accurate in wide use, were seen to err by 7.4 and 6.05."""
 
@@ -68,7 +68,7 @@ def explain(
     wide = {n: _own(n, a) for n, a in outcome.items() if n in forward}
     own = dataclasses.replace(problem, arrays=arrays)
     with np.errstate(all="ignore"):
-        stated = replace(accuracy, ulp={**_UNSTATED_ULP, **accuracy.ulp})
+        stated = replace(accuracy, functions={**_UNSTATED, **accuracy.functions})
         search = _Search(own, wide, stated, attempts)
         if not search.steps_pass:
             return search.names()

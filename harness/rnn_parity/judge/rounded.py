@@ -195,16 +195,16 @@ class Rounded(AlongAxis):
         if function.roundings:
             own = function.roundings * (self._both * size + self._tiny)
         else:
-            ulps = self._accuracy.ulp[function.name]
-            own = 2 * (self._unit * ulps + REFERENCE_ULP * U64) * size
-            own += self._tiny + self._accuracy.absolute.get(function.name, 0.0)
+            stated = self._accuracy.functions[function.name]
+            own = 2 * (self._unit * stated.ulp + REFERENCE_ULP * U64) * size
+            own += self._tiny + stated.absolute
         return Bounded(value, error + own)
 
     def _function(self, name: str, curve: Curve) -> Array:
         """Give the stated error of a function that is never larger than 1."""
         own = power_of_two(curve.largest)
         own *= self._relative_to_power(name, curve)
-        own += self._tiny + self._accuracy.absolute.get(name, 0.0)
+        own += self._tiny + self._accuracy.functions[name].absolute
         return own
 
     def _own(self, name: str, of: Bounded) -> Array:
@@ -218,14 +218,11 @@ class Rounded(AlongAxis):
 
         Those of a pair hold where it covers all that a backend's argument may be.
         """
-        accuracy = self._accuracy
+        stated = self._accuracy.functions[name]
         # An ulp is its rounding unit twice, times that power.
         pairs = [
             (limit, 2 * self._unit * ulp + 2 * REFERENCE_ULP * U64)
-            for limit, ulp in [
-                *accuracy.near.get(name, ()),
-                (math.inf, accuracy.ulp[name]),
-            ]
+            for limit, ulp in [*stated.near, (math.inf, stated.ulp)]
         ]
         found: Array | float = pairs[-1][1]
         for (limit, inside), (_, beyond) in pairwise(pairs):

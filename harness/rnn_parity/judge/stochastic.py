@@ -145,7 +145,7 @@ class Stochastic(Float64):
 
     def _function(self, name: str, value: Array, x: Array) -> Array:
         """Move a function along a curve of errors that it may have, and round it."""
-        ulp = max(min(self._accuracy.ulp[name], _USUAL_ULP) - 0.5, 0.0)
+        ulp = max(min(self._accuracy.functions[name].ulp, _USUAL_ULP) - 0.5, 0.0)
         low, high = (math.log(wave) for wave in _WAVES)
         speed = np.exp(low + (high - low) * (self._once((name, "speed"), 1) + 1) / 2)
         phase = math.pi * self._once((name, "phase"), 1)

@@ -23,7 +23,15 @@ from rnn_parity.judge.shown import next_steps, partly_shown, settled, unshown
 from rnn_parity.judge.steps import worst_of_each_step
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
-from rnn_parity_core import Accuracy, BackendInfo, Case, Outcome, ParityError, Problem
+from rnn_parity_core import (
+    Accuracy,
+    BackendInfo,
+    Case,
+    Gap,
+    Outcome,
+    ParityError,
+    Problem,
+)
 from rnn_parity_core.validate import contract_violations, nonfinite
 from rnn_parity_reports.results import GOOD, Figures, Published, Result, Verdict
 
@@ -47,7 +55,7 @@ def judge_entry(
     entry: Entry,
     spreads: Spreads | None = None,
 ) -> Judged:
-    """Judge one case on one backend, whatever came of it.
+    """Judge one case on one backend, whatever came of it and was declared of it.
 
     Args:
         folder: The run's.
@@ -59,6 +67,46 @@ def judge_entry(
             None: nothing is estimated.
 
     """
+    judged = _by_itself(folder, problem, truth, info, entry, spreads)
+    if gap := info.known_wrong(problem.case):
+        return _as_declared(judged, gap, entry)
+    return judged
+
+
+def _as_declared(judged: Judged, gap: Gap, entry: Entry) -> Judged:
+    """Give the verdict on what a backend is declared to compute wrongly.
+
+    It has no figures, and is compared with nobody, as what is wrong is known.
+    """
+    was, verdict = judged.result, judged.result.verdict
+    if entry.has_crashed or (entry.status == "done" and verdict == "fail"):
+        verdict, detail = "gap", f"{gap.why}: {was.detail}"
+    elif verdict in GOOD and not gap.depends_on_data:
+        said = f"declared wrong ({gap.reason or gap.link})"
+        stale = f"stale gap: {said}, yet it is right; remove the Gap"
+        verdict, detail = "fail", _placed("fail", stale, was.backend, was.case)
+    else:
+        return judged
+    bare = Result(
+        was.case,
+        was.backend,
+        verdict,
+        detail=detail,
+        reproduce=was.reproduce,
+        seconds=was.seconds,
+    )
+    return Judged(bare)
+
+
+def _by_itself(
+    folder: RunFolder,
+    problem: Problem,
+    truth: Outcome,
+    info: BackendInfo,
+    entry: Entry,
+    spreads: Spreads | None,
+) -> Judged:
+    """Judge one case on one backend as if nothing of it were known to be wrong."""
     case = problem.case
     verdict, detail = _before_comparing(entry, info, case)
     fields: dict[str, Any] = {}
@@ -66,7 +114,7 @@ def judge_entry(
     if not verdict:
         try:
             outcome = folder.outcome(info.name, case.id)
-            accuracy = info.accuracy(case)
+            accuracy = info.accuracy_for(case)
         except ParityError as error:
             verdict, detail = "error", str(error)
         else:
@@ -108,7 +156,7 @@ def _settled(
 ) -> tuple[Verdict, str, dict[str, Any]]:
     """Give the verdict on what is within every bound, why, and a result's fields."""
     problem, shares = certificate.problem, unshown(certificate)
-    case, accuracy = problem.case, info.accuracy(problem.case)
+    case, accuracy = problem.case, info.accuracy_for(problem.case)
     fields: dict[str, Any] = {"not_shown": partly_shown(shares)}
     if spreads and asks_estimate(case, shares, info):
         if certificate.below:
@@ -154,10 +202,17 @@ def _before_comparing(
         return "fail", f"undeclared gap: {entry.detail}; declare it as a Gap"
     if entry.status != "done":
         return entry.status, entry.detail
-    if gap := info.gap(case):
+    if (gap := info.gap(case)) and gap.kind != "wrong":
         said = f"declared {gap.kind} ({gap.reason})"
-        return "fail", f"stale gap: {said}, yet it computes; remove the Gap"
+        return "fail", f"stale gap: {said}, yet it computes; {_mend(info, case)}"
     return None, ""
+
+
+def _mend(info: BackendInfo, case: Case) -> str:
+    """Say how to declare that a case is computed after all."""
+    if info.implementation_for(case.cell, case.variant):
+        return "remove the Gap"
+    return f"name {case.cell} and {case.variant} in an Implementation"
 
 
 def _judge_numbers(

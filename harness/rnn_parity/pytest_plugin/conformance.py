@@ -70,7 +70,7 @@ class BackendConformance:
         gap = cls.info.gap(case)
         if gap is None:
             return []
-        reason = f"{gap.kind}: {gap.reason}"
+        reason = gap.why
         return [pytest.mark.xfail(reason=reason, raises=DeclaredGap, strict=True)]
 
     @pytest.fixture(scope="class")

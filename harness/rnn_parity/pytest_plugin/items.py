@@ -186,7 +186,7 @@ def _item(
     )
     item.add_marker("parity")
     if gap := info.gap(case):
-        reason = f"{gap.kind}: {gap.reason}"
+        reason = gap.why
         item.add_marker(
             pytest.mark.xfail(reason=reason, raises=DeclaredGap, strict=True)
         )

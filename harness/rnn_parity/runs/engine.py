@@ -14,7 +14,13 @@ from rnn_parity.runs.observer import RunObserver
 from rnn_parity.runs.registry import absence
 from rnn_parity.runs.resume_check import another_environment, differences
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.record import Entry, JournalLine, RunRecord, most_bytes
+from rnn_parity.store.record import (
+    NOT_STARTED,
+    Entry,
+    JournalLine,
+    RunRecord,
+    most_bytes,
+)
 from rnn_parity.workers.pool import side_by_side
 from rnn_parity.workers.process import Worker
 from rnn_parity.workers.protocol import WorkerError
@@ -92,14 +98,14 @@ class Runner:
         worker = None if self._absent else self._started()
         if self._absent:
             return "absent", self._absent
-        return None if worker else ("error", f"did not start: {self._never_started}")
+        return None if worker else ("error", f"{NOT_STARTED}: {self._never_started}")
 
     def entry(self, problem: Problem) -> Entry:
         """Compute one problem, keep its outcome, and say what came of it."""
         case, name = problem.case.id, self._info.name
         trouble, worker = self.trouble(), self._worker
         if trouble or not worker:
-            return Entry(case, name, *(trouble or ("error", "did not start")))
+            return Entry(case, name, *(trouble or ("error", NOT_STARTED)))
         begun = time.perf_counter()
         try:
             kind, *rest = worker.run(name, problem, self._timeout)

@@ -191,7 +191,8 @@ def _ready(
     infos = select_backends([reference]) if reference is not None else []
     for info in infos:
         if gap := info.gap(problem.case):
-            raise UsageError(_declined(info, problem.case, gap.reason))
+            reason = gap.why if gap.kind == "wrong" else gap.reason
+            raise UsageError(_declined(info, problem.case, reason))
     name = getattr(layer, "__name__", type(layer).__name__)
     # No backend's name has parentheses.
     own = layer_info(f"{name[:100]}()", problem.case, infos, ulp)
@@ -265,9 +266,8 @@ def _beside(other: Result, report: Report) -> str:
 
 
 def _held_to(info: BackendInfo, case: Case) -> str:
-    accuracy, said = info.accuracy(case), []
-    for function, ulp in accuracy.ulp.items():
-        near = accuracy.near.get(function, ())
-        said += [f"{function} {ulp:g} ulp"]
-        said += [f"{fewer:g} where |x| <= {limit:g}" for limit, fewer in near]
+    said = []
+    for function, error in info.accuracy_for(case).functions.items():
+        said += [f"{function} {error.ulp:g} ulp"]
+        said += [f"{fewer:g} where |x| <= {limit:g}" for limit, fewer in error.near]
     return f"held to: {', '.join(said) or 'no elementwise function'}"

@@ -33,7 +33,7 @@ def add_expected(
 ) -> RunRecord:
     """Put what somebody expects beside what backends of a run return."""
     info = least_accurate(EXPECTED, [*built_in_backends().values(), *infos])
-    accuracy = info.accuracy(problems[0].case)
+    accuracy = info.accuracy_for(problems[0].case)
     entries, left_out = [], []
     for problem in problems:
         case, of = problem.case, expected.get(problem.case.id)
@@ -43,8 +43,8 @@ def add_expected(
         entry = keep_outcome(folder, EXPECTED, case, of, part=True)
         entries.append(replace(entry, detail=_whose(problem, of, accuracy)))
     held_to: dict[str, Scalar] = {
-        f"{function}, held to": f"{ulp:g} ulp + {accuracy.absolute.get(function, 0):g}"
-        for function, ulp in accuracy.ulp.items()
+        f"{function}, held to": f"{error.ulp:g} ulp + {error.absolute:g}"
+        for function, error in accuracy.functions.items()
     }
     if accuracy.factor_unit:
         held_to["factors of products, held to"] = accuracy.factor_unit
@@ -67,7 +67,7 @@ def _whose(problem: Problem, expected: Mapping[str, Array], allowed: Accuracy) -
     stated: list[tuple[str, Accuracy]] = []
     for info in known_backends().values():
         with suppress(ParityError):  # of another dtype, it may state nothing
-            stated.append((info.name, info.accuracy(problem.case)))
+            stated.append((info.name, info.accuracy_for(problem.case)))
     more = [(name, of) for name, of in stated if not of.within(allowed)]
     if not more or certify(problem, expected, allowed).bound_ratio <= 1:
         return ""

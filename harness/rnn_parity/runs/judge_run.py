@@ -26,7 +26,7 @@ from rnn_parity.judge.verdict import judge_entry
 from rnn_parity.processes.starting import starting_pool
 from rnn_parity.runs.observer import RunObserver
 from rnn_parity.store.folder import RunFolder
-from rnn_parity.store.record import Entry, RunRecord
+from rnn_parity.store.record import UNANSWERED, Entry, RunRecord
 from rnn_parity_core import BackendInfo, Case, ParityError
 from rnn_parity_reports.results import COMPUTED, GOOD, Pair, Report, Result, summarize
 
@@ -220,8 +220,7 @@ def _again(record: RunRecord, result: Result) -> str:
 
 
 def _unanswered(case: Case, info: BackendInfo) -> Entry:
-    detail = "the run ended before this was computed"
-    return Entry(case.id, info.name, "error", detail)
+    return Entry(case.id, info.name, "error", UNANSWERED)
 
 
 def _judged(
@@ -268,7 +267,7 @@ def _judge_case(
             if result.verdict in GOOD and certificate.has_outputs:
                 if certificate.below:
                     changes = changes_in_layers(certificate)
-                elif result.estimate and (spread := spreads(info.accuracy(case))):
+                elif result.estimate and (spread := spreads(info.accuracy_for(case))):
                     outcome = folder.outcome(info.name, case.id)
                     changes = changes_by_estimate(spread, outcome)
                 else:

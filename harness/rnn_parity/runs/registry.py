@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from rnn_parity.processes.packages import PACKAGES
+from rnn_parity.runs.declarations import check_declared
 from rnn_parity.workers.host import typed_command
 from rnn_parity.workers.interpreter import NEEDED, lacking, with_interpreters
 from rnn_parity_core import BackendInfo, ParityError, Scalar, UsageError, unknown_name
@@ -65,7 +66,7 @@ def known_backends() -> dict[str, BackendInfo]:
 
     Raises:
         ParityError: A package's entry point does not lead to a `BackendInfo`, or takes
-            the name of another.
+            the name of another, or declares what there is not.
 
     """
     found = built_in_backends()
@@ -81,6 +82,7 @@ def _add(found: dict[str, BackendInfo], info: Any, origin: str) -> None:
         raise ParityError(f"{origin} is no sound BackendInfo: {error}") from None
     if info.name in found:
         raise ParityError(f"{origin} takes the name {info.name!r}, which is in use")
+    check_declared(info)
     found[info.name] = info
 
 

@@ -10,9 +10,13 @@ from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry
 from rnn_parity_core import (
     CELLS,
+    VARIANTS,
+    Arithmetic,
     Array,
     BackendInfo,
     Case,
+    Error,
+    Implementation,
     Outcome,
     Problem,
     UsageError,
@@ -92,31 +96,37 @@ def least_accurate(name: str, infos: Iterable[BackendInfo]) -> BackendInfo:
     That is what each states of all arguments: not that fewer ulp suffice near 0; and
     of factors of products, where the settings of one of them round these.
     """
-    ulp: dict[str, dict[str, float]] = {}
-    absolute: dict[str, dict[str, float]] = {}
+    coarsest: dict[str, dict[str, Error]] = {}
     rounding: dict[str, float] = {}
     for info in infos:
-        for setting, unit in info.factor_units.items():
+        for setting, unit in info.arithmetic.factor_units.items():
             if info.options.get(setting):
                 rounding[setting] = max(rounding.get(setting, 0.0), unit)
-        for found, stated in (
-            (ulp, info.elementwise_ulp),
-            (absolute, info.elementwise_absolute),
-        ):
-            for function, of_dtypes in stated.items():
-                most = found.setdefault(function, {})
-                for dtype, error in of_dtypes.items():
-                    most[dtype] = max(most.get(dtype, 0.0), error)
+        for dtype, functions in info.accuracy.items():
+            most = coarsest.setdefault(dtype, {})
+            for function, error in functions.items():
+                of = most.get(function, error)
+                ulp, absolute = max(of.ulp, error.ulp), max(of.absolute, error.absolute)
+                most[function] = Error(ulp, absolute=absolute)
+    info = _undescribed(name)
+    return replace(
+        info,
+        accuracy=coarsest,
+        arithmetic=Arithmetic(factor_units=rounding),
+        options=dict.fromkeys(rounding, True),
+    )
+
+
+def _undescribed(name: str) -> BackendInfo:
+    """Describe what computed an outcome that no worker made: it does anything."""
+    means = Implementation("somebody's own", tuple(VARIANTS))
     return BackendInfo(
         name,
         adapter="",
         requires={},
         install="",
-        implementations=(),
-        elementwise_ulp=ulp,
-        elementwise_absolute=absolute,
-        factor_units=rounding,
-        options=dict.fromkeys(rounding, True),
+        implementations=(means,),
+        accuracy={},
     )
 
 
@@ -130,34 +140,23 @@ def layer_info(
             raise unknown_name(f"function of {case.cell}", function, functions)
         if not 0 <= value <= MAX_ULP:
             raise UsageError(f"ulp of {function} is {value}, expected 0 to {MAX_ULP:g}")
-    plain = BackendInfo(
-        name,
-        adapter="",
-        requires={},
-        install="",
-        implementations=(),
-        elementwise_ulp={},
-    )
-    base = replace(references[0], name=name, gaps=()) if references else plain
-    said = {function: {case.dtype: float(value)} for function, value in ulp.items()}
-    info = replace(
-        base,
-        elementwise_ulp={**base.elementwise_ulp, **said},
-        recomputes=True,  # of a layer of somebody's own nobody knows
-        # What the base says besides is of its own function.
-        elementwise_absolute={
-            f: of for f, of in base.elementwise_absolute.items() if f not in said
-        },
-        elementwise_near={
-            f: of for f, of in base.elementwise_near.items() if f not in said
-        },
-    )
-    if missing := [
-        f for f in functions if case.dtype not in info.elementwise_ulp.get(f, {})
-    ]:
+    info = _undescribed(name)
+    stated = references[0].accuracy.get(case.dtype, {}) if references else {}
+    if references:
+        info = replace(references[0], name=name, implementations=info.implementations)
+    # What a reference says besides is of its own function.
+    said = {function: Error(float(value)) for function, value in ulp.items()}
+    errors = {**stated, **said}
+    if missing := [f for f in functions if f not in errors]:
         ulp = dict.fromkeys(missing, 2.0)
         raise UsageError(
             f"nothing says by how many ulp {' and '.join(missing)} of {name} may err; "
             f"give ulp={ulp}, or a reference whose statement holds for it too"
         )
-    return info
+    # Of a layer of somebody's own nobody knows what it computes twice.
+    return replace(
+        info,
+        gaps=(),
+        accuracy={case.dtype: errors},
+        arithmetic=replace(info.arithmetic, recomputes=True),
+    )

@@ -17,6 +17,11 @@ from rnn_parity_reports.results import Count, Environment, Measure
 _Named = TypeVar("_Named", bound=Hashable)
 
 
+UNANSWERED = "the run ended before this was computed"
+NOT_STARTED = "did not start"
+"""How the words begin on a case that no backend was asked for, in an error."""
+
+
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What came of one case on one backend, before anyone judged it."""
 
@@ -28,6 +33,12 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Measure | None = None
     arrays: list[str] = []
     """What the outcome is of, where that may be a part; nothing: all it must hold."""
+
+    @property
+    def has_crashed(self) -> bool:
+        """Whether the backend was asked for the case, and ended in an error."""
+        unasked = self.detail.startswith((UNANSWERED, NOT_STARTED))
+        return self.status == "error" and not unasked
 
     def shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
         """Give the shapes of the arrays that the outcome must hold, by name."""

@@ -1,6 +1,6 @@
 """What there is: backends, what each does for which cell and variant, suites."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -29,9 +29,8 @@ def show_backends(
         for means in info.implementations:
             what = [", ".join(means.variants), *means.cells]
             table.add_row(Text(clean(" ".join(what)), "dim"), Text(clean(means.api)))
-        for gap in info.gaps:
-            reason = Text(clean(f"{gap.kind}: {gap.reason}"))
-            table.add_row(Text(clean(f"gap: {_scope(gap)}"), "yellow"), reason)
+        for gap, scope in _gaps(info):
+            table.add_row(Text(clean(scope), "yellow"), Text(clean(gap.why)))
         settings = ", ".join(f"+{k}={_setting(info.options[k])}" for k in info.settings)
         if settings:
             table.add_row(Text("settings", "dim"), Text(clean(settings)))
@@ -43,13 +42,30 @@ def _setting(value: Scalar) -> str:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
+def _gaps(info: BackendInfo) -> Iterator[tuple[Gap, str]]:
+    """Go through what a backend does not do, and say of which cases."""
+    for gap in info.gaps:
+        yield gap, f"gap: {_scope(gap) or 'everything'}"
+    for gap in info.otherwise:
+        yield gap, f"otherwise: {_scope(gap) or 'all else'}"
+
+
 def _scope(gap: Gap) -> str:
-    """Say which cases a gap covers."""
+    """Say which cases a gap covers; nothing: all."""
     parts = [*gap.cells, *gap.variants, *gap.directions, *gap.dtypes, *gap.tasks]
-    parts += ["zerolength"] * gap.zero_length + ["P >= H"] * gap.full_projection
-    parts += ["with biases"] * gap.with_biases
+    switches = {
+        ("with biases", "without biases"): gap.biases,
+        ("timemajor", "batch-major"): gap.time_major,
+        ("zerolength", "no zerolength"): gap.zero_length,
+        ("probes", "no probes"): gap.probe,
+        ("stacked", "one layer"): gap.stacked,
+        ("P >= H", "P < H or none"): gap.full_projection,
+    }
+    for (on, off), switch in switches.items():
+        parts += [] if switch is None else [on if switch else off]
+    parts += gap.ids
     parts += ["of some weights or inputs"] * gap.depends_on_data
-    return " ".join(parts) or "everything"
+    return " ".join(parts)
 
 
 def show_matrix(console: Console, infos: list[BackendInfo]) -> None:
@@ -72,16 +88,17 @@ def _means(
     info: BackendInfo, cell: str, variant: str, reasons: dict[str, list[str]]
 ) -> Text:
     """Say how a backend computes a cell in a variant, and keep why it does not."""
-    for gap in info.gaps:
+    means = info.implementation_for(cell, variant)
+    for gap in info.gaps if means else info.otherwise:
         in_cell = not gap.cells or cell in gap.cells
         if in_cell and (not gap.variants or variant in gap.variants):
-            kept = f"{gap.kind} {gap.reason} ({_scope(gap)})"
+            scope = f" ({_scope(gap)})" if _scope(gap) else ""
+            kept = f"{gap.kind} {gap.reason or gap.link}{scope}"
             reasons.setdefault(kept, []).append(info.name)
-            if not gap.is_partial:
+            if not (means and gap.is_partial):
                 return Text(gap.kind, "yellow")
-    means = info.implementation_for(cell, variant)
     if means is None:
-        return Text("undeclared", "red")
+        return Text("notyet", "yellow")
     return Text("by hand", "dim") if means.by_hand else Text("native", "green")
 
 

@@ -193,7 +193,9 @@ def _inside(problem: Problem, outcome: Outcome) -> Iterator[Hypothesis]:
 
 def _of_dtype(lower: str, accuracy: Accuracy) -> Rounded:
     # What suffices near 0 is stated of kernels of the dtype that it is not.
-    return Rounded(replace(accuracy, dtype=lower, accumulator="", near={}))
+    anywhere = {n: replace(e, near=()) for n, e in accuracy.functions.items()}
+    own = replace(accuracy, dtype=lower, functions=anywhere, accumulator="")
+    return Rounded(own)
 
 
 def looks_like_float32(problem: Problem, residual: Array) -> bool:
