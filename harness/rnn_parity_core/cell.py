@@ -104,6 +104,8 @@ class Cell:
     """Keyword of the step → the function there."""
     own_mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     """In words → what is computed then, besides other activations."""
+    is_linear: bool = False
+    """Whether what a step gives grows with inputs, though no activation says so."""
     fitted: tuple[Fitted, ...] = ()
     isolates: Mapping[str, Isolated] = field(default_factory=dict)
     """Function → how it is seen through this cell, to be measured."""
@@ -138,7 +140,8 @@ class Cell:
     @property
     def grows(self) -> bool:
         """Whether states are not bounded, and grow with the steps."""
-        return not all(of.function.is_bounded for of in self.activations.values())
+        bounded = (of.function.is_bounded for of in self.activations.values())
+        return self.is_linear or not all(bounded)
 
     def changed(self, changes: Changes = PUBLISHED) -> Step:
         """Return the step with some terms in place of the published ones."""

@@ -5,11 +5,16 @@ from typing import Literal
 
 import msgspec
 
+from rnn_parity_core.cells import CELLS
 from rnn_parity_core.spec import Case
 
 
 class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an adapter calls for some variants; an empty list of cells matches all."""
+    """What an adapter calls for some variants.
+
+    An empty list of cells matches all that are built in; what is by hand matches them
+    with other activations, too.
+    """
 
     api: str
     """The framework's own names: `nn.RNNCell over a list`."""
@@ -17,10 +22,17 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cells: tuple[str, ...] = ()
     by_hand: bool = False
     """Whether the equations are written out, and not the framework's."""
+    every_cell: bool = False
+    """Whether cells of other packages run as well, by what they are written in."""
 
     def covers(self, cell: str, variant: str) -> bool:
         """Whether this is called for a cell in a variant."""
-        return variant in self.variants and (not self.cells or cell in self.cells)
+        if self.cells or self.every_cell:
+            named = self.every_cell or cell in self.cells
+        else:
+            base, _, activations = cell.partition(".")
+            named = base in CELLS.built_in and (self.by_hand or not activations)
+        return named and variant in self.variants
 
 
 class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

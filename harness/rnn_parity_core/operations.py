@@ -49,6 +49,23 @@ class Operations(Protocol[Value]):
         """
         ...
 
+    def told_by(self, o: Value, h: Array) -> Value | None:
+        """Give the state, of `h = o tanh(state)`, as far as h tells.
+
+        None: it is not needed.
+        """
+        ...
+
+    def recomputed(self, told: Value, again: Value) -> Value:
+        """Take a state that was told for what goes on, computed once more.
+
+        Args:
+            told: What the backend returned tells of it.
+            again: It, computed from a state that is exact.
+
+        """
+        ...
+
     def tighten(self, a: Value, b: Value) -> Value:
         """Take the first, unless the second is known much more exactly, by element."""
         ...

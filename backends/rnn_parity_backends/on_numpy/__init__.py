@@ -14,19 +14,16 @@ INFO = BackendInfo(
     adapter="rnn_parity_backends.on_numpy.adapter:NumpyBackend",
     requires={"numpy": "numpy"},
     install="pip install rnn-parity",
-    implementations=(
-        Implementation("x @ W + h @ U + b, step by step", ("basic",), by_hand=True),
-        Implementation("a cell function over a list", ("static",), by_hand=True),
-        Implementation(
-            "np.unstack, cell function, np.stack", ("static_single",), by_hand=True
-        ),
-        Implementation("a loop over time into one array", ("dynamic",), by_hand=True),
-        Implementation(
-            "the same loop, masked at each step", ("variable_input",), by_hand=True
-        ),
-        Implementation(
-            "a loop, np.argmax, until all rows stop", ("variable_output",), by_hand=True
-        ),
+    implementations=tuple(
+        Implementation(api, (variant,), by_hand=True, every_cell=True)
+        for variant, api in {
+            "basic": "x @ W + h @ U + b, step by step",
+            "static": "a cell function over a list",
+            "static_single": "np.unstack, cell function, np.stack",
+            "dynamic": "a loop over time into one array",
+            "variable_input": "the same loop, masked at each step",
+            "variable_output": "a loop, np.argmax, until all rows stop",
+        }.items()
     ),
     gaps=(
         Gap(

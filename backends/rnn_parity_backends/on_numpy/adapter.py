@@ -131,12 +131,17 @@ def _masked(problem: Problem) -> tuple[Array, list[equations.State]]:
             for t in times if way == "forward" else reversed(times):
                 valid = (t < lengths)[:, np.newaxis]
                 taken = step(x[:, t], state)
-                state = {n: np.where(valid, taken[n], state[n]) for n in state}
+                state = {n: _where(valid, taken[n], state[n]) for n in state}
                 outputs[:, t] = np.where(valid, taken["h"], 0)
             ways.append(outputs)
             finals.append(state)
         x = np.concatenate(ways, axis=-1)
     return x, finals
+
+
+def _where(rows: Array, taken: Array, old: Array) -> Array:
+    """Take what a step gives in some rows, `[B, 1]`, whatever axes a state has."""
+    return np.where(rows.reshape(-1, *(1 for _ in old.shape[1:])), taken, old)
 
 
 def _decode(problem: Problem) -> Outcome:
@@ -154,7 +159,7 @@ def _decode(problem: Problem) -> Outcome:
         x, keep = problem["embedding"][token], running[:, np.newaxis]
         for layer, step in enumerate(steps):
             taken, old = step(x, states[layer]), states[layer]
-            states[layer] = {n: np.where(keep, taken[n], old[n]) for n in old}
+            states[layer] = {n: _where(keep, taken[n], old[n]) for n in old}
             x = taken["h"]
         outputs[:, t] = np.where(keep, x, 0)
         token = (x @ problem["readout"] + problem["readout_bias"]).argmax(axis=1)

@@ -64,6 +64,7 @@ class AlongAxis(Affine):
             apart = self._round(x - mean, form)
             variance = self._mean(self._round(apart * apart, form), place, "squares")
         given = self._round(variance + self._given(epsilon), form)
+        given = np.where(given > 0, given, epsilon)  # a NaN would be wrong
         root = 1 / np.sqrt(given)
         if pick(place, "root first", (False, True)):
             root = 1 / self._round(np.sqrt(given), form)

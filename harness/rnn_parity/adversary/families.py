@@ -34,7 +34,8 @@ class Family(NamedTuple):
     sizes: Sizes = Sizes()
     tied: tuple[int, ...] = ()
     """Axes of the inputs along which they stay the same."""
-    cells: tuple[str, ...] = CELLS.built_in
+    cells: tuple[str, ...] = ()
+    """Of which they are; none: of any."""
     is_plain: bool = False
     """Whether they have one layer and one direction."""
 
@@ -67,6 +68,8 @@ def _static(drawn: Draw) -> None:
             kernel[:-1] = np.abs(rng.standard_normal(kernel[:-1].shape))
             kernel /= np.sqrt(len(kernel))
             bias = name.replace(".kernel", ".bias")
+            if bias not in arrays:
+                continue
             usual = x[0, 0, :-1] @ kernel[:-1] * float(rng.choice([0.5, 1, 1]))
             arrays[bias] = rng.uniform(-0.5, 0.5, kernel.shape[1]) - usual
         elif name.endswith(".recurrent_kernel"):

@@ -1,5 +1,6 @@
 """Networks by number: all cells and dtypes in turn, the same ones always."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,11 +36,13 @@ class Nearness(NamedTuple):
     """Of what."""
 
 
-def network(number: int, *, is_long: bool = False) -> Network:
-    """Return the network of a number."""
+def network(
+    number: int, cells: Sequence[str] = CELLS.built_in, *, is_long: bool = False
+) -> Network:
+    """Return the network of a number, of one of some cells."""
     rng = np.random.default_rng([18, number])
-    cell = CELLS.built_in[number % len(CELLS.built_in)]
-    dtype = DTYPES[number // len(CELLS.built_in) % len(DTYPES)]
+    cell = cells[number % len(cells)]
+    dtype = DTYPES[number // len(cells) % len(DTYPES)]
     if is_long:
         family = ("static", "trained", "hot")[rng.integers(3)]
         return draw(
@@ -56,7 +59,9 @@ def network(number: int, *, is_long: bool = False) -> Network:
             layers=1,
             direction="forward",
         )
-    fitting = [name for name, of in FAMILIES.items() if cell in of.cells]
+    fitting = [
+        name for name, of in FAMILIES.items() if not of.cells or cell in of.cells
+    ]
     weights = np.array([_SELDOM.get(name, 1.0) for name in fitting])
     weights[0] = _MOSTLY / (1 - _MOSTLY) * weights[1:].sum()
     family = str(rng.choice(fitting, p=weights / weights.sum()))
@@ -68,9 +73,15 @@ def network(number: int, *, is_long: bool = False) -> Network:
     return draw(rng, cell, dtype, family, task=task)
 
 
-def judged(number: int, tries: int = 0, *, is_long: bool = False) -> Nearness:
+def judged(
+    number: int,
+    tries: int = 0,
+    cells: Sequence[str] = CELLS.built_in,
+    *,
+    is_long: bool = False,
+) -> Nearness:
     """Run the network of a number by the implementation of it, and search on."""
-    found = tried(network(number, is_long=is_long), Choices(number))
+    found = tried(network(number, cells, is_long=is_long), Choices(number))
     if tries:
         found = searched(found, tries, number)
     case = found.network.problem.case

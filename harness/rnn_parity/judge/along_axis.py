@@ -74,8 +74,9 @@ class AlongAxis(Sums):
         off += self._of_sum(squares, a.value.shape[-1] + 4)
         off += rounded * (2 * np.abs(center) + rounded)
         variance = mean(np.square(apart)) + epsilon
-        # 1 / sqrt is steepest where its argument is least; it is never below epsilon.
-        least = np.maximum(variance - off, epsilon * (1 - 4 * self._both))
+        # 1 / sqrt is steepest where its argument is least. That is below epsilon where
+        # a difference of squares comes out negative, which not everybody cuts off.
+        least = np.maximum(variance - off, 0.0)
         value = inverse_deviation(apart, epsilon)
         error = off / (2 * least * np.sqrt(least))
         error += _ROOT * 2 * self._both * (value + error)

@@ -104,10 +104,14 @@ class Carrying(Generic[Value]):
         ops = self._ops
         taken_from = self._recurrence(trace, early)
         told = self._told(trace, early, shown)
+        shows = self._shows(trace, early, shown) if not told else {}
         before: dict[str, list[Any]] = {name: [] for name in self.states}
         after: dict[str, list[Any]] = {name: [] for name in self.states}
         for s in range(shown.shape[1]):
             taken = taken_from(s, self._from)
+            exact: State[Value] = {}
+            if shows:
+                exact = {n: ops.constant(_value(of)) for n, of in self._from.items()}
             for name, value in taken.items():
                 before[name].append(self._from[name])
                 after[name].append(value)
@@ -118,8 +122,11 @@ class Carrying(Generic[Value]):
                 self.states[name] = kept
                 start = ops.detach(kept)
                 if name in told:
-                    shows = ops.take(told[name], (slice(None), s))
-                    start = ops.tighten(shows, start)
+                    start = ops.tighten(ops.take(told[name], (slice(None), s)), start)
+                if name in shows:
+                    own = ops.take(shows[name], (slice(None), s))
+                    again = taken_from(s, exact)[name]
+                    start = ops.tighten(ops.recomputed(own, again), start)
                 self._from[name] = start
         return (
             {name: ops.stack(values) for name, values in before.items()},
@@ -171,12 +178,30 @@ class Carrying(Generic[Value]):
         told = self._ops.infer_c(o, shown, f, i, g)
         return {} if told is None else {name: told}
 
+    def _shows(self, trace: Trace, early: Replay, shown: Array) -> State[Value]:
+        """Give the hidden states that h is `o tanh` of, whatever they are made of."""
+        gated = trace.called(trace.made["h"], "mul")
+        if not gated or gated[0].leaves & frozenset(self.states):
+            return {}
+        squashed = trace.called(gated[1], "tanh")
+        if trace.called(gated[0], "sigmoid") is None or not squashed:
+            return {}
+        names = [n for n in self.states if trace.made[n] is squashed[0]]
+        told = self._ops.told_by(early.value(gated[0]), shown) if names else None
+        return {} if told is None else dict.fromkeys(names, told)
+
     def _stored(self, value: Value) -> Value:
         return value if self._store is None else self._store(self._ops, value)
 
 
+def _value(of: Any) -> Array:
+    return np.asarray(getattr(of, "value", of))
+
+
 def _shape(of: Any) -> tuple[int, ...]:
-    return np.shape(getattr(of, "value", of))
+    """Give the shape of a value in any arithmetic."""
+    shape: tuple[int, ...] = of.shape if hasattr(of, "shape") else of.value.shape
+    return shape
 
 
 def over(valid: Array, value: Any) -> Array:

@@ -239,7 +239,7 @@ class Rounded(AlongAxis):
         little, the bound is infinite. A backend may compute `f c + i g` once for h and
         once more to go on with, gates too, and round otherwise.
         """
-        told = self._told_by(o, h)
+        told = self.told_by(o, h)
         if not self._accuracy.recomputes:
             return told
         added = (np.abs(i.value) + i.error) * (np.abs(g.value) + g.error)
@@ -252,7 +252,13 @@ class Rounded(AlongAxis):
         apart += worst_case(3, self._both) * (kept + added) + 3 * self._tiny
         return Bounded(told.value, told.error + 2 * apart)
 
-    def _told_by(self, o: Bounded, h: Array) -> Bounded:
+    def recomputed(self, told: Bounded, again: Bounded) -> Bounded:
+        """Take a state that was told: what goes on may have been rounded otherwise."""
+        if not self._accuracy.recomputes:
+            return told
+        return Bounded(told.value, told.error + 2 * again.error)
+
+    def told_by(self, o: Bounded, h: Array) -> Bounded:
         """Bound the c of `h = o tanh(c)`, from what o, tanh and a rounding may be."""
         size, least = np.abs(h), o.value - o.error
         y = size / o.value

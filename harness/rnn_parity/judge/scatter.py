@@ -171,8 +171,10 @@ class Scatter(Rounded):
     def _rounds(self, made: Scattered, size: Array) -> Scattered:
         """Let one rounding scatter, of numbers of a size, as far as results vary."""
         own = self._both * size
-        near = 2 * _ULPS * self._both * np.mean(np.abs(made.value), axis=0)
-        square = np.square(own) / 3 * times_alike(made.value, near)
+        flat = made.value.reshape(len(made.value), -1)
+        near = 2 * _ULPS * self._both * np.mean(np.abs(flat), axis=0)
+        square = np.square(own) / 3
+        square *= times_alike(flat, near).reshape(square.shape)
         return made._replace(
             loose=made.loose + own, sigma=np.sqrt(np.square(made.sigma) + square)
         )
