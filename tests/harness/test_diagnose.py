@@ -107,7 +107,7 @@ def test_mistakes_in_every_layer_of_any_cell_are_told_apart(
     ("cell", "mistake"),
     [
         ("gru", "recurrent bias dropped"),
-        ("lstm_peephole", "peepholes dropped"),
+        ("lstm_peephole", "peephole dropped"),
         ("lstm", "initial c dropped"),
         ("lstm_peephole", "initial c dropped"),
         ("lstm_projection", "initial c dropped"),
