@@ -159,7 +159,7 @@ def _none_equal(x: Any, w: Any) -> Any:
 
 
 def _computed_once(self: Any, o: Bounded, h: Any, *_gates: Bounded) -> Bounded:
-    told: Bounded = self._told_by(o, h)
+    told: Bounded = self.told_by(o, h)
     return told
 
 
@@ -196,7 +196,7 @@ TAKEN_BACK: dict[str, tuple[str, list[str], list[tuple[Any, dict[str, Any]]]]] =
     "an o that may be 0": (
         "vague",
         ["lstm"],
-        [(rounded.Rounded, {"_told_by": _o_as_it_is})],
+        [(rounded.Rounded, {"told_by": _o_as_it_is})],
     ),
     "a c computed twice": (
         "latched",

@@ -149,7 +149,9 @@ class Stochastic(Float64):
         low, high = (math.log(wave) for wave in _WAVES)
         speed = np.exp(low + (high - low) * (self._once((name, "speed"), 1) + 1) / 2)
         phase = math.pi * self._once((name, "phase"), 1)
-        wave = np.sin(speed * x + phase) * self._shown(x.shape[0])
+        each = -1, *(1 for _ in x.shape[1:])  # one number for all of a row's axes
+        wave = np.sin(speed.reshape(each) * x + phase.reshape(each))
+        wave *= self._shown(x.shape[0]).reshape(each)
         curve = 2 * self._unit * ulp * np.abs(value)
         return self._rounded(value + curve * wave)
 
