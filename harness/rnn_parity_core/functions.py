@@ -191,6 +191,7 @@ COMPLEMENT = Function(
     lambda x: np.full(x.shape, -1.0),
     roundings=3,
     around=1.0,
+    is_bounded=False,
 )
 EXP = Function(
     "exp",
@@ -232,7 +233,7 @@ SQRT = Function(
 SILU = Function(
     "silu",
     "SiLU",
-    lambda x: x * logistic(x),
+    lambda x: x * np.exp(np.minimum(x, 0.0)) / (1 + np.exp(-np.abs(x))),
     lambda x: logistic(x) * (1 + x * (1 - logistic(x))),
     steepest=1.1,
     bend=0.5,
