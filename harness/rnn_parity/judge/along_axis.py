@@ -57,15 +57,15 @@ class AlongAxis(Sums):
         what it is of; as the mean of squared distances, these alone. Which of them a
         framework takes is not stated, so that the first one's bound holds. Nor is
         whether both a value and the mean are scaled before their difference is taken
-        (`x * inv + (offset - mean * inv)`, as in `tf.nn.batch_normalization`): each of
-        the three roundings then is of numbers as large as these.
+        (`x * inv + (offset - mean * inv)`, as in `tf.nn.batch_normalization`): a value
+        is then rounded once where it is as large as itself, the mean twice.
         """
         center = a.value.mean(axis=-1, keepdims=True)
         rounded = self._of_center(a)
         apart = a.value - center
         moved = a.error + a.error.mean(axis=-1, keepdims=True) + rounded
-        size = np.abs(a.value) + a.error + np.abs(center) + rounded
-        moved = moved + worst_case(3, self._both) * size + self._tiny
+        moved = moved + self._both * (np.abs(a.value) + a.error) + self._tiny
+        moved = moved + worst_case(2, self._both) * (np.abs(center) + rounded)
         scale = self.inverse_deviation(a, epsilon)
         value = apart * scale.value
         error = np.abs(apart) * scale.error + moved * (scale.value + scale.error)
