@@ -16,7 +16,7 @@ def _norm(ops: Any, a: Any, scale: Any, shift: Any) -> Any:
     return ops.shift(ops.scale(ops.standardize(a, EPSILON), scale), shift)
 
 
-def _normed_step(
+def _normed_step(  # noqa: PLR0913 - operations, what is read, and functions
     ops: Any,
     x: Any,
     state: Any,

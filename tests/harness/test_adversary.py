@@ -15,7 +15,7 @@ from rnn_parity.adversary.networks import Network, draw
 from rnn_parity.adversary.running import run
 from rnn_parity.adversary.search import searched, tried
 from rnn_parity.adversary.suite import judged, network
-from rnn_parity.judge import rounded, scatter, sums, systematic
+from rnn_parity.judge import rounded, scatter, scores, sums
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.certify import certify, reference
 from rnn_parity_core import CELLS, Accuracy, Error, Problem
@@ -176,7 +176,7 @@ TAKEN_BACK: dict[str, tuple[str, list[str], list[tuple[Any, dict[str, Any]]]]] =
     "slopes that underflow": (
         "hot",
         ["lstm", "lstm_peephole"],
-        [(systematic, {"_without_small": lambda of: of, "_LEAST_SQUARE": 0.0})],
+        [(scores, {"_without_small": lambda of: of, "_LEAST_SQUARE": 0.0})],
     ),
     "terms that are lost": (
         "unequal",

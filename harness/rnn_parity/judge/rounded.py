@@ -103,7 +103,7 @@ class Rounded(AlongAxis):
         """Bound a product."""
         carried = np.abs(b.value)
         carried += b.error
-        carried *= a.error
+        carried = carried * a.error
         carried += np.abs(a.value) * b.error
         return self._rounded(a.value * b.value, carried)
 
