@@ -41,7 +41,7 @@ def seen(problem: Problem) -> Array:
     )
 
 
-def alone(problem: Problem, observed: Array) -> tuple[Array, dict[str, Array]]:
+def singly(problem: Problem, observed: Array) -> tuple[Array, dict[str, Array]]:
     """Take the steps of a single layer's passes one by one, row by row."""
     case, ops = problem.case, Float64()
     size = case.recurrent_size
@@ -74,7 +74,7 @@ def apart(problem: Problem, at_once: int | None = None) -> float:
     """Give how far steps at once are from steps alone."""
     observed = seen(problem)
     made = trajectory(Float64(), problem, observed, at_once=at_once)
-    outputs, finals = alone(problem, observed)
+    outputs, finals = singly(problem, observed)
     off = [np.abs(made.outputs - outputs).max()]
     for name, of in finals.items():
         off.append(np.abs(np.stack(made.finals[name]) - of).max())
