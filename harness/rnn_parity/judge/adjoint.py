@@ -144,8 +144,11 @@ class RoundedAdjoint(Rounded):
             near = function.roundings * self._both * near / function.steepest
             unsure = (np.abs(x.value - kink) <= x.error + near) & (x.error > 0)
             error = np.where(unsure, 2 * function.steepest, error)
-        size = np.minimum(function.steepest, np.abs(value) + error)
-        terms = float(max(function.roundings, 3))
+        size: Any = function.steepest  # no part of it is larger, though parts cancel
+        if not np.isfinite(size):
+            size = np.abs(value) + error
+        # Of a square of what the function divides by, each of its roundings twice.
+        terms = float(max(2 * function.roundings, 3))
         if not function.roundings:
             # Of parts that err as it does: they may be `x (1 - y)` of a y near 1.
             stated = self._accuracy.functions[function.name]
