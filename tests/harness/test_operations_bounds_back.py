@@ -196,7 +196,7 @@ def test_a_side_of_a_kink_is_where_roundings_put_it(
     right = RoundedAdjoint.slope
 
     def where_it_is(self: Any, function: Function, x: Any) -> Any:
-        return right(self, replace(function, around=0.0, roundings=1), x)
+        return right(self, replace(function, roundings=0, name="sigmoid"), x)
 
     monkeypatch.setattr(RoundedAdjoint, "slope", where_it_is)
     assert next_to_kinks() > 1
