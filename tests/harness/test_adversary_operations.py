@@ -24,7 +24,7 @@ OTHERS = (
 )
 
 
-@pytest.mark.parametrize(("cells", "count"), [(CELLS_HERE, 300), (OTHERS, 150)])
+@pytest.mark.parametrize(("cells", "count"), [(CELLS_HERE, 120), (OTHERS, 120)])
 def test_networks_are_within_their_bounds(cells: tuple[str, ...], count: int) -> None:
     rows = [judged(number, 0, cells) for number in range(count)]
     assert [row for row in rows if not row.ratio <= 1] == []
@@ -60,6 +60,6 @@ def _worst(count: int) -> float:
 
 
 def test_a_c_told_by_a_gate_as_it_is_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _worst(40) <= 1
+    assert _worst(20) <= 1
     monkeypatch.setattr(rounded.Rounded, "told_by", _o_as_it_is)
     assert _worst(300) > 1
