@@ -36,7 +36,8 @@ class Function:
     steepest_between: Callable[[Array, Array], Array] | None = None
     """From one argument to another, where that is far less, or none is the largest."""
     bend: float = 0.0
-    """Largest |second derivative| between kinks."""
+    """Largest |second derivative| between kinks; infinite of a derivative that only
+    rises or only falls."""
     kinks: tuple[float, ...] = ()
     """Arguments at which the derivative jumps."""
     roundings: int = 0
@@ -44,6 +45,8 @@ class Function:
     is stated by backends, in ulp."""
     around: float = 0.0
     """These round results that are at most this much larger than the last one."""
+    around_slope: float = 0.0
+    """Those of its derivative round numbers as much larger, times the argument."""
     is_share: bool = False
     """Whether it is never outside of [0, 1]."""
     is_bounded: bool = True
@@ -147,8 +150,10 @@ def leaky_relu(slope: float) -> Function:
     )
 
 
-def _erf(x: Array) -> Array:
-    return np.asarray(np.vectorize(math.erf, otypes=[np.float64])(x))
+def _normal(x: Array) -> Array:
+    """Phi; by what errs little where it is next to nothing."""
+    rest = np.vectorize(math.erfc, otypes=[np.float64])(-x / np.sqrt(2.0))
+    return np.asarray(0.5 * rest)
 
 
 def _pade(x: Array) -> Array:
@@ -171,6 +176,9 @@ SOFTSIGN = Function(
     "softsign",
     lambda x: x / (1 + np.abs(x)),
     lambda x: 1 / np.square(1 + np.abs(x)),
+    steepest_between=lambda low, high: (
+        1 / np.square(1 + np.maximum(np.maximum(low, -high), 0.0))
+    ),
     bend=2.0,
     roundings=3,
 )
@@ -183,6 +191,7 @@ COMPLEMENT = Function(
     lambda x: np.full(x.shape, -1.0),
     roundings=3,
     around=1.0,
+    is_bounded=False,
 )
 EXP = Function(
     "exp",
@@ -224,23 +233,22 @@ SQRT = Function(
 SILU = Function(
     "silu",
     "SiLU",
-    lambda x: x * logistic(x),
+    lambda x: x * np.exp(np.minimum(x, 0.0)) / (1 + np.exp(-np.abs(x))),
     lambda x: logistic(x) * (1 + x * (1 - logistic(x))),
     steepest=1.1,
     bend=0.5,
+    around_slope=1.0,
     is_bounded=False,
 )
 """`x sigmoid(x)`, which is steepest, 1.0998, at 2.4."""
 GELU = Function(
     "gelu",
     "GELU",
-    lambda x: 0.5 * x * (1 + _erf(x / np.sqrt(2.0))),
-    lambda x: (
-        0.5 * (1 + _erf(x / np.sqrt(2.0)))
-        + x * np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
-    ),
+    lambda x: x * _normal(x),
+    lambda x: _normal(x) + x * np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi),
     steepest=1.13,
     bend=0.8,
+    around_slope=1.0,
     is_bounded=False,
 )
 """`x Phi(x)`, which is steepest, 1.129, at the root of 2."""

@@ -15,7 +15,7 @@ from rnn_parity.adversary.networks import Network, draw
 from rnn_parity.adversary.running import run
 from rnn_parity.adversary.search import searched, tried
 from rnn_parity.adversary.suite import judged, network
-from rnn_parity.judge import rounded, scatter, sums, systematic
+from rnn_parity.judge import rounded, scatter, scores, sums
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.certify import certify, reference
 from rnn_parity_core import CELLS, Accuracy, Error, Problem
@@ -159,7 +159,7 @@ def _none_equal(x: Any, w: Any) -> Any:
 
 
 def _computed_once(self: Any, o: Bounded, h: Any, *_gates: Bounded) -> Bounded:
-    told: Bounded = self._told_by(o, h)
+    told: Bounded = self.told_by(o, h)
     return told
 
 
@@ -176,7 +176,7 @@ TAKEN_BACK: dict[str, tuple[str, list[str], list[tuple[Any, dict[str, Any]]]]] =
     "slopes that underflow": (
         "hot",
         ["lstm", "lstm_peephole"],
-        [(systematic, {"_without_small": lambda of: of, "_LEAST_SQUARE": 0.0})],
+        [(scores, {"_without_small": lambda of: of, "_LEAST_SQUARE": 0.0})],
     ),
     "terms that are lost": (
         "unequal",
@@ -196,7 +196,7 @@ TAKEN_BACK: dict[str, tuple[str, list[str], list[tuple[Any, dict[str, Any]]]]] =
     "an o that may be 0": (
         "vague",
         ["lstm"],
-        [(rounded.Rounded, {"_told_by": _o_as_it_is})],
+        [(rounded.Rounded, {"told_by": _o_as_it_is})],
     ),
     "a c computed twice": (
         "latched",

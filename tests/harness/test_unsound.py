@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnn_parity.judge import scatter, sums, systematic
+from rnn_parity.judge import scatter, scores, sums
 from rnn_parity.judge.certify import certify
 from rnn_parity.judge.rounded import Rounded
 from rnn_parity_backends.on_jax import INFO as JAX
@@ -160,7 +160,7 @@ TAKEN_BACK: list[tuple[Family, BackendInfo, int, Any, dict[str, Any]]] = [
         saturated,
         NUMPY,
         12,
-        systematic,
+        scores,
         {"_without_small": _slopes_as_they_are, "_LEAST_SQUARE": 0.0},
     ),
     (static, TORCH, 40, scatter, {"times_alike": _none_alike}),

@@ -49,6 +49,9 @@ class AlongAxis(Affine):
         mean = self._mean(x, place, "mean")
         apart = self._round(x - mean, self._stays(place, "apart"))
         scale = self._inverse_deviation(x, mean, epsilon, place)
+        if self._choices.pick(place, "scaled first", SELDOM):
+            form = self._stays(place, "scaled")
+            return Made(self._round(x * scale, form) - self._round(mean * scale, form))
         return Made(apart * scale)
 
     def _inverse_deviation(

@@ -13,7 +13,7 @@ import numpy as np
 from rnn_parity.judge.arithmetic import Float64, inverse_deviation
 from rnn_parity.judge.bounded import Bounded
 from rnn_parity.judge.bounds import likely, worst_case
-from rnn_parity.judge.rounded import Rounded
+from rnn_parity.judge.rounded import REFERENCE_ULP, Rounded
 from rnn_parity.judge.unequal import lost_terms, same_terms
 from rnn_parity_core import Array
 from rnn_parity_core.functions import Function
@@ -134,13 +134,37 @@ class RoundedAdjoint(Rounded):
         return Bounded(value, np.where(unsure, 1.0, 0.0))
 
     def slope(self, function: Function, x: Bounded) -> Bounded:
-        """Bound the derivative of any other function; at a kink it may be either."""
-        value, error = function.slope(x.value), function.bend * x.error
+        """Bound the derivative of any other function; at a kink it may be either.
+
+        Which side of it a backend takes follows from what it computes there, rounded.
+        """
+        value, error = function.slope(x.value), self._bent(function, x)
         for kink in function.kinks:
-            unsure = (np.abs(x.value - kink) <= x.error) & (x.error > 0)
+            near = np.abs(function.value(np.array([kink]))) + function.around
+            near = function.roundings * self._both * near / function.steepest
+            unsure = (np.abs(x.value - kink) <= x.error + near) & (x.error > 0)
             error = np.where(unsure, 2 * function.steepest, error)
-        own = max(function.roundings, 3) * self._both * function.steepest
-        return Bounded(value, error + own)
+        size: Any = function.steepest  # no part of it is larger, though parts cancel
+        if not np.isfinite(size):
+            size = np.abs(value) + error
+        # Of a square of what the function divides by, each of its roundings twice.
+        terms = float(max(2 * function.roundings, 3))
+        if not function.roundings:
+            # Of parts that err as it does: they may be `x (1 - y)` of a y near 1.
+            stated = self._accuracy.functions[function.name]
+            terms += 2 * stated.ulp + REFERENCE_ULP
+            size = size + function.around_slope * np.abs(x.value)
+        return Bounded(value, error + terms * self._both * size)
+
+    def _bent(self, function: Function, x: Bounded) -> Array:
+        """Bound how far off a derivative is for where it is taken."""
+        if np.isfinite(function.bend):
+            return np.asarray(function.bend * x.error)
+        # It rises or falls all the way.
+        sides = (function.slope(x.value + sign * x.error) for sign in (-1, 1))
+        here = function.slope(x.value)
+        apart = np.maximum(*(np.abs(of - here) for of in sides))
+        return np.where(np.isfinite(apart), apart, np.inf)
 
     def complement(self, z: Bounded) -> Bounded:
         """Bound `1 - z`."""

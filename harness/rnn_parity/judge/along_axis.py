@@ -1,6 +1,9 @@
 """Sums, means and variances along an axis with the error that a backend may make."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from rnn_parity.judge.arithmetic import inverse_deviation
 from rnn_parity.judge.bounded import Bounded, together
@@ -9,10 +12,11 @@ from rnn_parity.judge.sums import Sums
 from rnn_parity_core import Array
 
 _ROOT = 4
-"""Roundings of a reciprocal root, by whatever instructions, with what is added first.
+"""Ulp of a reciprocal root, by whatever instructions, with what is added first.
 
-An `rsqrt` that is not rounded correctly errs by 2 ulp (CUDA C++ Programming Guide,
-"Mathematical Functions"): one such rounding for each.
+Where they are not rounded correctly, an `rsqrt` errs by 2 ulp, a root by 1 and a
+quotient by 2 (CUDA C++ Programming Guide, "Mathematical Functions"). Half of what
+epsilon and its sum with a variance round is left of these: at most half an ulp.
 """
 
 
@@ -31,11 +35,19 @@ class AlongAxis(Sums):
             a.error.sum(axis=axis) + self._of_sum(size, a.value.shape[axis]),
         )
 
-    def _of_sum(self, size: Array, terms: int) -> Array:
-        """Bound the roundings of so many terms, of all magnitudes' sum."""
+    def _of_sum(self, size: Array, terms: int, apart: int = 1) -> Array:
+        """Bound the roundings of so many terms, of all magnitudes' sum.
+
+        Args:
+            size: The sum of magnitudes.
+            terms: How many roundings an element meets at most.
+            apart: How many of them are of results that stand by themselves: these are
+                in the dtype itself, though sums be in a wider one.
+
+        """
         own = worst_case(terms, self._inside) * size + terms * self._tiny
         if self._inside != self._both:
-            own = own + self._both * (size + own)
+            own = own + worst_case(apart, self._both) * (size + own)
         return np.asarray(own)
 
     def standardize(self, a: Bounded, epsilon: float) -> Bounded:
@@ -43,23 +55,28 @@ class AlongAxis(Sums):
 
         As `mean(a^2) - mean(a)^2` a variance rounds numbers as large as the squares of
         what it is of; as the mean of squared distances, these alone. Which of them a
-        framework takes is not stated, so that the first one's bound holds.
+        framework takes is not stated, so that the first one's bound holds. Nor is
+        whether both a value and the mean are scaled before their difference is taken
+        (`x * inv + (offset - mean * inv)`, as in `tf.nn.batch_normalization`): a value
+        is then rounded once where it is as large as itself, the mean twice.
         """
         center = a.value.mean(axis=-1, keepdims=True)
         rounded = self._of_center(a)
         apart = a.value - center
         moved = a.error + a.error.mean(axis=-1, keepdims=True) + rounded
-        moved = moved + self._both * (np.abs(apart) + moved) + self._tiny
+        moved = moved + self._both * (np.abs(a.value) + a.error) + self._tiny
+        moved = moved + worst_case(2, self._both) * (np.abs(center) + rounded)
         scale = self.inverse_deviation(a, epsilon)
         value = apart * scale.value
         error = np.abs(apart) * scale.error + moved * (scale.value + scale.error)
-        error += self._both * (np.abs(value) + error) + self._tiny
-        return Bounded(value, error)
+        error += self._both * (np.abs(value) + error) + 3 * self._tiny
+        # A deviation that may be 0 says nothing even of what is in the middle.
+        return Bounded(value, np.where(np.isfinite(scale.error), error, np.inf))
 
     def _of_center(self, a: Bounded) -> Array:
-        """Bound the roundings of a mean alone."""
+        """Bound the roundings of a mean alone: a sum's, and two to divide it."""
         size = (np.abs(a.value) + a.error).mean(axis=-1, keepdims=True)
-        return self._of_sum(size, a.value.shape[-1] + 1)
+        return self._of_sum(size, a.value.shape[-1] + 1, apart=3)
 
     def inverse_deviation(self, a: Bounded, epsilon: float) -> Bounded:
         """Bound `1 / sqrt(variance + epsilon)` along the last axis, `[..., 1]`."""
@@ -71,7 +88,8 @@ class AlongAxis(Sums):
         apart, size = a.value - center, np.abs(a.value) + a.error
         squares = mean(np.square(size)) + np.square(np.abs(center) + rounded)
         off = mean(2 * np.abs(apart) * a.error + np.square(a.error))
-        off += self._of_sum(squares, a.value.shape[-1] + 4)
+        # Twice a distance, its square, and the mean of these.
+        off += self._of_sum(squares, a.value.shape[-1] + 4, apart=6)
         off += rounded * (2 * np.abs(center) + rounded)
         variance = mean(np.square(apart)) + epsilon
         # 1 / sqrt is steepest where its argument is least. That is below epsilon where
@@ -81,3 +99,19 @@ class AlongAxis(Sums):
         error = off / (2 * least * np.sqrt(least))
         error += _ROOT * 2 * self._both * (value + error)
         return Bounded(value, error)
+
+    def where(self, mask: NDArray[np.bool_], a: Bounded, b: Bounded) -> Bounded:
+        """Take `a` where the mask holds, else `b`."""
+        return together(lambda x, y: np.asarray(np.where(mask, x, y)), a, b)
+
+    def take(self, value: Bounded, index: Any) -> Bounded:
+        """Index a value."""
+        return together(lambda part: part[index], value)
+
+    def stack(self, values: list[Bounded]) -> Bounded:
+        """Stack along axis 1, that of time."""
+        return together(lambda *parts: np.stack(parts, axis=1), *values)
+
+    def concatenate(self, values: list[Bounded], axis: int = -1) -> Bounded:
+        """Join along an axis."""
+        return together(lambda *parts: np.concatenate(parts, axis), *values)

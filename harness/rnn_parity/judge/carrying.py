@@ -12,7 +12,8 @@ import numpy as np
 
 from rnn_parity.judge.equations import Equations, State, Weights
 from rnn_parity.judge.traced import Replay, Trace, Traced, empty
-from rnn_parity_core import Array
+from rnn_parity_core import Array, ParityError
+from rnn_parity_core.errors import clean
 from rnn_parity_core.operations import Operations, Value
 
 
@@ -36,7 +37,7 @@ class Carrying(Generic[Value]):
         weights: Weights,
         start: State[Value],
     ) -> None:
-        self._ops, self._weights = ops, weights
+        self._ops, self._weights, self._cell = ops, weights, cell
         self._step, self._store = equations.step(cell), equations.store_state
         self._start = start
         self.states = {name: value for name, value in start.items() if name != "h"}
@@ -84,7 +85,12 @@ class Carrying(Generic[Value]):
             leaves = {name: empty((0, *_shape(of)[1:])) for name, of in given.items()}
             leaves["x"] = empty((0, _shape(x)[-1]))
             leaves |= {n: empty(_shape(of)) for n, of in self._weights.items()}
-            self._trace = Trace(self._step, leaves, tuple(self._start))
+            try:
+                self._trace = Trace(self._step, leaves, tuple(self._start))
+            except Exception as error:
+                told = clean(str(error))
+                message = f"the step of {self._cell} cannot be written down: {told}"
+                raise ParityError(message) from error
         return self._trace
 
     def _numbered(self, leaves: dict[str, Any]) -> dict[int, Any]:
@@ -220,6 +226,8 @@ def _linear(
     (f, state), a = scaled, added[1]
     if state is not trace.leaf[name] or (f.leaves | a.leaves) & hidden:
         return None
+    if not all(of.leaves & {"x", "h"} for of in (f, a)):
+        return None  # of weights alone: no step has its own
     return f, a
 
 

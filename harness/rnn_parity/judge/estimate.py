@@ -108,7 +108,7 @@ def simulated(problem: Problem, accuracy: Accuracy) -> Spread:
         made = trajectory(ops, _repeated(problem, times))
         arrays = {"outputs": made.outputs.reshape(times, rows, *made.outputs.shape[1:])}
         for name, values in made.finals.items():
-            each = [value.reshape(times, rows, -1) for value in values]
+            each = [of.reshape(times, rows, *of.shape[1:]) for of in values]
             arrays[f"final_{name}"] = np.stack(each, axis=1)
         errors = {name: of[1:] - of[0] for name, of in arrays.items()}
         size = {name: _spread(of) for name, of in errors.items()}

@@ -13,7 +13,8 @@ import numpy as np
 from rnn_parity.judge.adjoint import Float64Adjoint, RoundedAdjoint
 from rnn_parity.judge.bounded import Bounded, together
 from rnn_parity.judge.bounds import Held, held
-from rnn_parity.judge.tape import Node, Tape
+from rnn_parity.judge.recorded import Node
+from rnn_parity.judge.tape import Tape
 from rnn_parity.judge.trajectory import Trajectory, trajectory
 from rnn_parity_core import CELLS, Accuracy, Array, Outcome, Problem
 

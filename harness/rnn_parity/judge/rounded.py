@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,6 @@ from rnn_parity.judge.bounded import (
     logistic_of,
     surely_within,
     tanh_of,
-    together,
 )
 from rnn_parity.judge.bounds import power_of_two, worst_case
 from rnn_parity.judge.sums import U64
@@ -105,7 +103,7 @@ class Rounded(AlongAxis):
         """Bound a product."""
         carried = np.abs(b.value)
         carried += b.error
-        carried *= a.error
+        carried = carried * a.error
         carried += np.abs(a.value) * b.error
         return self._rounded(a.value * b.value, carried)
 
@@ -142,17 +140,23 @@ class Rounded(AlongAxis):
         return self._rounded(a.value * weight, carried)
 
     def shift(self, a: Bounded, weight: Array) -> Bounded:
-        """Bound a sum with an exact weight."""
-        flushed = self._read_as_zero(weight)
-        error = a.error if flushed is None else a.error + flushed
-        return self._rounded(a.value + weight, error + np.zeros_like(a.value))
+        """Bound a sum with an exact weight, from which a part may be taken before."""
+        error = a.error + self._both * np.abs(weight)
+        if (flushed := self._read_as_zero(weight)) is not None:
+            error = error + flushed
+        return self._rounded(a.value + weight, error)
 
     def divide(self, a: Bounded, b: Bounded) -> Bounded:
-        """Bound a quotient; nothing does where the divisor may be 0."""
-        value = a.value / b.value
+        """Bound a quotient, of 2 ulp; nothing does where the divisor may be 0.
+
+        That is what an instruction for it errs by (`div.full`, PTX ISA, section 9.7.3),
+        and more than a product with a reciprocal does.
+        """
         least = np.maximum(np.abs(b.value) - b.error, 0.0)
+        value = np.where(b.value == 0, 0.0, a.value / b.value)
         carried = (a.error + np.abs(value) * b.error) / least
         carried = np.where(np.isfinite(carried), carried, np.inf)
+        carried += 3 * self._both * (np.abs(value) + carried)
         return self._rounded(value, carried)
 
     def mix(self, z: Bounded, a: Bounded, b: Bounded) -> Bounded:
@@ -280,19 +284,3 @@ class Rounded(AlongAxis):
     def tighten(self, a: Bounded, b: Bounded) -> Bounded:
         """Take the first, unless the second is known much more exactly."""
         return self.where(a.error <= _STILL_TAKEN * b.error, a, b)
-
-    def where(self, mask: NDArray[np.bool_], a: Bounded, b: Bounded) -> Bounded:
-        """Take `a` where the mask holds, else `b`."""
-        return together(lambda x, y: np.asarray(np.where(mask, x, y)), a, b)
-
-    def take(self, value: Bounded, index: Any) -> Bounded:
-        """Index a value."""
-        return together(lambda part: part[index], value)
-
-    def stack(self, values: list[Bounded]) -> Bounded:
-        """Stack along axis 1, that of time."""
-        return together(lambda *parts: np.stack(parts, axis=1), *values)
-
-    def concatenate(self, values: list[Bounded], axis: int = -1) -> Bounded:
-        """Join along an axis."""
-        return together(lambda *parts: np.concatenate(parts, axis), *values)

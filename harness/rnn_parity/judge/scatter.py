@@ -143,7 +143,8 @@ class Scatter(Rounded):
         """Bound a quotient."""
         made = super().divide(_plain(a), _plain(b))
         slopes = np.abs(1 / b.value), np.abs(made.value / b.value)
-        return self._rounds(_from(made, *zip(slopes, (a, b), strict=True)), made.value)
+        flown = _from(made, *zip(slopes, (a, b), strict=True))
+        return self._rounds(flown, np.abs(made.value))
 
     def spread(self, a: Scattered, size: int, axis: int = -1) -> Scattered:  # type: ignore[override]
         """Repeat along a new axis."""
@@ -159,10 +160,16 @@ class Scatter(Rounded):
         """Bound what is centered and scaled; what its own roundings make is steady."""
         made = super().standardize(_plain(a), epsilon)
         scale = inverse_deviation(a.value - a.value.mean(-1, keepdims=True), epsilon)
-        least = np.minimum(made.error, 3 * scale * a.loose)
-        # Of a unit itself, of the mean and of the deviation.
-        sigma = scale * (a.sigma + 2 * a.sigma.mean(axis=-1, keepdims=True))
-        return Scattered(made.value, made.error, least, sigma)
+
+        def mean(of: Array) -> Array:
+            return np.asarray(of.mean(axis=-1, keepdims=True))
+
+        # So much of the bound comes of it at least: of a unit itself and of the mean.
+        loose = scale * (a.loose + mean(a.loose))
+        # And what the deviation moves, at worst of one sign.
+        size = np.abs(made.value)
+        sigma = scale * (a.sigma + mean(a.sigma) + size * mean(size * a.sigma))
+        return Scattered(made.value, made.error, loose, sigma)
 
     def _through(self, made: Bounded, curve: Curve, x: Scattered) -> Scattered:
         found = _from(made, (curve.slope, x))

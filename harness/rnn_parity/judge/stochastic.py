@@ -118,7 +118,10 @@ class Stochastic(Float64):
         mean = np.expand_dims(self.total(a) / count, -1)
         apart = self._rounded(a - mean)
         variance = np.expand_dims(self.total(self.mul(apart, apart)) / count, -1)
-        return self._rounded(apart * self._rounded(1 / np.sqrt(variance + epsilon)))
+        given = self._rounded(variance + epsilon)
+        # As a function errs: by the ulps that instructions for it do, along a curve.
+        root = self._along_a_curve("root", 1 / np.sqrt(given), given, _USUAL_ULP)
+        return self._rounded(apart * root)
 
     def mix(self, z: Array, a: Array, b: Array) -> Array:
         """`z a + (1 - z) b`, its three roundings those of products and a sum."""
@@ -145,11 +148,18 @@ class Stochastic(Float64):
 
     def _function(self, name: str, value: Array, x: Array) -> Array:
         """Move a function along a curve of errors that it may have, and round it."""
-        ulp = max(min(self._accuracy.functions[name].ulp, _USUAL_ULP) - 0.5, 0.0)
+        ulp = min(self._accuracy.functions[name].ulp, _USUAL_ULP)
+        return self._along_a_curve(name, value, x, ulp)
+
+    def _along_a_curve(self, name: str, value: Array, x: Array, most: float) -> Array:
+        """Let a result err by so many ulp at most, half of one by its rounding."""
+        ulp = max(most - 0.5, 0.0)
         low, high = (math.log(wave) for wave in _WAVES)
         speed = np.exp(low + (high - low) * (self._once((name, "speed"), 1) + 1) / 2)
         phase = math.pi * self._once((name, "phase"), 1)
-        wave = np.sin(speed * x + phase) * self._shown(x.shape[0])
+        each = -1, *(1 for _ in x.shape[1:])  # one number for all of a row's axes
+        wave = np.sin(speed.reshape(each) * x + phase.reshape(each))
+        wave *= self._shown(x.shape[0]).reshape(each)
         curve = 2 * self._unit * ulp * np.abs(value)
         return self._rounded(value + curve * wave)
 

@@ -16,6 +16,10 @@ from rnn_parity_core import Array
 from rnn_parity_core.cell import Step
 
 
+class UntraceableError(Exception):
+    """A step that cannot be taken for all steps at once, and why."""
+
+
 class Call(NamedTuple):
     """One operation of a step."""
 
@@ -55,6 +59,10 @@ class Traced:
         """Add up weights."""
         return self._trace.call("", operator.add, self, other)
 
+    def __bool__(self) -> bool:
+        """Refuse to be asked: what a step does must not depend on values."""
+        raise UntraceableError("it branches on a value")
+
 
 class Trace:
     """All operations of one step of some sizes.
@@ -83,6 +91,8 @@ class Trace:
 
     def __getattr__(self, name: str) -> Callable[..., Traced]:
         """Stand for the operations: each call is written down."""
+        if not callable(getattr(self._plain, name, None)):
+            raise UntraceableError(f"there is no operation `{name}`")
         return partial(self.call, name, None)
 
     def call(
@@ -97,6 +107,8 @@ class Trace:
                 return of.value
             return of
 
+        if name == "take" and _is_of_rows(args[1]):
+            raise UntraceableError("it indexes a value otherwise than `..., last axes`")
         form = function or getattr(self._plain, name)
         value = form(*(_mapped(plain, of) for of in args))
         return self._made(Call(name, function, args), value, frozenset(leaves))
@@ -148,6 +160,11 @@ class Replay:
                 found = form(*(_mapped(self.value, arg) for arg in args))
             self._known[of.number] = found
         return self._known[of.number]
+
+
+def _is_of_rows(index: Any) -> bool:
+    """Whether an index begins with the axes of rows and steps."""
+    return not (index is ... or (isinstance(index, tuple) and index[:1] == (...,)))
 
 
 def _mapped(form: Callable[[Any], Any], of: Any) -> Any:
