@@ -13,7 +13,8 @@ def registered(group: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
     """Give what is registered under a group, each with the words for where it is from.
 
     Args:
-        group: `rnn_parity.backends`, `rnn_parity.reports` or `rnn_parity.models`.
+        group: `rnn_parity.backends`, `rnn_parity.cells`, `rnn_parity.reports` or
+            `rnn_parity.models`.
         kind: What an entry point must lead to.
 
     Raises:
@@ -22,6 +23,7 @@ def registered(group: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
     """
     for point in entry_points(group=group):
         origin = f"entry point {point.name} = {point.value!r}"
+        origin += f" of {point.dist.name}" if point.dist else ""
         try:
             found: Any = point.load()
         except Exception as error:
