@@ -23,7 +23,6 @@ def registered(group: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
     """
     for point in entry_points(group=group):
         origin = f"entry point {point.name} = {point.value!r}"
-        origin += f" of {point.dist.name}" if point.dist else ""
         try:
             found: Any = point.load()
         except Exception as error:
