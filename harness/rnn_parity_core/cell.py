@@ -32,8 +32,10 @@ def _always(_case: Any) -> bool:
 class Mistake:
     """What implementations are known to compute instead of a cell."""
 
-    changes: Changes
+    changes: Changes = field(default_factory=dict)
     """Keyword of the step → the term that stands there."""
+    weights: Callable[[Mapping[str, Array]], dict[str, Array]] | None = None
+    """Weights of a layer and direction → what is taken for some of them."""
     pairs: bool = False
     """Whether it comes with another gate order, as another convention does."""
     in_part: bool = False

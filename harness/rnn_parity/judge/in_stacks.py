@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from rnn_parity.judge.arithmetic import Float64
-from rnn_parity.judge.conventions.weights import EVERYWHERE_OR_NOT, gate_orders
+from rnn_parity.judge.conventions.weights import everywhere_or_not, gate_orders
 from rnn_parity.judge.estimate import can_estimate, fits, simulated
 from rnn_parity.judge.stepwise import rows_of
 from rnn_parity.judge.trajectory import trajectory
-from rnn_parity_core import Accuracy, Array, Outcome, Problem
+from rnn_parity_core import CELLS, Accuracy, Array, Outcome, Problem
 
 _ROWS = 2
 _NEARER = 2.0**-4
@@ -48,7 +48,10 @@ def explain_by_estimate(
 
 def _mistakes(problem: Problem) -> Iterator[tuple[str, dict[str, Array]]]:
     """Give each mistake in all layers, then in each of them alone."""
-    alters = [*EVERYWHERE_OR_NOT.items(), *gate_orders(problem)]
+    alters = [
+        *everywhere_or_not(CELLS[problem.case.cell]).items(),
+        *gate_orders(problem),
+    ]
     for name, alter in alters:
         changed = {
             weight: array

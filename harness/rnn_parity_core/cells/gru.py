@@ -4,6 +4,7 @@ Version 3 of the preprint resets after the product, `n = tanh(x Wn + bn + r (h U
 b_hn))`, version 1 before it, `n = tanh(x Wn + bn + (r h) Un)`.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from rnn_parity_core import functions as f
 from rnn_parity_core.cell import Activation, Cell, Isolated, Mistake, sums_of_gates
+from rnn_parity_core.functions import Array
 
 _OPEN = 40.0  # where a gate is 1 in every dtype
 _GATES = ("r", "z", "n")
@@ -131,6 +133,28 @@ _MISTAKES = {
     "update gate z resets, too": Mistake({"reset": lambda _ops, _r, z: z}),
 }
 
+
+def _biases(combine: Callable[[Array, Array], tuple[Array, Array]]) -> Mistake:
+    """Return the mistake of other biases, made of b_n and b_hn."""
+
+    def weights(w: Mapping[str, Array]) -> dict[str, Array]:
+        gates, of_n = np.split(w["bias"], [-w["recurrent_bias"].size])
+        of_n, inner = combine(of_n, w["recurrent_bias"])
+        return {"bias": np.concatenate([gates, of_n]), "recurrent_bias": inner}
+
+    return Mistake(weights=weights)
+
+
+_BIAS_MISTAKES = {
+    "recurrent bias b_hn outside of the reset": _biases(lambda n, hn: (n + hn, 0 * hn)),
+    "bias b_n inside of the reset": _biases(lambda n, hn: (0 * n, n + hn)),
+    "biases b_n and b_hn swapped": _biases(lambda n, hn: (hn, n)),
+    "recurrent bias b_hn outside of the reset as well": _biases(
+        lambda n, hn: (n + hn, hn)
+    ),
+    "bias b_n inside of the reset as well": _biases(lambda n, hn: (n, n + hn)),
+}
+
 GRU = Cell(
     "gru",
     "Cho et al. (2014), version 3: the reset gate after the product",
@@ -152,6 +176,7 @@ GRU = Cell(
         ),
         "reset of the inputs' part too": _of_all(_reset_after),
         **_MISTAKES,
+        **_BIAS_MISTAKES,
     },
 )
 RESET_BEFORE = replace(

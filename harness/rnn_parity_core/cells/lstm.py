@@ -4,8 +4,10 @@ Gates i, f, g, o: `c' = f c + i g`, `h' = o tanh(c')`. Peepholes `[3, H]`, of i,
 o, let i and f see c, and o see c'.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,11 @@ from rnn_parity_core.cell import (
     Mistake,
     sums_of_gates,
 )
+from rnn_parity_core.functions import Array
 
 _OPEN = 40.0  # where a gate is 1 in every dtype
 _GATES = ("i", "f", "g", "o")
+_PEEPING = ("i", "f", "o")
 _WEIGHTS = {"kernel": "IG", "recurrent_kernel": "RG", "bias": "G"}
 
 
@@ -65,7 +69,7 @@ def _step(  # noqa: PLR0913 - every term that implementations are known to diffe
     def opened(name: str, c: Any) -> Any:
         total = of[name]
         if "peephole" in w:
-            seen = ops.scale(c, w["peephole"]["ifo".index(name)])
+            seen = ops.scale(c, w["peephole"][_PEEPING.index(name)])
             total = ops.add(total, seen)
         return recurrent_activation(ops, total)
 
@@ -122,7 +126,19 @@ def _clipping(limit: float) -> dict[str, Any]:
     return {"carry": lambda ops, of, c: clip(ops, _carry(ops, of, c))}
 
 
+def _forget_moved(by: float) -> Mistake:
+    """Return the mistake of a forget gate's bias that something is added to."""
+
+    def weights(w: Mapping[str, Array]) -> dict[str, Array]:
+        gates = np.repeat([gate == "f" for gate in _GATES], w["bias"].size // 4)
+        return {"bias": w["bias"] + by * gates}
+
+    return Mistake(weights=weights)
+
+
 _MISTAKES = {
+    "1 added to the forget gate": _forget_moved(1.0),
+    "1 missing from the forget gate": _forget_moved(-1.0),
     "forget gate left out": _carrying(
         lambda ops, c, _f, i, g: ops.add(c, ops.mul(i, g))
     ),
@@ -138,7 +154,39 @@ _MISTAKES = {
     "output gate left out": Mistake({"gate_output": lambda _ops, _o, c: c}),
     "output of the old cell state": Mistake({"output_c": _old}),
 }
+
+
+def _peeping(form: Any) -> Mistake:
+    """Return the mistake of other peepholes, a form of `[3, H]`."""
+    return Mistake(weights=lambda w: {"peephole": form(w["peephole"])})
+
+
+def _peephole_orders() -> Iterator[tuple[str, Mistake]]:
+    for order in permutations(range(3)):
+        read = ", ".join(_PEEPING[order.index(place)] for place in range(3))
+        if list(order) != sorted(order):
+            words = f"peephole order {read} instead of {', '.join(_PEEPING)}"
+            yield words, _peeping(partial(_rows, list(order)))
+
+
+def _rows(rows: list[int], peephole: Array) -> Array:
+    return peephole[rows]
+
+
+def _dropped(row: int, peephole: Array) -> Array:
+    return np.where(np.arange(3)[:, np.newaxis] == row, 0, peephole)
+
+
 _PEEPHOLE_MISTAKES = {
+    **dict(_peephole_orders()),
+    **{
+        f"peephole of {gate} for all gates": _peeping(partial(_rows, [k] * 3))
+        for k, gate in enumerate(_PEEPING)
+    },
+    **{
+        f"peephole of gate {gate} dropped": _peeping(partial(_dropped, k))
+        for k, gate in enumerate(_PEEPING)
+    },
     "output gate peeps at the old cell state": Mistake({"peephole_c": _old}),
     # Without peepholes this is a gate order, and called that.
     "input and forget gates swapped": _carrying(

@@ -17,7 +17,7 @@ from rnn_parity.judge.conventions.precision import (
 )
 from rnn_parity.judge.conventions.sequence import flipped, sequence_conventions
 from rnn_parity.judge.conventions.weights import (
-    EVERYWHERE_OR_NOT,
+    everywhere_or_not,
     gate_orders,
     partial_conventions,
     weight_conventions,
@@ -118,7 +118,7 @@ def pairs(given: Given) -> Iterator[Hypothesis]:
     """Give two things that ports get wrong at once: gate orders and something else."""
     problem = given.problem
     with_orders = [("", None), *gate_orders(problem)]
-    others = [(name, alter) for name, alter in EVERYWHERE_OR_NOT.items()]
+    others = [*everywhere_or_not(CELLS[problem.case.cell]).items()]
     for first, order in with_orders:
         arrays = order(problem, "") if order else {}
         taken = replace(problem, arrays={**problem.arrays, **arrays})

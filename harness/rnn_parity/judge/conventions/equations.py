@@ -15,7 +15,7 @@ from rnn_parity_core.cell import Fitted
 def equation_conventions(problem: Problem) -> Iterator[tuple[str, Equations]]:
     """Give every other form of the cell's equations."""
     for words, mistake in CELLS[problem.case.cell].mistakes.items():
-        if mistake.applies(problem.case):
+        if mistake.changes and mistake.applies(problem.case):
             yield words, Equations.of(mistake.changes)
 
 

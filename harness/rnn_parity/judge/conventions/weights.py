@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -12,26 +12,34 @@ from rnn_parity.judge.conventions.hypothesis import (
     Arrays,
     in_weights,
     other_memory_order,
+    within,
 )
 from rnn_parity_core import CELLS, Array, Problem
+from rnn_parity_core.cell import Cell
 
-_WIDE = ("kernel", "recurrent_kernel", "bias")  # all that have a block for each gate
-_WORDS = {"recurrent_kernel": "recurrent kernel", "recurrent_bias": "recurrent bias"}
-_PEEPHOLES = ("i", "f", "o")
+_MOST_ORDERED = 4
+_MATRIX = 2  # axes of a weight that something is multiplied by
+
+
+def _word(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _wide(cell: Cell) -> tuple[str, ...]:
+    """Name the weights that have a block for each gate."""
+    return tuple(name for name, axes in cell.weights.items() if axes.endswith("G"))
 
 
 def _each(name: str, alter: Callable[[Array], Array]) -> Alter:
     return lambda problem, scope: in_weights(problem, name, alter, scope)
 
 
-def _transposed(name: str) -> Alter:
+def _transposed(name: str, axes: str) -> Alter:
     """Transpose each gate's block, where it is square."""
 
     def altered(problem: Problem, scope: str) -> Arrays:
-        units = 1 if name == "projection" else problem.case.units
-
         def alter(array: Array) -> Array:
-            width = array.shape[1] if name == "projection" else units
+            width = problem.case.units if axes.endswith("G") else array.shape[1]
             if array.shape[0] != width:
                 return array
             blocks = np.split(array, array.shape[1] // width, axis=1)
@@ -42,45 +50,41 @@ def _transposed(name: str) -> Alter:
     return altered
 
 
-def _forget_moved(by: float) -> Alter:
-    """Add to the forget gate's bias, also where there are no biases."""
-
-    def altered(problem: Problem, scope: str) -> Arrays:
-        gates = CELLS[problem.case.cell].gates
-        if "f" not in gates:
-            return {}
-        zeros = np.zeros(len(gates) * problem.case.units)
-        passes = problem.case.passes
-        biases = {f"layer{layer}.{way}.bias": zeros for layer, way in passes}
-        whole = Problem(problem.case, {**biases, **problem.arrays})
-        offset = np.repeat([by * (gate == "f") for gate in gates], problem.case.units)
-        return in_weights(whole, "bias", lambda a: a + offset, scope)
-
-    return altered
-
-
-def _transposed_words() -> dict[str, Alter]:
-    found = {}
-    for name in ("recurrent_kernel", "kernel", "projection"):
-        word = _WORDS.get(name, name)
-        found[f"{word} transposed"] = _transposed(name)
-        found[f"{word} in the other memory order"] = _each(name, other_memory_order)
+def everywhere_or_not(cell: Cell) -> dict[str, Alter]:
+    """Give mistakes that are made in all layers and directions, or in some of them."""
+    found: dict[str, Alter] = {}
+    names = sorted(cell.weights, key=lambda name: name != "recurrent_kernel")
+    for name in names:
+        axes = cell.weights[name]
+        if len(axes) == _MATRIX and not axes[0].isdigit():
+            found[f"{_word(name)} transposed"] = _transposed(name, axes)
+            other = _each(name, other_memory_order)
+            found[f"{_word(name)} in the other memory order"] = other
+    if "bias" in cell.weights:
+        found["bias dropped"] = _each("bias", np.zeros_like)
+        found["bias added twice"] = _each("bias", lambda a: 2 * a)
+        found["bias negated"] = _each("bias", np.negative)
+    for name in names:
+        found.setdefault(f"{_word(name)} dropped", _each(name, np.zeros_like))
+    for words, mistake in cell.mistakes.items():
+        if mistake.weights:
+            found[words] = partial(_altered, mistake.weights)
+        else:  # the words say something else then
+            found.pop(words, None)
     return found
 
 
-EVERYWHERE_OR_NOT: Mapping[str, Alter] = {
-    **_transposed_words(),
-    "bias dropped": _each("bias", np.zeros_like),
-    "bias added twice": _each("bias", lambda a: 2 * a),
-    "bias negated": _each("bias", np.negative),
-    "recurrent bias dropped": _each("recurrent_bias", np.zeros_like),
-    "peepholes dropped": _each("peephole", np.zeros_like),
-    "recurrent kernel dropped": _each("recurrent_kernel", np.zeros_like),
-    "kernel dropped": _each("kernel", np.zeros_like),
-    "1 added to the forget gate": _forget_moved(1.0),
-    "1 missing from the forget gate": _forget_moved(-1.0),
-}
-"""Mistakes that are made in all layers and directions, or in some of them."""
+def _altered(
+    alter: Callable[[Mapping[str, Array]], Arrays], problem: Problem, scope: str
+) -> Arrays:
+    """Alter the weights of each layer and direction of a scope."""
+    found: dict[str, Array] = {}
+    for layer, way in problem.case.passes:
+        if within(layer, way, scope):
+            given = {**problem.case.no_biases(), **problem.weights(layer, way)}
+            made = alter(given).items()
+            found |= {f"layer{layer}.{way}.{name}": array for name, array in made}
+    return found
 
 
 def reordered(
@@ -106,8 +110,14 @@ def _words(order: tuple[int, ...], names: tuple[str, ...]) -> str:
 
 
 def _orders(count: int) -> Iterator[tuple[int, ...]]:
-    """Give every order but the right one."""
-    return (o for o in permutations(range(count)) if list(o) != sorted(o))
+    """Give every order but the right one; of many gates, two swapped."""
+    if count > _MOST_ORDERED:
+        for one, two in combinations(range(count), 2):
+            swapped = [*range(count)]
+            swapped[one], swapped[two] = two, one
+            yield tuple(swapped)
+        return
+    yield from (o for o in permutations(range(count)) if list(o) != sorted(o))
 
 
 def gate_orders(problem: Problem) -> Iterator[tuple[str, Alter]]:
@@ -121,7 +131,7 @@ def gate_orders(problem: Problem) -> Iterator[tuple[str, Alter]]:
 
 
 def _read_in(order: tuple[int, ...], problem: Problem, _scope: str) -> Arrays:
-    return reordered(problem, order, _WIDE)
+    return reordered(problem, order, _wide(CELLS[problem.case.cell]))
 
 
 def _both_read_in(
@@ -129,38 +139,41 @@ def _both_read_in(
 ) -> Arrays:
     """Read kernels and two biases in another order; nothing, if there are no two."""
     both = biases(problem, scope)
-    return {**reordered(problem, order, _WIDE), **both} if both else {}
+    return {**_read_in(order, problem, scope), **both} if both else {}
 
 
 def _orders_of_one(problem: Problem) -> Iterator[tuple[str, Arrays]]:
     """Read the gates of one weight alone in another order."""
     gates = CELLS[problem.case.cell].gates
-    for name in ("bias", "recurrent_kernel", "kernel"):
+    for name in reversed(_wide(CELLS[problem.case.cell])):
         for order in _orders(len(gates)):
             words = f"gate order {_words(order, gates)} in the "
             yield (
-                f"{words}{_WORDS.get(name, name)} alone",
+                f"{words}{_word(name)} alone",
                 reordered(problem, order, (name,)),
             )
 
 
 def _interleaved(problem: Problem, *, back: bool) -> Arrays:
     """Take blocks for columns unit by unit, all gates of one side by side; or back."""
-    gates = len(CELLS[problem.case.cell].gates)
+    gates = max(len(CELLS[problem.case.cell].gates), 1)
     found: dict[str, Array] = {}
 
     def alter(a: Array) -> Array:
         sides = (gates, -1) if back else (-1, gates)
         return a.reshape(*a.shape[:-1], *sides).swapaxes(-1, -2).reshape(a.shape)
 
-    for name in _WIDE:
+    for name in _wide(CELLS[problem.case.cell]):
         found |= in_weights(problem, name, alter)
     return found
 
 
 def _state_before_inputs(problem: Problem) -> Arrays:
     """Take one matrix with rows [x; h] for one with rows [h; x]."""
-    found = {}
+    found: dict[str, Array] = {}
+    axes = CELLS[problem.case.cell].weights
+    if (axes.get("kernel"), axes.get("recurrent_kernel")) != ("IG", "RG"):
+        return found
     for layer, way in problem.case.passes:
         weights, prefix = problem.weights(layer, way), f"layer{layer}.{way}."
         whole = np.concatenate([weights["kernel"], weights["recurrent_kernel"]])
@@ -179,50 +192,6 @@ def _gates_dropped(problem: Problem) -> Iterator[tuple[str, Arrays]]:
         yield f"bias of gate {gate} dropped", dropped
 
 
-def _rows(rows: list[int], array: Array) -> Array:
-    return array[rows]
-
-
-def _peepholes(problem: Problem) -> Iterator[tuple[str, Arrays]]:
-    if "peephole" not in CELLS[problem.case.cell].weights:
-        return
-    taken: dict[str, list[int]] = {
-        f"peephole order {_words(o, _PEEPHOLES)}": list(o) for o in _orders(3)
-    }
-    taken |= {f"peephole of {_PEEPHOLES[k]} for all gates": [k] * 3 for k in range(3)}
-    for name, rows in taken.items():
-        yield name, in_weights(problem, "peephole", partial(_rows, rows))
-    for k, gate in enumerate(_PEEPHOLES):
-        rest = np.arange(3)[:, np.newaxis] != k
-        dropped = in_weights(problem, "peephole", partial(np.multiply, rest))
-        yield f"peephole of gate {gate} dropped", dropped
-
-
-_CANDIDATE_BIASES: Mapping[str, Callable[[Array, Array], tuple[Array, Array]]] = {
-    "recurrent bias b_hn outside of the reset": lambda n, hn: (n + hn, 0 * hn),
-    "bias b_n inside of the reset": lambda n, hn: (0 * n, n + hn),
-    "biases b_n and b_hn swapped": lambda n, hn: (hn, n),
-    "recurrent bias b_hn outside of the reset as well": lambda n, hn: (n + hn, hn),
-    "bias b_n inside of the reset as well": lambda n, hn: (n, n + hn),
-}
-
-
-def _candidate_biases(problem: Problem) -> Iterator[tuple[str, Arrays]]:
-    """Make other biases of b_n and b_hn of a GRU."""
-    if "recurrent_bias" not in problem.weights(0, problem.case.directions[0]):
-        return
-    units = problem.case.units
-    for name, combine in _CANDIDATE_BIASES.items():
-        found = {}
-        for layer, way in problem.case.passes:
-            weights, prefix = problem.weights(layer, way), f"layer{layer}.{way}."
-            bias = weights["bias"]
-            of_n, recurrent = combine(bias[2 * units :], weights["recurrent_bias"])
-            found[f"{prefix}bias"] = np.concatenate([bias[: 2 * units], of_n])
-            found[f"{prefix}recurrent_bias"] = recurrent
-        yield name, found
-
-
 def _from_other_passes(problem: Problem) -> Iterator[tuple[str, Arrays]]:
     """Take the weights of another layer or direction, where they fit."""
     case = problem.case
@@ -239,7 +208,7 @@ def _from_other_passes(problem: Problem) -> Iterator[tuple[str, Arrays]]:
         to_first = {at: (0, at[1]) for at in case.passes}
         yield "upper layers share the first layer's weights", _taken(problem, to_first)
         for name in CELLS[case.cell].weights:
-            words = f"upper layers share the first layer's {_WORDS.get(name, name)}"
+            words = f"upper layers share the first layer's {_word(name)}"
             yield words, _taken(problem, to_first, name)
         backwards = {at: (case.layers - 1 - at[0], at[1]) for at in case.passes}
         yield "weights of the layers in reverse order", _taken(problem, backwards)
@@ -264,14 +233,13 @@ def _taken(
 
 def weight_conventions(problem: Problem) -> Iterator[tuple[str, Arrays]]:
     """Give everything that can happen to all weights, common things first."""
-    for name, alter in (*EVERYWHERE_OR_NOT.items(), *TWO_BIASES.items()):
+    cell = CELLS[problem.case.cell]
+    for name, alter in (*everywhere_or_not(cell).items(), *TWO_BIASES.items()):
         yield name, alter(problem, "")
     for name, alter in gate_orders(problem):
         yield name, alter(problem, "")
     yield "rows of kernels [h; x] instead of [x; h]", _state_before_inputs(problem)
-    yield from _candidate_biases(problem)
     yield from _gates_dropped(problem)
-    yield from _peepholes(problem)
     yield from _from_other_passes(problem)
     columns = partial(_interleaved, problem)
     yield "gates read as interleaved unit by unit", columns(back=False)
@@ -291,6 +259,7 @@ def partial_conventions(problem: Problem) -> Iterator[tuple[str, Arrays]]:
         scopes |= {
             way: f"in the {way} direction alone" for way in ("reverse", "forward")
         }
+    every = {**everywhere_or_not(CELLS[problem.case.cell]), **TWO_BIASES}
     for scope, words in scopes.items():
-        for name, alter in (*EVERYWHERE_OR_NOT.items(), *TWO_BIASES.items()):
+        for name, alter in every.items():
             yield f"{name} {words}", alter(problem, scope)
