@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rnn_parity.pytest_plugin.cell_conformance import CellConformance
     from rnn_parity.pytest_plugin.conformance import BackendConformance
     from rnn_parity.runs.api import assert_equivalent, compare, run
     from rnn_parity.runs.convert import convert
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _FROM = {
+    "rnn_parity.pytest_plugin.cell_conformance": ("CellConformance",),
     "rnn_parity.pytest_plugin.conformance": ("BackendConformance",),
     "rnn_parity.runs.api": ("assert_equivalent", "compare", "run"),
     "rnn_parity.runs.convert": ("convert",),
@@ -56,6 +58,7 @@ __all__ = [
     "BackendConformance",
     "BackendInfo",
     "Case",
+    "CellConformance",
     "FileError",
     "Gap",
     "Outcome",
