@@ -24,7 +24,7 @@ def show_cell_package(console: Console, written: list[Path], name: str) -> None:
     console.print(f"  rnn-parity conform-cell {name}", soft_wrap=True)
     backends = f"--backends numpy,{name}_torch,{name}_jax"
     console.print(f"  rnn-parity run --cases cell:{name} {backends}", soft_wrap=True)
-    console.print("\nThen write your own equations into cell.py, torch.py and jax.py.")
+    console.print("\nThen write your own equations into cell.py and both layers.")
 
 
 def show_cell_proof(console: Console, proof: CellProof) -> None:
