@@ -32,7 +32,8 @@ app = typer.Typer(
 )
 for command in (
     *(run, verify, convert, compare, report, graph, sweep, backends, cases, download),
-    *(mutation_test, metamorphic, measure, new_backend, conform, new_cell, conform_cell),
+    *(mutation_test, metamorphic, measure, new_backend, conform),
+    *(new_cell, conform_cell),
 ):
     name = command.__name__.replace("_", "-")
     app.command(name, epilog=epilog(name))(command)

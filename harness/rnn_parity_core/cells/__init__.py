@@ -10,6 +10,8 @@ from rnn_parity_core.plugins import registered
 
 ENTRY_POINT_GROUP = "rnn_parity.cells"
 
+_HERE = "what was added here"
+
 
 class Cells(Mapping[str, Cell]):
     """Cells by name; after a dot follow other activations: `lstm.activation_relu`.
@@ -32,9 +34,13 @@ class Cells(Mapping[str, Cell]):
                 name.
 
         """
-        origin = "what was added here"
-        check_cell(cell, origin)
-        self._take(cell, origin)
+        check_cell(cell, _HERE)
+        self._take(cell, _HERE)
+
+    def is_registered(self, name: str) -> bool:
+        """Whether other processes know a cell, too: built in, or a package's."""
+        self._all()
+        return self._origins.get(name, _HERE) != _HERE
 
     def __getitem__(self, name: str) -> Cell:
         """Return the cell of a name.
@@ -91,7 +97,8 @@ class Cells(Mapping[str, Cell]):
         for known in [n for n in self._known if n.startswith(f"{name}.")]:
             del self._known[known]
         self._known[name] = cell
-        self._origins.setdefault(name, origin)
+        if self._origins.get(name, _HERE) == _HERE:
+            self._origins[name] = origin
 
 
 CELLS = Cells((*rnn.CELLS, *lstm.CELLS, *gru.CELLS))

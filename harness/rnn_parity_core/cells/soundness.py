@@ -37,11 +37,8 @@ def check_cell(cell: Cell, origin: str) -> None:
 def _wrong(cell: Cell) -> Iterator[tuple[str, str]]:
     """Give each field that is wrong, and what about it and what to do."""
     if not _matches(_NAME, cell.name):
-        yield (
-            "name",
-            f"is {cell.name!r}, which is no part of an ID; give up to 40 lower-case "
-            "letters, digits and underscores, a letter first",
-        )
+        said = f"is {cell.name!r}, which is no part of an ID; give up to 40 lower-case "
+        yield "name", said + "letters, digits and underscores, a letter first"
     yield from _arrays("weights", cell.weights, _NAME, _OF_WEIGHTS)
     yield from _arrays("states", cell.states, _STATE, _OF_STATES)
     used = "".join([*cell.weights.values(), *cell.states.values()])
@@ -52,7 +49,10 @@ def _wrong(cell: Cell) -> Iterator[tuple[str, str]]:
     for name, activation in cell.activations.items():
         function = getattr(activation, "function", None)
         if not isinstance(activation, Activation) or not isinstance(function, Function):
-            yield f"activations[{name!r}]", "is no Activation of a Function; make it one"
+            yield (
+                f"activations[{name!r}]",
+                "is no Activation of a Function; make it one",
+            )
             return
     yield from _functions(cell)
 
@@ -65,17 +65,13 @@ def _arrays(
         return
     for name, axes in arrays.items():
         if not _matches(names, name):
-            yield (
-                field,
+            said = (
                 f"have the name {name!r}, which is no part of an array's; give up to "
-                "40 letters, digits and underscores, a letter first",
             )
+            yield field, said + "40 letters, digits and underscores, a letter first"
         elif not isinstance(axes, str) or not axes or set(axes) - set(letters):
-            yield (
-                f"{field}[{name!r}]",
-                f"has the axes {axes!r}; give one letter each, of {', '.join(letters)} "
-                f"({_MEANING})",
-            )
+            said = f"has the axes {axes!r}; give one letter each, of "
+            yield f"{field}[{name!r}]", f"{said}{', '.join(letters)} ({_MEANING})"
 
 
 def _functions(cell: Cell) -> Iterator[tuple[str, str]]:
@@ -94,11 +90,8 @@ def _functions(cell: Cell) -> Iterator[tuple[str, str]]:
         if not isinstance(mistake, Mistake):
             yield f"own_mistakes[{words!r}]", "is no Mistake; make it one"
         elif not _takes(cell.step, count, [*{*chosen, *mistake.changes}]):
-            yield (
-                f"own_mistakes[{words!r}]",
-                f"changes {', '.join(mistake.changes)}, which the step takes no "
-                "keyword for; add it to the step",
-            )
+            said = f"changes {', '.join(mistake.changes)}, which the step takes no "
+            yield f"own_mistakes[{words!r}]", f"{said}keyword for; add it to the step"
 
 
 def _takes(function: Callable[..., Any], count: int, keywords: list[str]) -> bool:

@@ -4,13 +4,18 @@ from msgspec.structs import replace
 
 from rnn_parity_core import BackendInfo, Error, Gap, Implementation
 
+_CELLS = ("layer_norm_lstm",)
+
 TORCH = BackendInfo(
     name="layer_norm_lstm_torch",
     adapter="layer_norm_lstm_rnn_parity.torch_adapter:Backend",
     # Import name → distribution of everything that must be installed.
-    requires={"torch": "torch", "layer_norm_lstm_rnn_parity": "rnn-parity-layer-norm-lstm"},
+    requires={
+        "torch": "torch",
+        "layer_norm_lstm_rnn_parity": "rnn-parity-layer-norm-lstm",
+    },
     install="pip install 'rnn-parity-layer-norm-lstm[torch]'",
-    implementations=(Implementation("torch_layer.Layer", ("dynamic",), ("layer_norm_lstm",)),),
+    implementations=(Implementation("torch_layer.Layer", ("dynamic",), _CELLS),),
     gaps=(
         Gap("notyet", "forward alone", directions=("reverse", "bidirectional")),
         Gap("notyet", "batch first alone", time_major=True),
@@ -28,9 +33,12 @@ JAX = replace(
     TORCH,
     name="layer_norm_lstm_jax",
     adapter="layer_norm_lstm_rnn_parity.jax_adapter:Backend",
-    requires={"jax": "jax", "layer_norm_lstm_rnn_parity": "rnn-parity-layer-norm-lstm"},
+    requires={
+        "jax": "jax",
+        "layer_norm_lstm_rnn_parity": "rnn-parity-layer-norm-lstm",
+    },
     install="pip install 'rnn-parity-layer-norm-lstm[jax]'",
-    implementations=(Implementation("jax_layer.layer", ("dynamic",), ("layer_norm_lstm",)),),
+    implementations=(Implementation("jax_layer.layer", ("dynamic",), _CELLS),),
     accuracy={
         "float64": {"tanh": Error(8.0), "sigmoid": Error(4.0)},
         "float32": {"tanh": Error(5.0), "sigmoid": Error(3.0)},

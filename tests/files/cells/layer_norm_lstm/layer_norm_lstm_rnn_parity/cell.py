@@ -131,7 +131,7 @@ def _of_sample(ops: Any, a: Any, size: int) -> Any:
 
 
 def _epsilon_outside(ops: Any, a: Any, size: int) -> Any:
-    """`(a - mean) / (deviation + epsilon)`."""
+    """Divide `a - mean` by `deviation + epsilon`."""
 
     def mean(of: Any) -> Any:
         return ops.scale(ops.total(of), np.full(1, 1 / size))

@@ -53,7 +53,9 @@ def _step(  # noqa: PLR0913 - every term that implementations are known to diffe
     return {"h": gate_output(ops, of["o"], y), "C": new}
 
 
-def _by_hand(x: Any, state: Any, w: Any, *, recurrent_activation: Any) -> dict[str, Any]:
+def _by_hand(
+    x: Any, state: Any, w: Any, *, recurrent_activation: Any
+) -> dict[str, Any]:
     sums = x @ w["kernel"]
     sums = sums + w["bias"] if "bias" in w else sums
     units = int(sums.shape[-1]) // 6
@@ -65,7 +67,9 @@ def _by_hand(x: Any, state: Any, w: Any, *, recurrent_activation: Any) -> dict[s
 
 def _write_other(form: Any) -> Mistake:
     """Return the mistake of other parts that are written, a form of all gates."""
-    return Mistake({"write": lambda ops, of, u: _write(ops, {**of, **form(ops, of)}, u)})
+    return Mistake(
+        {"write": lambda ops, of, u: _write(ops, {**of, **form(ops, of)}, u)}
+    )
 
 
 CELL = Cell(
@@ -79,7 +83,9 @@ CELL = Cell(
     activations={"recurrent_activation": Activation(f.SIGMOID)},
     is_linear=True,
     own_mistakes={
-        "decay left out": Mistake({"keep": lambda _ops, _forget, memory, _units: memory}),
+        "decay left out": Mistake(
+            {"keep": lambda _ops, _forget, memory, _units: memory}
+        ),
         "decay of columns instead of rows": Mistake(
             {"keep": lambda ops, g, memory, u: ops.mul(ops.spread(g, u, -2), memory)}
         ),

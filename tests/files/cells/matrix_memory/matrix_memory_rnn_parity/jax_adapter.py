@@ -35,7 +35,7 @@ class Backend:
             raise Unsupported("no half precisions")
         wide = jax.enable_x64(case.dtype == "float64")
         with wide, jax.default_matmul_precision("highest"):
-            given = {name: jnp.asarray(array) for name, array in problem.arrays.items()}
+            given = {n: jnp.asarray(array) for n, array in problem.arrays.items()}
             found = jax.jit(partial(_forward, case))(given)
             if case.task == "gradient":
                 slopes = jax.jit(jax.grad(partial(_loss, case)))(given)
@@ -53,12 +53,10 @@ def _forward(case: Case, given: dict[str, Array]) -> dict[str, Array]:
             if name.startswith(f"layer{number}."):
                 weights[name.removeprefix(f"layer{number}.forward.")] = array
         states = {name: given[f"initial_{name}"][number] for name in _STATES}
-        x, last = layer(weights, x, states)
-        finals.append(last)
-    return {
-        "outputs": x,
-        **{f"final_{name}": jnp.stack([of[name] for of in finals]) for name in _STATES},
-    }
+        x, after = layer(weights, x, states)
+        finals.append(after)
+    last = {f"final_{n}": jnp.stack([of[n] for of in finals]) for n in _STATES}
+    return {"outputs": x, **last}
 
 
 def _loss(case: Case, given: dict[str, Array]) -> Array:

@@ -8,6 +8,8 @@ from torch.func import functional_call
 from matrix_memory_rnn_parity.torch_layer import Layer
 from rnn_parity_core import CELLS, Case, Outcome, Problem, Scalar, Unsupported
 
+_STATES = tuple(CELLS["matrix_memory"].states)
+
 
 class Backend:
     """The layer, once for each layer of a stack; gradients are autograd's."""
@@ -53,12 +55,10 @@ def _forward(case: Case, given: dict[str, Tensor]) -> dict[str, Tensor]:
             if name.endswith("bias"):
                 weights.setdefault(name, zeros)
         states = {name: given[f"initial_{name}"][number] for name in _STATES}
-        x, last = functional_call(module, weights, (x,), states)
-        finals.append(last)
-    return {
-        "outputs": x,
-        **{f"final_{name}": torch.stack([of[name] for of in finals]) for name in _STATES},
-    }
+        x, after = functional_call(module, weights, (x,), states)
+        finals.append(after)
+    last = {f"final_{n}": torch.stack([of[n] for of in finals]) for n in _STATES}
+    return {"outputs": x, **last}
 
 
 def _gradients(
@@ -69,6 +69,3 @@ def _gradients(
     names = [name for name in case.output_shapes() if name.startswith("gradient_")]
     by = [given[name.removeprefix("gradient_")] for name in names]
     return dict(zip(names, torch.autograd.grad(sum(parts), by), strict=True))
-
-
-_STATES = tuple(CELLS["matrix_memory"].states)
