@@ -80,7 +80,7 @@ def _spread(first: Certificate, second: Certificate) -> Array:
     apart = np.abs(first.state - second.state)
     before = np.zeros_like(apart)
     if "h" not in CELLS[case.cell].states:
-        return before  # no step starts from what was returned
+        return np.asarray(before)  # no step starts from what was returned
     for number, way in enumerate(case.directions):
         columns = slice(number * size, (number + 1) * size)
         weights = problem.weights(case.layers - 1, way)

@@ -2,8 +2,6 @@
 
 A layer is a function of a `Problem` that returns what the case asks for:
 
-    from rnn_parity.runs.equivalence import Parity
-
     def my_layer(problem):
         weights = problem.weights(0, "forward")  # kernel, recurrent_kernel, bias
         h0 = problem.initial(0, "forward")["h"]
@@ -115,9 +113,9 @@ class Parity:
             layer: Called once, in this process, with the case's problem.
             case: A `Case`, or the ID of one; of a cell that is given it may be left
                 out.
-            reference: A backend, or another layer, that must be right about the same
-                problem too, and that the layer is compared with.
-            cell: One that is neither built in nor of a package, for whose case it is.
+            reference: A backend, or another layer, that must be right too, and that the
+                layer is compared with.
+            cell: One that is neither built in nor of a package.
             weights: Every weight of `Case.weight_shapes` by its full name, in the
                 canonical layout (`layer0.forward.kernel`), whose digest then ends the
                 case's ID; seeded ones without it.
@@ -154,9 +152,8 @@ class Parity:
         """Give what is wrong, if anything is, and the layer's result.
 
         Args:
-            ready: What is known of it all.
-            returned: What layers returned, and the seconds that each took; the first
-                is what is tested.
+            ready: What is known before.
+            returned: What layers returned, the tested one first, and their seconds.
 
         """
         case, info = ready.problem.case, ready.infos[0]
@@ -208,8 +205,7 @@ def _case(
     """Make a cell known that is given, and give the case, its usual one without any.
 
     Raises:
-        ParityError: There is neither, the cell is none, or a process would have to know
-            it.
+        ParityError: There is neither, or nobody else knows the cell.
 
     """
     if cell is None:
@@ -223,11 +219,10 @@ def _case(
             f"the cell {cell.name}; register it under rnn_parity.cells, or give a "
             "function as reference"
         )
-    usual = usual_case(cell.name)
     named = catalogue.case_from_id(case) if isinstance(case, str) else case
     if named and named.cell.partition(".")[0] != cell.name:
         raise UsageError(f"case {named.id} is not one of the cell {cell.name}")
-    return named or usual
+    return named or usual_case(cell.name)
 
 
 def _called(layer: Layer, problem: Problem) -> tuple[Any, float]:

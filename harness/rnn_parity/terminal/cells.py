@@ -9,9 +9,8 @@ from rnn_parity.adapter_tools.cell_proof import CellProof, Check
 from rnn_parity.terminal.common import STYLES, show_facts
 from rnn_parity_core import clean
 
-_MOST_TROUBLES = 3
-_LONGEST = 150
-"""Characters of a trouble: two lines of 80 columns."""
+_LONGEST = 140
+"""Characters of what is said, and of a trouble: two lines of 80 columns each."""
 
 
 def show_cell_package(console: Console, written: list[Path], name: str) -> None:
@@ -40,9 +39,12 @@ def show_cell_proof(console: Console, proof: CellProof) -> None:
 
 
 def _troubles(console: Console, check: Check, style: str) -> None:
-    most = _MOST_TROUBLES
-    for words in check.troubles[:most]:
-        short = words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
-        show_facts(console, [(" ", Text(clean(short), style))])
-    if left := check.troubles[most:]:
-        console.print(Text(f"   … and {len(left)} more", style))
+    first, *others = check.troubles or ("",)
+    if first:
+        show_facts(console, [(" ", Text(clean(_short(first)), style))])
+    if others:
+        console.print(Text(f"   … and {len(others)} more", style))
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rnn_parity_core.cell import Activation, Cell, Mistake
+from rnn_parity_core.cell import Cell, Mistake
 from rnn_parity_core.errors import ParityError
 from rnn_parity_core.functions import Function
 
@@ -47,8 +47,8 @@ def _wrong(cell: Cell) -> Iterator[tuple[str, str]]:
     if "P" in used and "projection" not in cell.weights:
         yield "weights", "have an axis P, and no weight 'projection'; name it so"
     for name, activation in cell.activations.items():
-        function = getattr(activation, "function", None)
-        if not isinstance(activation, Activation) or not isinstance(function, Function):
+        function: Any = getattr(activation, "function", None)
+        if not isinstance(function, Function):
             yield (
                 f"activations[{name!r}]",
                 "is no Activation of a Function; make it one",
@@ -86,7 +86,8 @@ def _functions(cell: Cell) -> Iterator[tuple[str, str]]:
             yield field, f"is no function of ({positional}{after}); write one"
             return
     count = len(("ops", "x", "state", "w"))
-    for words, mistake in cell.own_mistakes.items():
+    own: Mapping[str, Any] = cell.own_mistakes
+    for words, mistake in own.items():
         if not isinstance(mistake, Mistake):
             yield f"own_mistakes[{words!r}]", "is no Mistake; make it one"
         elif not _takes(cell.step, count, [*{*chosen, *mistake.changes}]):
