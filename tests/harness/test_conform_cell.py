@@ -8,24 +8,26 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from rnn_parity import CellConformance
 from rnn_parity.adapter_tools import cell_proof
-from rnn_parity.adapter_tools.cell_proof import Check, CellProof, checks, prove_cell
+from rnn_parity.adapter_tools.cell_proof import CellProof, Check, checks, prove_cell
 from rnn_parity.cli import app
 from rnn_parity.terminal.cells import show_cell_proof
 from rnn_parity_core import CELLS, Cell
 from rnn_parity_core import functions as f
 from rnn_parity_core.cell import Activation, Mistake
 from rnn_parity_core.exit_status import Exit
-from typer.testing import CliRunner
 
 FEW = 40
 
 
 def step(ops: Any, x: Any, state: Any, w: Any, *, activation: Any) -> dict[str, Any]:
     from_x = ops.affine([(x, w["kernel"])], w["bias"])
-    return {"h": activation(ops, ops.add(from_x, ops.scale(state["h"], w["recurrent"])))}
+    return {
+        "h": activation(ops, ops.add(from_x, ops.scale(state["h"], w["recurrent"])))
+    }
 
 
 def by_hand(x: Any, state: Any, w: Any, *, activation: Any) -> dict[str, Any]:
@@ -102,7 +104,9 @@ def softsign(**changes: Any) -> Activation:
 def test_a_function_that_states_too_gentle_a_slope_breaks_bounds() -> None:
     gentle = {"activation": softsign(steepest=1e-4)}
     found = check("bounds", activations=gentle)
-    assert "gentle has a slope of 1 at 0, and states 0.0001 at most" in found.troubles[0]
+    assert (
+        "gentle has a slope of 1 at 0, and states 0.0001 at most" in found.troubles[0]
+    )
     networks = [words for words in found.troubles if words.startswith("network ")]
     assert networks
     assert "though each operation is right" in networks[0]
