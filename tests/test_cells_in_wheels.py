@@ -118,4 +118,4 @@ def test_a_cell_is_proven(name: str, site: Path, tmp_path: Path) -> None:
     asked = ("conform-cell", name, "--networks", "200")
     done = python(site, tmp_path, "-m", "rnn_parity", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"✓ {name} is proven" in done.stdout
+    assert f"✓ {name} conforms" in done.stdout

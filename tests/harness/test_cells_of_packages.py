@@ -30,7 +30,7 @@ Installed = Callable[..., Callable[..., Done]]
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Installed:
-    """Give a function that installs modules with a cell, and gives a command of ours."""
+    """Give what installs modules with a cell, and then gives a command of ours."""
 
     def install(**modules: str) -> Callable[..., Done]:
         for name, source in modules.items():

@@ -1,7 +1,6 @@
-"""A cell is proven, and each check of it is seen to fail."""
+"""A cell conforms, and each check of it is seen to fail."""
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -48,11 +47,10 @@ SMALL = Cell(
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave no cell behind that a test added."""
     monkeypatch.setattr(CELLS, "_known", dict(CELLS._known))
     monkeypatch.setattr(CELLS, "_origins", dict(CELLS._origins))
-    yield
 
 
 def check(name: str, cell: Cell = SMALL, **changes: Any) -> Check:
@@ -159,7 +157,7 @@ def test_a_proof_is_counted_and_shown_within_25_lines() -> None:
     lines = screen.getvalue().splitlines()
     assert len(lines) <= 25
     assert max(map(len, lines)) <= 80
-    assert lines[-1].startswith("✗ small_cell is not proven: see by hand")
+    assert lines[-1].startswith("✗ small_cell does not conform: see by hand")
 
 
 def test_a_proof_of_many_long_troubles_is_still_short() -> None:
@@ -173,7 +171,7 @@ def test_a_proof_of_many_long_troubles_is_still_short() -> None:
 def test_the_command_proves_a_cell_and_says_of_what_there_is_none() -> None:
     done = CliRunner().invoke(app, ["conform-cell", "rnn_tanh", "--networks", "5"])
     assert done.exit_code == 0, done.output
-    assert "✓ rnn_tanh is proven" in done.output
+    assert "✓ rnn_tanh conforms" in done.output
     done = CliRunner().invoke(app, ["conform-cell", "rnn_tahn"])
     assert "did you mean rnn_tanh" in str(done.exception)
     CELLS.add(replace(SMALL, step=wrong_sign))

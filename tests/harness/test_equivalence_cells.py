@@ -1,4 +1,4 @@
-"""A layer of a cell of one's own, given on the spot, held to it and to another layer."""
+"""A layer of a cell that is given on the spot, held to it and to another layer."""
 
 import importlib
 import sys
@@ -147,6 +147,6 @@ def test_what_cannot_be_followed_is_one_line(
 
 
 def test_a_malformed_cell_is_refused(parity: Parity) -> None:
+    wrong = replace(cell(), weights={"kernel": "IX"})
     with pytest.raises(UsageError, match="axes 'IX'"):
-        wrong = replace(cell(), weights={"kernel": "IX"})
         parity.assert_equivalent(in_jax, cell=wrong, ulp=ULP)

@@ -74,7 +74,7 @@ def test_the_generated_cell_is_proven(python: Command) -> None:
     said = python("-m", "rnn_parity", "conform-cell", "acme_cell", "--networks", "60")
     assert said.returncode == 0, said.stdout + said.stderr
     *checks, end = said.stdout.splitlines()
-    assert end == "✓ acme_cell is proven"
+    assert end == "✓ acme_cell conforms"
     assert len(checks) <= 24
     assert "7 of 7 caught, 7 named" in said.stdout
 
@@ -84,7 +84,7 @@ def test_a_step_with_a_wrong_sign_is_not_proven(python: Command, site: Path) -> 
     change(site, "cell.py", old, old.replace("+", "-"))
     said = python("-m", "rnn_parity", "conform-cell", "acme_cell", "--networks", "5")
     assert said.returncode == 1
-    assert "✗ acme_cell is not proven: see by hand" in said.stdout
+    assert "✗ acme_cell does not conform: see by hand" in said.stdout
 
 
 def test_nothing_of_the_package_imports_a_framework_but_adapters(

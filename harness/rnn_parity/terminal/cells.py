@@ -34,7 +34,7 @@ def show_cell_proof(console: Console, proof: CellProof) -> None:
         _troubles(console, check, style)
     wrong = [check.name for check in proof.checks if not check.passes]
     mark, style = STYLES["fail" if wrong else "pass"]
-    said = f"is not proven: see {', '.join(wrong)}" if wrong else "is proven"
+    said = f"does not conform: see {', '.join(wrong)}" if wrong else "conforms"
     console.print(Text(f"{mark} {clean(proof.cell)} {said}", f"bold {style}"))
 
 
