@@ -16,6 +16,7 @@ from rnn_parity_reports.results import read_report_document
 DATA = (
     "rnn_parity/adapter_tools/templates/backend/__init__.py.jinja",
     "rnn_parity/adapter_tools/templates/backend/pyproject.toml.jinja",
+    "rnn_parity/adapter_tools/templates/cell/cell.py.jinja",
     "rnn_parity_fixtures/trained/networks.toml",
     "rnn_parity_reports/report.schema.json",
     "rnn_parity_reports/templates/report.html.jinja",

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rnn_parity.pytest_plugin.cell_conformance import CellConformance
     from rnn_parity.pytest_plugin.conformance import BackendConformance
     from rnn_parity.runs.api import assert_equivalent, compare, run
     from rnn_parity.runs.convert import convert
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Backend,
         BackendInfo,
         Case,
+        Cell,
         FileError,
         Gap,
         Outcome,
@@ -37,11 +39,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _FROM = {
+    "rnn_parity.pytest_plugin.cell_conformance": ("CellConformance",),
     "rnn_parity.pytest_plugin.conformance": ("BackendConformance",),
     "rnn_parity.runs.api": ("assert_equivalent", "compare", "run"),
     "rnn_parity.runs.convert": ("convert",),
     "rnn_parity.runs.verify": ("verify", "write_inputs"),
     "rnn_parity_core.backend": (*("Absent", "Backend", "BackendInfo", "Unsupported"),),
+    "rnn_parity_core.cell": ("Cell",),
     "rnn_parity_core.gaps": ("Gap",),
     "rnn_parity_core.errors": ("FileError", "ParityError", "UsageError"),
     "rnn_parity_core.spec": ("Case", "Outcome", "Problem"),
@@ -56,6 +60,8 @@ __all__ = [
     "BackendConformance",
     "BackendInfo",
     "Case",
+    "Cell",
+    "CellConformance",
     "FileError",
     "Gap",
     "Outcome",

@@ -13,7 +13,8 @@ def registered(group: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
     """Give what is registered under a group, each with the words for where it is from.
 
     Args:
-        group: `rnn_parity.backends`, `rnn_parity.reports` or `rnn_parity.models`.
+        group: `rnn_parity.backends`, `rnn_parity.cells`, `rnn_parity.reports` or
+            `rnn_parity.models`.
         kind: What an entry point must lead to.
 
     Raises:

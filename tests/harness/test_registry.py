@@ -30,7 +30,9 @@ from rnn_parity_core import (
     ParityError,
     Scalar,
     UsageError,
+    functions,
 )
+from rnn_parity_core.cell import Activation
 
 NAMES = [
     "numpy",
@@ -345,8 +347,9 @@ def test_cells_are_those_known_when_backends_are_registered(
     )
     with pytest.raises(ParityError, match="unknown cell in implementations"):
         check_declared(info)
-    own = dataclasses.replace(CELLS["rnn_tanh"], functions=("exp",))
-    monkeypatch.setitem(CELLS, "acme_cell", own)
+    exp = {"activation": Activation(functions.EXP)}
+    own = dataclasses.replace(CELLS["rnn_tanh"], name="acme_cell", activations=exp)
+    monkeypatch.setitem(CELLS._known, "acme_cell", own)
     check_declared(info)
 
 

@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -25,38 +26,56 @@ def write_package(name: str, parent: Path, taken: set[str]) -> list[Path]:
         FileError: The folder is there already, or cannot be written.
 
     """
-    _check_name(name, taken)
+    check_name("backend", name, taken)
     package, distribution = f"{name}_rnn_parity", f"rnn-parity-{name.replace('_', '-')}"
-    folder = parent / distribution
-    templates = Environment(
-        loader=PackageLoader("rnn_parity.adapter_tools", "templates/backend"),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Python and TOML; the name is letters
-    )
     words = {
         "name": name,
         "package": package,
         "distribution": distribution,
         "title": name.title().replace("_", ""),
     }
-    places = {
-        "pyproject.toml": folder,
-        "README.md": folder,
-        "__init__.py": folder / package,
-        "adapter.py": folder / package,
-        "layout.py": folder / package,
-        "framework.py": folder / package,
-        "test_conformance.py": folder / "tests",
-    }
+    own = ("__init__.py", "adapter.py", "layout.py", "framework.py")
+    return write(
+        "backend",
+        {
+            **dict.fromkeys(("pyproject.toml", "README.md"), ""),
+            **dict.fromkeys(own, package),
+            "test_conformance.py": "tests",
+        },
+        parent / distribution,
+        words,
+    )
+
+
+def write(
+    kind: str, places: Mapping[str, str], folder: Path, words: Mapping[str, str]
+) -> list[Path]:
+    """Fill in the templates of a package, and write them into a new folder.
+
+    Args:
+        kind: The folder of the templates.
+        places: File → the folder below the new one that it comes to.
+        folder: The new one.
+        words: What is filled in.
+
+    Raises:
+        FileError: The folder is there already, or cannot be written.
+
+    """
+    templates = Environment(
+        loader=PackageLoader("rnn_parity.adapter_tools", f"templates/{kind}"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Python and TOML; the name is letters
+    )
     written = []
     try:
         folder.mkdir(parents=True)
         for file, place in places.items():
-            place.mkdir(exist_ok=True)
+            (folder / place).mkdir(exist_ok=True)
             text = templates.get_template(f"{file}.jinja").render(words)
-            (place / file).write_text(text, encoding="utf-8")
-            written.append(place / file)
+            (folder / place / file).write_text(text, encoding="utf-8")
+            written.append(folder / place / file)
     except FileExistsError:
         raise FileError(
             f"{folder} is there already; nothing was written: remove it, or choose "
@@ -67,15 +86,21 @@ def write_package(name: str, parent: Path, taken: set[str]) -> list[Path]:
     return written
 
 
-def _check_name(name: str, taken: set[str]) -> None:
+def check_name(kind: str, name: str, taken: set[str]) -> None:
+    """See that a name can be that of a package, and is free.
+
+    Raises:
+        UsageError: It is none, or taken.
+
+    """
     if (
         not _NAME.fullmatch(name)
         or len(name) > _LONGEST_NAME
         or keyword.iskeyword(name)
     ):
         raise UsageError(
-            f"{name!r} is no name for a backend; give up to {_LONGEST_NAME} lower-case "
+            f"{name!r} is no name for a {kind}; give up to {_LONGEST_NAME} lower-case "
             "letters, digits and underscores, a letter first: acme"
         )
     if name in taken:
-        raise UsageError(f"there is a backend {name!r} already; choose another name")
+        raise UsageError(f"there is a {kind} {name!r} already; choose another name")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import rnn_parity
-from rnn_parity.cli.adapters import conform, new_backend
+from rnn_parity.cli.adapters import conform, conform_cell, new_backend, new_cell
 from rnn_parity.cli.checks import measure, metamorphic, mutation_test
 from rnn_parity.cli.config import defaults
 from rnn_parity.cli.examples import epilog
@@ -33,6 +33,7 @@ app = typer.Typer(
 for command in (
     *(run, verify, convert, compare, report, graph, sweep, backends, cases, download),
     *(mutation_test, metamorphic, measure, new_backend, conform),
+    *(new_cell, conform_cell),
 ):
     name = command.__name__.replace("_", "-")
     app.command(name, epilog=epilog(name))(command)

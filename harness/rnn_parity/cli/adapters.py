@@ -1,11 +1,11 @@
-"""Commands for authors of adapters: new-backend, conform."""
+"""Commands for authors of adapters and cells: new-backend, conform, new-cell, …."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rnn_parity.cli.options import Cases, Folder, interruptible, split
+from rnn_parity.cli.options import Cases, Folder, interruptible, split, whole
 from rnn_parity.cli.output import Form, print_json
 
 
@@ -58,4 +58,53 @@ def conform(
         print_json({**checked, "report": proof.report})
     else:
         show_proof(console(), info, proof, str(out / "report.html"))
+    raise typer.Exit(proof.exit_status)
+
+
+def new_cell(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The cell's name: my_cell.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where its folder is made.")
+    ] = Path(),
+) -> None:
+    """Write the package of a new cell, with two layers, adapters and tests."""
+    from rnn_parity.adapter_tools.new_cell import write_cell_package
+    from rnn_parity.runs.registry import known_backends
+    from rnn_parity.terminal.cells import show_cell_package
+    from rnn_parity.terminal.common import console
+    from rnn_parity_core import CELLS
+
+    written = write_cell_package(name, out, set(CELLS), set(known_backends()))
+    show_cell_package(console(), written, name)
+
+
+def conform_cell(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The cell, installed.")],
+    networks: Annotated[
+        int,
+        typer.Option(
+            parser=whole(1), metavar="N", help="Networks that bounds are tried on."
+        ),
+    ] = 300,
+    form: Form = "table",
+) -> None:
+    """Prove a cell: both its forms, bounds, gradients, weights, known mistakes.
+
+    Exit status: 0 proven, 1 something is wrong, 2 wrong usage.
+    """
+    from rnn_parity.adapter_tools.cell_proof import prove_cell
+    from rnn_parity.terminal.cells import show_cell_proof
+    from rnn_parity.terminal.common import console
+    from rnn_parity_core import CELLS, unknown_name
+
+    if name not in CELLS:
+        raise unknown_name("cell", name, CELLS)
+    with interruptible(), console(stderr=True).status("by hand") as status:
+        proof = prove_cell(name, networks, status.update)
+    if form == "json":
+        print_json(proof)
+    else:
+        show_cell_proof(console(), proof)
     raise typer.Exit(proof.exit_status)

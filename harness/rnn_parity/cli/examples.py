@@ -28,6 +28,8 @@ EXAMPLES = {
     "measure": ("rnn-parity measure --backends numpy,torch --dtypes float32",),
     "new-backend": ("rnn-parity new-backend acme",),
     "conform": ("rnn-parity conform acme",),
+    "new-cell": ("rnn-parity new-cell my_cell",),
+    "conform-cell": ("rnn-parity conform-cell lstm",),
 }
 
 

@@ -51,7 +51,7 @@ def cases(
     suite: Annotated[
         str | None,
         typer.Argument(
-            metavar="SUITE", help="A suite, or probe:SUITE; all suites by default."
+            metavar="SUITE", help="A suite, probe:SUITE or cell:NAME; all by default."
         ),
     ] = None,
     form: Form = "table",

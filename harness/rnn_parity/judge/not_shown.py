@@ -45,7 +45,7 @@ def _of_states(problem: Problem) -> Iterator[str]:
         yield "initial state is zero: an ignored initial state would not show"
     else:
         yield from (f"initial {s} is zero: an ignored one would not show" for s in zero)
-    if case.steps == 1 and not problem["initial_h"].any():
+    if case.steps == 1 and "h" in states and not problem["initial_h"].any():
         yield "one step from zero: the recurrent kernel is not used at all"
     if "lengths" in problem.arrays and (problem["lengths"] == case.steps).all():
         yield "all rows are of full length: ignored lengths would not show"

@@ -79,10 +79,12 @@ def _spread(first: Certificate, second: Certificate) -> Array:
     size = case.recurrent_size
     apart = np.abs(first.state - second.state)
     before = np.zeros_like(apart)
+    if "h" not in CELLS[case.cell].states:
+        return np.asarray(before)  # no step starts from what was returned
     for number, way in enumerate(case.directions):
         columns = slice(number * size, (number + 1) * size)
         weights = problem.weights(case.layers - 1, way)
-        if not weights.keys() <= _OF_SUMS:
+        if not {"recurrent_kernel"} <= weights.keys() <= _OF_SUMS:
             return np.full_like(apart, np.inf)  # nobody knows how steep its steps are
         count = len(CELLS[case.cell].gates)
         kernel = np.abs(weights["recurrent_kernel"].astype(np.float64))

@@ -99,8 +99,10 @@ class Tape(Recorder):
             (b, lambda g: mul(g, a.value)),
         )
 
-    def scale(self, a: Node, weight: Node) -> Node:
-        """Product with a weight, element by element."""
+    def scale(self, a: Node, weight: Node | Array) -> Node:
+        """Product with a weight, or with given numbers, element by element."""
+        if not isinstance(weight, Node):
+            return self._scaled(a, weight)
         scale, mul = self._ops.scale, self._ops.mul
         return self._node(
             scale(a.value, weight.value),
@@ -108,8 +110,14 @@ class Tape(Recorder):
             (weight, lambda g: Rows(mul(g, a.value))),
         )
 
-    def shift(self, a: Node, weight: Node) -> Node:
-        """Sum with a weight along the last axis."""
+    def _scaled(self, a: Node, by: Array) -> Node:
+        scale = self._ops.scale
+        return self._node(scale(a.value, by), (a, lambda g: scale(g, by)))
+
+    def shift(self, a: Node, weight: Node | Array) -> Node:
+        """Sum with a weight, or with given numbers, along the last axis."""
+        if not isinstance(weight, Node):
+            return self._node(self._ops.shift(a.value, weight), (a, lambda g: g))
         made = self._ops.shift(a.value, weight.value)
         return self._node(made, (a, lambda g: g), (weight, Rows))
 

@@ -11,7 +11,7 @@ from rnn_parity.runs.equivalence import Layer, Parity
 from rnn_parity.runs.registry import select_backends
 from rnn_parity.runs.run import compute, judge_and_write
 from rnn_parity.runs.upgrade import between_runs
-from rnn_parity_core import Case
+from rnn_parity_core import Case, Cell
 from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_fixtures import catalogue
 from rnn_parity_reports.moved import Moved
@@ -96,8 +96,9 @@ def compare(old: str | Path, new: str | Path) -> Moved:
 def assert_equivalent(
     layer: Layer,
     *,
-    case: str | Case,
-    reference: str | None = None,
+    case: str | Case | None = None,
+    reference: str | Layer | None = None,
+    cell: Cell | None = None,
     weights: Mapping[str, Any] | None = None,
     ulp: Mapping[str, float] | None = None,
 ) -> Result:
@@ -110,8 +111,10 @@ def assert_equivalent(
         layer: Called once, in this process, with the case's `Problem`; it returns
             `outputs` `[B, T, R * directions]` and final states `[L * directions, B, R
             or H]` by name, NumPy's or any framework's arrays.
-        case: A `Case`, or the ID of one.
-        reference: A backend that must be right about the same problem, too.
+        case: A `Case`, or the ID of one; of a cell that is given it may be left out.
+        reference: A backend, or another layer, that must be right about the same
+            problem, too.
+        cell: One that is neither built in nor of a package.
         weights: Every weight of `Case.weight_shapes` by its full name; seeded ones
             without it.
         ulp: Function of the cell → by how many ulp that of the layer may err.
@@ -124,5 +127,5 @@ def assert_equivalent(
     __tracebackhide__ = True
     with Parity() as parity:
         return parity.assert_equivalent(
-            layer, case=case, reference=reference, weights=weights, ulp=ulp
+            layer, case=case, reference=reference, cell=cell, weights=weights, ulp=ulp
         )

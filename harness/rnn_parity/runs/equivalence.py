@@ -2,8 +2,6 @@
 
 A layer is a function of a `Problem` that returns what the case asks for:
 
-    from rnn_parity.runs.equivalence import Parity
-
     def my_layer(problem):
         weights = problem.weights(0, "forward")  # kernel, recurrent_kernel, bias
         h0 = problem.initial(0, "forward")["h"]
@@ -30,6 +28,7 @@ from rnn_parity.processes.guard import read_memory
 from rnn_parity.runs.engine import Runner, check_timeout
 from rnn_parity.runs.environment import describe_environment
 from rnn_parity.runs.judge_run import judge
+from rnn_parity.runs.layer_failure import failure
 from rnn_parity.runs.registry import select_backends
 from rnn_parity.runs.user_arrays import (
     as_array,
@@ -40,19 +39,20 @@ from rnn_parity.runs.user_arrays import (
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.store.record import Entry, RunRecord
 from rnn_parity_core import (
+    CELLS,
     Array,
     BackendInfo,
     Case,
+    Cell,
     ParityError,
     Problem,
     UsageError,
-    clean,
 )
 from rnn_parity_core.cases import check_case
 from rnn_parity_core.limits import TIMEOUT
 from rnn_parity_fixtures import catalogue
-from rnn_parity_reports.describe import in_full, one_line, table, verdict_of
-from rnn_parity_reports.results import GOOD, Report, Result
+from rnn_parity_fixtures.suites import usual_case
+from rnn_parity_reports.results import Result
 
 Layer = Callable[[Problem], Mapping[str, Any]]
 """What is tested: it returns the arrays of `Case.output_shapes`, of the case's dtype,
@@ -101,8 +101,9 @@ class Parity:
         self,
         layer: Layer,
         *,
-        case: str | Case,
-        reference: str | None = None,
+        case: str | Case | None = None,
+        reference: str | Layer | None = None,
+        cell: Cell | None = None,
         weights: Mapping[str, Any] | None = None,
         ulp: Mapping[str, float] | None = None,
     ) -> Result:
@@ -110,9 +111,11 @@ class Parity:
 
         Args:
             layer: Called once, in this process, with the case's problem.
-            case: A `Case`, or the ID of one.
-            reference: A backend that must be right about the same problem too, and that
-                the layer is compared with.
+            case: A `Case`, or the ID of one; of a cell that is given it may be left
+                out.
+            reference: A backend, or another layer, that must be right too, and that the
+                layer is compared with.
+            cell: One that is neither built in nor of a package.
             weights: Every weight of `Case.weight_shapes` by its full name, in the
                 canonical layout (`layer0.forward.kernel`), whose digest then ends the
                 case's ID; seeded ones without it.
@@ -132,30 +135,35 @@ class Parity:
         """
         __tracebackhide__ = True
         try:
-            ready = _ready(layer, case, reference, weights, ulp or {})
+            named = _case(case, cell, reference)
+            ready = _ready(layer, named, reference, weights, ulp or {})
         except ParityError as error:
             raise UsageError(str(error)) from None
-        start = time.perf_counter()
-        returned = layer(ready.problem)
-        seconds = time.perf_counter() - start
-        failure, result = self._compared(ready, returned, seconds)
-        if failure:
-            raise AssertionError(failure)
+        layers = [layer, reference] if callable(reference) else [layer]
+        returned = [_called(one, ready.problem) for one in layers]
+        wrong, result = self._compared(ready, returned)
+        if wrong:
+            raise AssertionError(wrong)
         return result
 
     def _compared(
-        self, ready: _Ready, returned: Any, seconds: float
+        self, ready: _Ready, returned: list[tuple[Any, float]]
     ) -> tuple[str, Result]:
-        """Give what is wrong, if anything is, and the layer's result."""
-        case, info, *references = ready.problem.case, *ready.infos
+        """Give what is wrong, if anything is, and the layer's result.
+
+        Args:
+            ready: What is known before.
+            returned: What layers returned, the tested one first, and their seconds.
+
+        """
+        case, info = ready.problem.case, ready.infos[0]
         self._folder.write_problem(ready.problem)
-        try:
-            outcome = _arrays(returned, case)
-            entry = keep_outcome(self._folder, info.name, case, outcome, part=False)
-        except ParityError as error:
-            entry = Entry(case.id, info.name, "error", str(error))
-        entries = [replace(entry, seconds=seconds)]
-        entries += [self._computed(info, ready.problem) for info in references]
+        entries = [
+            self._kept(of, case, *made)
+            for of, made in zip(ready.infos, returned, strict=False)
+        ]
+        backends = ready.infos[len(returned) :]
+        entries += [self._computed(of, ready.problem) for of in backends]
         environment = self._environment
         record = RunRecord(
             *("rnn-parity.run/2", environment, [case], ready.infos, {}, entries),
@@ -165,7 +173,18 @@ class Parity:
         report = judge(self._folder, record)
         # The test itself is what reproduces it.
         result = replace(report.results[0], reproduce="")
-        return _failure(info, case, result, report), result
+        return failure(info, case, result, report), result
+
+    def _kept(
+        self, info: BackendInfo, case: Case, returned: Any, seconds: float
+    ) -> Entry:
+        """Put what a layer returned into the folder, if it can be."""
+        try:
+            outcome = _arrays(returned, case)
+            entry = keep_outcome(self._folder, info.name, case, outcome, part=False)
+        except ParityError as error:
+            entry = Entry(case.id, info.name, "error", str(error))
+        return replace(entry, seconds=seconds)
 
     def _computed(self, info: BackendInfo, problem: Problem) -> Entry:
         if info.name not in self._runners:
@@ -180,23 +199,65 @@ class Parity:
         return entry
 
 
+def _case(
+    case: str | Case | None, cell: Cell | None, reference: str | Layer | None
+) -> str | Case:
+    """Make a cell known that is given, and give the case, its usual one without any.
+
+    Raises:
+        ParityError: There is neither, or nobody else knows the cell.
+
+    """
+    if cell is None:
+        if case is None:
+            raise UsageError("neither a case nor a cell is given; give case=, or cell=")
+        return case
+    CELLS.add(cell)
+    if isinstance(reference, str) and not CELLS.is_registered(cell.name):
+        raise UsageError(
+            f"reference {reference} runs in a process of its own, which does not know "
+            f"the cell {cell.name}; register it under rnn_parity.cells, or give a "
+            "function as reference"
+        )
+    named = catalogue.case_from_id(case) if isinstance(case, str) else case
+    if named and named.cell.partition(".")[0] != cell.name:
+        raise UsageError(f"case {named.id} is not one of the cell {cell.name}")
+    return named or usual_case(cell.name)
+
+
+def _called(layer: Layer, problem: Problem) -> tuple[Any, float]:
+    """Give what a layer returns, and the seconds that it takes."""
+    start = time.perf_counter()
+    returned = layer(problem)
+    return returned, time.perf_counter() - start
+
+
 def _ready(
     layer: Layer,
     case: str | Case,
-    reference: str | None,
+    reference: str | Layer | None,
     weights: Mapping[str, Any] | None,
     ulp: Mapping[str, float],
 ) -> _Ready:
     problem = _problem(case, weights)
-    infos = select_backends([reference]) if reference is not None else []
+    infos = select_backends([reference]) if isinstance(reference, str) else []
     for info in infos:
         if gap := info.gap(problem.case):
             reason = gap.why if gap.kind == "wrong" else gap.reason
             raise UsageError(_declined(info, problem.case, reason))
-    name = getattr(layer, "__name__", type(layer).__name__)
-    # No backend's name has parentheses.
-    own = layer_info(f"{name[:100]}()", problem.case, infos, ulp)
+    own = layer_info(_name(layer), problem.case, infos, ulp)
+    if callable(reference):
+        other, name = layer_info(_name(reference), problem.case, [], ulp), own.name
+        if other.name == name:
+            other = replace(other, name=f"{name}#reference")
+        infos = [other]
     return _Ready(problem, [own, *infos])
+
+
+def _name(layer: Layer) -> str:
+    """Name a layer; no backend's name has parentheses."""
+    name = getattr(layer, "__name__", type(layer).__name__)
+    return f"{name[:100]}()"
 
 
 def _declined(info: BackendInfo, case: Case, reason: str) -> str:
@@ -237,37 +298,3 @@ def _arrays(returned: Any, case: Case) -> dict[str, Array]:
             f"arrays of these shapes: {{{asked}}}"
         )
     return {str(name): as_array(str(name), value) for name, value in returned.items()}
-
-
-def _failure(info: BackendInfo, case: Case, result: Result, report: Report) -> str:
-    """Say why the assertion fails; nothing if it holds."""
-    others = report.results[1:]
-    if result.verdict not in GOOD:
-        lines = [one_line(result), *in_full(result), *table(result)]
-    elif broken := [other for other in others if other.verdict not in GOOD]:
-        lines = [f"{info.name} passes, the reference does not: {one_line(broken[0])}"]
-        lines += in_full(broken[0])
-    else:
-        return ""
-    lines.append(_held_to(info, case))
-    lines += [_beside(other, report) for other in others]
-    return "\n".join(lines)
-
-
-def _beside(other: Result, report: Report) -> str:
-    """Say what came of a reference, and how far the layer is from it."""
-    said = f"{other.backend}: {verdict_of(other)} on the same problem"
-    for pair in report.pairs:
-        if pair.outputs.max_abs is not None:
-            said += f"; outputs differ by {pair.outputs.max_abs:.3g} at most"
-        if pair.bound_ratio is not None:
-            said += f", single steps by {pair.bound_ratio:.3g}x what may be"
-    return clean(said)
-
-
-def _held_to(info: BackendInfo, case: Case) -> str:
-    said = []
-    for function, error in info.accuracy_for(case).functions.items():
-        said += [f"{function} {error.ulp:g} ulp"]
-        said += [f"{fewer:g} where |x| <= {limit:g}" for limit, fewer in error.near]
-    return f"held to: {', '.join(said) or 'no elementwise function'}"

@@ -117,3 +117,5 @@ def show_cases(console: Console, suites: dict[str, list[Case]], *, whole: bool) 
         console.print(Text.assemble(("random:N:SEED", "bold"), "  N cases of any kind"))
         said = "  a suite's networks, on a batch that shows every weight"
         console.print(Text.assemble(("probe:SUITE", "bold"), said))
+        cells = f"  all that is asked of one cell: {', '.join(CELLS)}"
+        console.print(Text.assemble(("cell:NAME", "bold"), clean(cells)))

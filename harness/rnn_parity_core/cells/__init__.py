@@ -4,9 +4,13 @@ from collections.abc import Iterator, Mapping
 
 from rnn_parity_core.cell import Cell
 from rnn_parity_core.cells import gru, lstm, rnn
+from rnn_parity_core.cells.soundness import check_cell
+from rnn_parity_core.errors import ParityError
 from rnn_parity_core.plugins import registered
 
 ENTRY_POINT_GROUP = "rnn_parity.cells"
+
+_HERE = "what was added here"
 
 
 class Cells(Mapping[str, Cell]):
@@ -19,11 +23,24 @@ class Cells(Mapping[str, Cell]):
     def __init__(self, built_in: tuple[Cell, ...]) -> None:
         self.built_in = tuple(cell.name for cell in built_in)
         self._known = {cell.name: cell for cell in built_in}
-        self._is_complete = False
+        self._origins = dict.fromkeys(self.built_in, "rnn-parity itself")
+        self._is_complete = self._is_loading = False
 
     def add(self, cell: Cell) -> None:
-        """Make a cell known in this process, in place of one of its name."""
-        self._known[cell.name] = cell
+        """Make a cell known in this process, in place of one of its name.
+
+        Raises:
+            ParityError: It is none, or a built-in one or another package's has its
+                name.
+
+        """
+        check_cell(cell, _HERE)
+        self._take(cell, _HERE)
+
+    def is_registered(self, name: str) -> bool:
+        """Whether other processes know a cell, too: built in, or a package's."""
+        self._all()
+        return self._origins.get(name, _HERE) != _HERE
 
     def __getitem__(self, name: str) -> Cell:
         """Return the cell of a name.
@@ -50,12 +67,38 @@ class Cells(Mapping[str, Cell]):
         return len(list(iter(self)))
 
     def _all(self) -> dict[str, Cell]:
-        """Return all that are known, those of packages too."""
-        if not self._is_complete:
+        """Return all that are known, those of packages too.
+
+        Raises:
+            ParityError: What a package registers is no cell, or its name is taken.
+
+        """
+        # A package may ask for cells while it is imported.
+        if not (self._is_complete or self._is_loading):
+            self._is_loading = True
+            try:
+                for origin, cell in registered(ENTRY_POINT_GROUP, Cell):
+                    check_cell(cell, origin)
+                    self._take(cell, origin)
+            finally:
+                self._is_loading = False
             self._is_complete = True
-            for _, cell in registered(ENTRY_POINT_GROUP, Cell):
-                self._known.setdefault(cell.name, cell)
         return self._known
+
+    def _take(self, cell: Cell, origin: str) -> None:
+        name = cell.name
+        other = self._origins.get(name, origin)
+        if other != origin and self._known[name] != cell:
+            raise ParityError(
+                f"{origin} takes the name {name!r} of a cell, which {other} has; give "
+                "it another name, or uninstall one of the two"
+            )
+        # Of an earlier one there may be some with other activations.
+        for known in [n for n in self._known if n.startswith(f"{name}.")]:
+            del self._known[known]
+        self._known[name] = cell
+        if self._origins.get(name, _HERE) == _HERE:
+            self._origins[name] = origin
 
 
 CELLS = Cells((*rnn.CELLS, *lstm.CELLS, *gru.CELLS))

@@ -1,0 +1,1 @@
+"""The recurrent cell layer_norm_lstm; imports no framework."""

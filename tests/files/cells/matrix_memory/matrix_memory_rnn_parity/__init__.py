@@ -1,0 +1,1 @@
+"""The recurrent cell matrix_memory; imports no framework."""
