@@ -253,6 +253,7 @@ PADE_TANH = Function(
 )
 """`x (27 + x^2) / (27 + 9 x^2)`, cut at 1: fast and near tanh, and not it."""
 
+_TAKEN = TANH, SIGMOID
 ACTIVATIONS = {
     f.name: f
     for f in (
@@ -270,6 +271,8 @@ ACTIVATIONS = {
     )
 }
 """What an activation of a cell may be, by the name in the cell's own."""
+COMPOSED = tuple(f.name for f in ACTIVATIONS.values() if f.roundings or f in _TAKEN)
+"""Names of those that every backend has: made of arithmetic, and what cells have."""
 
 _GATES = SIGMOID, HARD_SIGMOID, HARD_SIGMOID_5, HARD_SIGMOID_4, TANH, LINEAR
 _SQUASHING = RELU, LINEAR, SIGMOID, PADE_TANH, HARD_TANH, SOFTSIGN, TANH

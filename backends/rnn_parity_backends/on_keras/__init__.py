@@ -47,7 +47,7 @@ INFO_TORCH = BackendInfo(
     options={"threads": 0},
     settings=("threads",),
     on_request="the layers that tensorflow runs, on PyTorch",
-    otherwise=(with_keras.NO_LAYER,),
+    otherwise=(with_keras.NO_ACTIVATION, with_keras.NO_LAYER),
     gaps=(
         Gap(
             "never",
@@ -86,10 +86,7 @@ INFO_JAX = replace(
         Gap(
             "never",
             "ops.tanh computes in float32 what is called float64",
-            cells=(
-                *("rnn_tanh", "lstm", "lstm_peephole", "lstm_projection"),
-                *("gru", "gru_reset_before"),
-            ),
+            functions=("tanh",),
             dtypes=("float64",),
             link=_LINK,
         ),

@@ -119,7 +119,7 @@ def least_accurate(name: str, infos: Iterable[BackendInfo]) -> BackendInfo:
 
 def _undescribed(name: str) -> BackendInfo:
     """Describe what computed an outcome that no worker made: it does anything."""
-    means = Implementation("somebody's own", tuple(VARIANTS))
+    means = Implementation("somebody's own", tuple(VARIANTS), every_cell=True)
     return BackendInfo(
         name,
         adapter="",
