@@ -35,14 +35,8 @@ OPERATORS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 }
 """Cell → OpenVINO's operators of a step and of a sequence, and what both are told but
 activations."""
-FUNCTIONS: dict[str, tuple[str, tuple[float, ...]]] = {
-    "tanh": ("tanh", ()),
-    "sigmoid": ("sigmoid", ()),
-    "relu": ("relu", ()),
-    "hard_sigmoid": ("hardsigmoid", (1 / 6, 0.5)),
-    "hard_sigmoid_5": ("hardsigmoid", (0.2, 0.5)),
-}
-"""Function → OpenVINO's name of it, and its alpha and beta."""
+FUNCTIONS = {"tanh": "tanh", "sigmoid": "sigmoid", "relu": "relu"}
+"""Function → OpenVINO's name of it."""
 
 Named = dict[str, Tensor]
 
@@ -104,12 +98,11 @@ def _possible(cell: Cell) -> bool:
 
 def _told(cell: Cell) -> dict[str, Any]:
     """Give what both operators are told to be a cell."""
-    called = [FUNCTIONS[name] for name in cell.chosen.values()]
     return {
         **OPERATORS[cell.base][2],
-        "activations": [name for name, _ in called],
-        "activations_alpha": [of[0] for _, of in called if of],
-        "activations_beta": [of[1] for _, of in called if of],
+        "activations": [FUNCTIONS[name] for name in cell.chosen.values()],
+        "activations_alpha": [],
+        "activations_beta": [],
     }
 
 

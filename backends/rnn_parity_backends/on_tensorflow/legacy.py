@@ -19,6 +19,14 @@ _FUNCTIONS = {
     "softsign": tf.nn.softsign,
     "hard_sigmoid_5": tf_keras.activations.hard_sigmoid,
 }
+_CELLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rnn_tanh": ("BasicRNNCell", {}),
+    "rnn_relu": ("BasicRNNCell", {}),
+    "lstm": ("BasicLSTMCell", {}),
+    "lstm_peephole": ("LSTMCell", {"use_peepholes": True}),
+    "lstm_projection": ("LSTMCell", {}),
+    "gru_reset_before": ("GRUCell", {}),
+}
 
 
 def make_cell(case: Case, offset: float) -> Any:
@@ -42,16 +50,10 @@ def make_cell(case: Case, offset: float) -> Any:
         raise Unsupported("TensorFlow 1's cells have one function, not of the gates")
     if active not in _FUNCTIONS:
         raise Unsupported(f"TensorFlow 1 and tf_keras have no {active}")
-    particular: dict[str, Any]
-    name, particular = {
-        "rnn_tanh": ("BasicRNNCell", {}),
-        "rnn_relu": ("BasicRNNCell", {}),
-        "lstm": ("BasicLSTMCell", {}),
-        "lstm_peephole": ("LSTMCell", {"use_peepholes": True}),
-        "lstm_projection": ("LSTMCell", {"num_proj": case.projection}),
-        "gru_reset_before": ("GRUCell", {}),
-    }[cell.base]
-    particular["activation"] = _FUNCTIONS[active]
+    name, own = _CELLS[cell.base]
+    particular = {**own, "activation": _FUNCTIONS[active]}
+    if "projection" in cell.weights:
+        particular["num_proj"] = case.projection
     if "c" in cell.states and offset != 1:
         particular["forget_bias"] = offset
     return getattr(legacy_cells, name)(case.units, dtype=case.dtype, **particular)

@@ -52,7 +52,8 @@ def _gaps(info: BackendInfo) -> Iterator[tuple[Gap, str]]:
 
 def _scope(gap: Gap) -> str:
     """Say which cases a gap covers; nothing: all."""
-    parts = [*gap.cells, *gap.functions, *gap.variants, *gap.directions, *gap.dtypes, *gap.tasks]
+    parts = [*gap.cells, *gap.functions, *gap.variants, *gap.directions]
+    parts += [*gap.dtypes, *gap.tasks]
     switches = {
         ("other activations", "its own activations"): gap.activations,
         ("with biases", "without biases"): gap.biases,
