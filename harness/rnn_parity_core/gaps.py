@@ -21,6 +21,13 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Names of the functions that it may be, beside the cell's own."""
 
 
+ANY_ACTIVATION = tuple(
+    Choice((place,), COMPOSED)
+    for place in dict.fromkeys(p for of in CELLS.values() for p in of.activations)
+)
+"""Of a framework's loop over cells that are by hand: every function, anywhere."""
+
+
 class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an adapter calls for some variants.
 

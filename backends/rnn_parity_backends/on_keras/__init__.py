@@ -66,6 +66,17 @@ INFO_TORCH = BackendInfo(
             dtypes=("float64",),
             link=_LINK,
         ),
+        Gap(
+            "wrong",
+            "PyTorch's hardsigmoid has in float64 the slope 0.1666666716337204, which "
+            "is float32's sixth",
+            functions=("hard_sigmoid",),
+            variants=("dynamic",),
+            dtypes=("float64",),
+            tasks=("gradient", "sgd", "adam"),
+            link="https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/cpu/"
+            "Activation.cpp",
+        ),
     ),
 )
 
