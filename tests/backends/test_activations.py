@@ -26,6 +26,7 @@ from rnn_parity_core.functions import (
     SOFTSIGN,
     Function,
 )
+from rnn_parity_core.probing import probing
 from rnn_parity_fixtures import catalogue
 from support import assert_named_after, installed, judged
 
@@ -48,29 +49,37 @@ CELLS = (
 SHAPES = (
     "dynamic-B3-T7-D4-H5-L2-bidirectional-f32-s1",
     "dynamic-B3-T7-D4-H5-f64-s1",
-    "dynamic-B3-T7-D4-H5-probe-f32-s1",
+    "dynamic-B3-T7-D4-H5-f32-s1",
     "dynamic-B3-T7-D4-H5-gradient-f64-s1",
     "dynamic-B3-T7-D4-H5-bf16-s1",
     "static-B3-T7-D4-H5-nobias-gradient-f32-s1",
     "basic-B3-T7-D4-H5-bf16-s1",
     "basic-B3-T7-D4-H5-gradient-f32-s1",
 )
-CASES = [f"{cell}-{shape}" for cell in CELLS for shape in SHAPES]
+CASES = [
+    catalogue.case_from_id(f"{cell}-{shape}") for cell in CELLS for shape in SHAPES
+]
+PROBES = [
+    probe
+    for case in CASES
+    if case.id.endswith("T7-D4-H5-f32-s1")
+    if (probe := probing(case))
+]
 SLOW = ("keras:jax", "keras:torch", "flax", "tinygrad", "tensorflow:v1", "jax")
 # Backend → how many of the cases it computes.
 COMPUTED = {
     "numpy": 84,
     "torch": 28,
-    "tensorflow": 0,
-    "tensorflow:v1": 0,
-    "jax": 112,
-    "keras:torch": 0,
-    "keras:jax": 0,
-    "flax": 0,
-    "onnxruntime": 0,
-    "openvino": 0,
-    "mlx": 0,
-    "tinygrad": 0,
+    "tensorflow": 84,
+    "tensorflow:v1": 22,
+    "jax": 42,
+    "keras:torch": 28,
+    "keras:jax": 29,
+    "flax": 11,
+    "onnxruntime": 39,
+    "openvino": 30,
+    "mlx": 28,
+    "tinygrad": 10,
     "haiku": 0,
     "equinox": 0,
 }
@@ -83,8 +92,7 @@ def test_each_case_is_computed_right_or_is_a_declared_gap(
     info, worker = installed(backend), workers(backend)
     worker.load(info)
     folder, computed, wrong = RunFolder(tmp_path), 0, {}
-    for case_id in CASES[:: 3 if backend in SLOW else 1]:
-        case = catalogue.case_from_id(case_id)
+    for case in [*CASES, *PROBES][:: 3 if backend in SLOW else 1]:
         result = judged(worker, info, case, folder)
         computed += result.verdict == "pass"
         gap = info.gap(case)

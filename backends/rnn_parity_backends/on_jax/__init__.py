@@ -17,6 +17,15 @@ from rnn_parity_core import (
     Implementation,
 )
 
+
+def _loops(**apis: str) -> tuple[Implementation, ...]:
+    """Name JAX' loops by variant; what they go through is cells by hand."""
+    return tuple(
+        Implementation(api, (variant,), choices=ANY_ACTIVATION)
+        for variant, api in apis.items()
+    )
+
+
 INFO = BackendInfo(
     name="jax",
     adapter="rnn_parity_backends.on_jax.adapter:JaxBackend",
@@ -32,7 +41,9 @@ INFO = BackendInfo(
             ("static_single",),
             choices=ANY_ACTIVATION,
         ),
-        Implementation("jit: lax.scan", ("dynamic",), choices=ANY_ACTIVATION),
+        *_loops(
+            dynamic="jit: lax.scan",
+        ),
         Implementation(
             "jit: lax.scan, masked by lengths",
             ("variable_input",),
@@ -56,11 +67,15 @@ INFO_EAGER = replace(
     name="jax:eager",
     implementations=(
         Implementation("jnp operations, op by op", ("basic",), by_hand=True),
-        Implementation("cell called over a list", ("static",), choices=ANY_ACTIVATION),
+        *_loops(
+            static="cell called over a list",
+        ),
         Implementation(
             "jnp.unstack, cell, jnp.stack", ("static_single",), choices=ANY_ACTIVATION
         ),
-        Implementation("lax.scan outside jit", ("dynamic",), choices=ANY_ACTIVATION),
+        *_loops(
+            dynamic="lax.scan outside jit",
+        ),
         Implementation(
             "lax.scan outside jit, masked by lengths",
             ("variable_input",),
