@@ -46,8 +46,8 @@ _UNTOLD = (
 )
 _OLD = (
     "was written by Keras {version} and does not say its activations; until 2.3 "
-    "hard_sigmoid was usual, which is not computed; if its own are sigmoid and tanh, "
-    "and its steps are in order"
+    "hard_sigmoid was usual, lstm.recurrent_hard_sigmoid_5 here; if its own are "
+    "sigmoid and tanh, and its steps are in order"
 )
 _ASSUMED = "assumed, as --cell says: its activations, and steps in order"
 _BACKWARDS = "in Keras its outputs are in the order of computing, last step first"
