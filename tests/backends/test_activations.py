@@ -106,7 +106,7 @@ def test_each_case_is_computed_right_or_is_a_declared_gap(
 
 # Tells a layer another function than the case has, `CASE?one=other`.
 CHANGED = """
-import sys
+import functools, sys
 from importlib import import_module
 from rnn_parity_core.arrays import pack
 from rnn_parity_core.cell import Cell
@@ -114,7 +114,8 @@ from rnn_parity_fixtures import catalogue
 from rnn_parity.runs.registry import known_backends
 
 name, folder, *runs = sys.argv[1:]
-module, _, made = known_backends()[name].adapter.partition(":")
+info = known_backends()[name]
+module, _, made = info.adapter.partition(":")
 adapter = getattr(import_module(module), made)
 chosen = Cell.chosen.fget
 for number, run in enumerate(runs):
@@ -126,8 +127,9 @@ for number, run in enumerate(runs):
         lambda cell: {p: told.get(f, f) for p, f in chosen(cell).items()}
     )
     for value in vars(sys.modules[module]).values():
-        getattr(value, "cache_clear", lambda: None)()
-    outcome = adapter().run(problem)
+        if isinstance(value, functools._lru_cache_wrapper):
+            value.cache_clear()
+    outcome = adapter(**info.options).run(problem)
     Cell.chosen = property(chosen)
     with open(f"{folder}/{number}", "wb") as file:
         file.write(pack(outcome, {"case": case_id}))
@@ -230,7 +232,7 @@ def worst(function: Function, x: Array, y: Array, dtype: str) -> float:
 COMPUTES = """
 import os, sys
 name, folder, *functions = sys.argv[1:]
-os.environ["KERAS_BACKEND"] = name
+os.environ["KERAS_BACKEND"] = name.replace("tf_keras", "tensorflow")
 import ml_dtypes
 import numpy as np
 if name == "tf_keras":
