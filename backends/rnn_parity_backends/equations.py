@@ -4,7 +4,7 @@ What the `basic` variant of every adapter runs, and what stands in where a frame
 a loop but no cell. Each cell has its equations a second time for this, `Cell.by_hand`:
 the judge has its own, and one mistake must not be in both.
 
-Tensors need `@`, `+`, `*` and slicing; the rest is asked of `Ops`.
+Tensors need `@`, `+`, `*`, `/` and slicing; the rest is asked of `Ops`.
 """
 
 from collections.abc import Callable
@@ -33,23 +33,23 @@ class Ops(Protocol):
         """Larger one of x and 0."""
         ...
 
+    def clip(self, x: Tensor, low: float, high: float) -> Tensor:
+        """Cut off what is below or above; rounds nothing."""
+        ...
+
     def concatenate(self, tensors: list[Tensor]) -> Tensor:
         """Join along the last axis."""
         ...
 
 
-def _share(ops: Ops, x: Tensor) -> Tensor:
-    """Cut off what is below 0 and above 1; no size of x is lost on the way."""
-    return 1 - ops.relu(1 - ops.relu(x))
-
-
 _COMPOSED: dict[str, Callable[[Ops, Tensor], Tensor]] = {
     "linear": lambda _ops, x: x,
-    "hard_sigmoid": lambda ops, x: _share(ops, x * (1 / 6) + 0.5),
-    "hard_sigmoid_5": lambda ops, x: _share(ops, x * 0.2 + 0.5),
-    "hard_tanh": lambda ops, x: 2 * _share(ops, x * 0.5 + 0.5) - 1,
-    "relu6": lambda ops, x: 6 * _share(ops, x * (1 / 6)),
-    "softsign": lambda ops, x: x / (1 + (ops.relu(x) + ops.relu(-1 * x))),
+    "hard_sigmoid": lambda ops, x: ops.clip(x * (1 / 6) + 0.5, 0.0, 1.0),
+    "hard_sigmoid_5": lambda ops, x: ops.clip(x * 0.2 + 0.5, 0.0, 1.0),
+    "hard_tanh": lambda ops, x: ops.clip(x, -1.0, 1.0),
+    # At 0 it is the rectifier whose slope counts, which is 0 in every framework.
+    "relu6": lambda ops, x: ops.clip(ops.relu(x), -6.0, 6.0),
+    "softsign": lambda ops, x: x / (ops.relu(x) + ops.relu(x * -1.0) + 1.0),
 }
 """Functions that are made of others."""
 

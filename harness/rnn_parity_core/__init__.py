@@ -29,7 +29,7 @@ from rnn_parity_core.errors import (
     unknown_name,
 )
 from rnn_parity_core.functions import Array
-from rnn_parity_core.gaps import Gap, Implementation
+from rnn_parity_core.gaps import ANY_ACTIVATION, Choice, Gap, Implementation
 from rnn_parity_core.spec import (
     ADAM_BETAS,
     ADAM_EPSILON,
@@ -50,6 +50,7 @@ from rnn_parity_core.spec import (
 __all__ = [
     "ADAM_BETAS",
     "ADAM_EPSILON",
+    "ANY_ACTIVATION",
     "CELLS",
     "DIRECTIONS",
     "DTYPES",
@@ -71,6 +72,7 @@ __all__ = [
     "BackendRecord",
     "Case",
     "Cell",
+    "Choice",
     "Error",
     "FileError",
     "Gap",

@@ -116,6 +116,16 @@ class Cell:
     three lengths or more, one of them up to the step limit: for one and two layers."""
 
     @property
+    def base(self) -> str:
+        """Return its name without other activations: `lstm` of `lstm.output_relu`."""
+        return self.name.partition(".")[0]
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Return the name of the function at each place."""
+        return {place: of.function.name for place, of in self.activations.items()}
+
+    @property
     def functions(self) -> tuple[str, ...]:
         """Name the functions whose accuracy a backend must state."""
         used = (of.function for of in self.activations.values())

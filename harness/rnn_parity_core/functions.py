@@ -101,9 +101,12 @@ def _hard_sigmoid(name: str, slope: float, says: str) -> Function:
         lambda x: np.where((x > -edge) & (x <= edge), slope, 0.0),
         steepest=slope,
         kinks=(-edge, edge),
-        # Of the constant, a product, a sum, and to cut off, whatever the form; any
-        # number of roundings of what is then cut off does not matter.
-        roundings=5,
+        # Keras 3, PyTorch and JAX compute relu6(x + 3) / 6: a sum and a quotient, each
+        # off by u y. Keras 2 and ONNX compute a = slope x, then y = a + 1/2: constant
+        # and product are off by u |a| each, |a| <= 1/2 as nothing farther out counts,
+        # the sum by u y, that is u (1 + y), at most twice y + 1/2. The third is for u^2
+        # and for a quotient by 6 that is a product with 1 / 6. To cut off is exact.
+        roundings=3,
         around=0.5,
         is_share=True,
     )
@@ -115,15 +118,15 @@ def _cut(
     low: float,
     high: float,
     approximates: str = "",
-    roundings: int = 4,
 ) -> Function:
+    """Cut off what is below or above, by what rounds nothing anywhere."""
     return Function(
         name,
         says,
         lambda x: np.clip(x, low, high),
         lambda x: np.where((x > low) & (x <= high), 1.0, 0.0),
         kinks=(low, high),
-        roundings=roundings,
+        roundings=1,
         is_bounded=max(-low, high) <= 1,
         is_share=low >= 0 and high <= 1,
         approximates=approximates,
@@ -133,7 +136,7 @@ def _cut(
 def clipped(limit: float) -> Function:
     """Return what cuts off at a limit, on either side."""
     name = f"clip_{limit:g}"
-    return _cut(name, f"clip at {limit:g}", -limit, limit, roundings=1)
+    return _cut(name, f"clip at {limit:g}", -limit, limit)
 
 
 def leaky_relu(slope: float) -> Function:
@@ -261,6 +264,7 @@ PADE_TANH = Function(
 )
 """`x (27 + x^2) / (27 + 9 x^2)`, cut at 1: fast and near tanh, and not it."""
 
+_TAKEN = TANH, SIGMOID
 ACTIVATIONS = {
     f.name: f
     for f in (
@@ -278,6 +282,8 @@ ACTIVATIONS = {
     )
 }
 """What an activation of a cell may be, by the name in the cell's own."""
+COMPOSED = tuple(f.name for f in ACTIVATIONS.values() if f.roundings or f in _TAKEN)
+"""Names of those that every backend has: made of arithmetic, and what cells have."""
 
 _GATES = SIGMOID, HARD_SIGMOID, HARD_SIGMOID_5, HARD_SIGMOID_4, TANH, LINEAR
 _SQUASHING = RELU, LINEAR, SIGMOID, PADE_TANH, HARD_TANH, SOFTSIGN, TANH

@@ -5,15 +5,35 @@ from typing import Literal
 
 import msgspec
 
+from rnn_parity_core.cell import Cell
 from rnn_parity_core.cells import CELLS
+from rnn_parity_core.functions import COMPOSED
 from rnn_parity_core.spec import Case
+
+
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An argument of a framework's layer, by which it takes other activations."""
+
+    places: tuple[str, ...]
+    """What of a cell it is: `("activation", "output_activation")` of Keras' LSTM, which
+    takes one function for both."""
+    functions: tuple[str, ...]
+    """Names of the functions that it may be, beside the cell's own."""
+
+
+ANY_ACTIVATION = tuple(
+    Choice((place,), COMPOSED)
+    for place in dict.fromkeys(p for of in CELLS.values() for p in of.activations)
+)
+"""Of a framework's loop over cells that are by hand: every function, anywhere."""
 
 
 class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an adapter calls for some variants.
 
-    An empty list of cells matches all that are built in; what is by hand matches them
-    with other activations, too.
+    An empty list of cells matches all that are built in. With other activations it
+    matches a cell of which `choices` has them; what is by hand takes every function
+    that is made of arithmetic, tanh and the logistic one, anywhere.
     """
 
     api: str
@@ -24,15 +44,28 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the equations are written out, and not the framework's."""
     every_cell: bool = False
     """Whether cells of other packages run as well, by what they are written in."""
+    choices: tuple[Choice, ...] = ()
+    """The activations that it takes."""
 
     def covers(self, cell: str, variant: str) -> bool:
         """Whether this is called for a cell in a variant."""
-        if self.cells or self.every_cell:
-            named = self.every_cell or cell in self.cells
-        else:
-            base, _, activations = cell.partition(".")
-            named = base in CELLS.built_in and (self.by_hand or not activations)
-        return named and variant in self.variants
+        if variant not in self.variants or self.every_cell or cell in self.cells:
+            return variant in self.variants
+        base, _, activations = cell.partition(".")
+        known = base in (self.cells or CELLS.built_in)
+        return known and (not activations or self._takes(CELLS[cell]))
+
+    def _takes(self, cell: Cell) -> bool:
+        """Whether it takes a cell's functions, wherever they are not the usual ones."""
+        usual, chosen = CELLS[cell.base].chosen, cell.chosen
+        left = {place for place in chosen if chosen[place] != usual[place]}
+        if self.by_hand:
+            return all(chosen[place] in COMPOSED for place in left)
+        for choice in self.choices:
+            there = {chosen[place] for place in choice.places if place in chosen}
+            if len(there) == 1 and there <= {*choice.functions}:
+                left -= {*choice.places}
+        return not left
 
 
 class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,12 +82,17 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Said to whoever runs a network that is declined; nothing: what the adapter says
     as it declines."""
     cells: tuple[str, ...] = ()
+    """A cell stands for itself with other activations, too."""
     variants: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     """Patterns of case IDs, as a shell has them: `lstm-*-probe-*`."""
+    functions: tuple[str, ...] = ()
+    """Names of functions: it speaks of cells that are made of one of them."""
+    activations: bool | None = None
+    """Whether a cell has other activations than its own: `lstm.output_relu`."""
     biases: bool | None = None
     """Whether there are biases."""
     time_major: bool | None = None
@@ -101,13 +139,15 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def covers(self, case: Case) -> bool:
         """Whether this gap speaks of the case."""
         lists = (
-            (self.cells, case.cell),
             (self.variants, case.variant),
             (self.directions, case.direction),
             (self.dtypes, case.dtype),
             (self.tasks, case.task),
         )
+        cell = CELLS[case.cell]
+        made_of = {*cell.chosen.values()}
         switches = (
+            (self.activations, cell.name != cell.base),
             (self.biases, case.bias),
             (self.time_major, case.time_major),
             (self.zero_length, case.zero_length),
@@ -117,6 +157,8 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
         return (
             all(not names or got in names for names, got in lists)
+            and (not self.cells or bool({case.cell, cell.base} & {*self.cells}))
+            and (not self.functions or bool(made_of & {*self.functions}))
             and all(wanted in {None, got} for wanted, got in switches)
             and (not self.ids or any(fnmatchcase(case.id, by) for by in self.ids))
         )

@@ -79,7 +79,7 @@ def test_a_tensor_of_other_sizes_than_it_has_numbers_is_refused(
         ("its activations are sigmoid, relu", "activations", ["Sigmoid", "Relu"]),
         ("its direction is 'sideways'", "direction", "sideways"),
         ("its direction is '3'", "direction", 3),
-        ("its activations are 7", "activations", 7),
+        ("its activations are 7; expected 3", "activations", 7),
         ("its hidden_size is 6", "hidden_size", 6),
         ("its hidden_size is 0", "hidden_size", "5"),
     ],

@@ -240,11 +240,11 @@ def test_a_state_that_is_none_of_the_layers_is_refused(
         ("it has swish 2, which", "GRU", {"swish": 2}),
         ("it has linear_before_reset 1, which", "LSTM", {"linear_before_reset": 1}),
         (
-            "activations are hardsigmoid, tanh",
+            r"one of its activations is elu\(1\); computed",
             "GRU",
-            {"activations": ["HardSigmoid", "Tanh"]},
+            {"activations": ["Elu", "Tanh"]},
         ),
-        ("it has activation_alpha", "RNN", {"activation_alpha": [0.5]}),
+        ("it has alpha or beta, and no", "RNN", {"activation_alpha": [0.5]}),
     ],
 )
 def test_an_attribute_that_is_not_used_is_refused(

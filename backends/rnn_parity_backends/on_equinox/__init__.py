@@ -58,6 +58,12 @@ INFO = BackendInfo(
         ),
         Gap(
             "never",
+            "eqx.nn.LSTMCell and GRUCell take no activations",
+            activations=True,
+            link=_LINK,
+        ),
+        Gap(
+            "never",
             "eqx.nn has LSTMCell and GRUCell: no plain network, and none with "
             "peepholes, a projection or the reset gate before the product",
             link=_LINK,

@@ -5,6 +5,7 @@ from rnn_parity_core import (
     FLOAT32_SUMS,
     Arithmetic,
     BackendInfo,
+    Choice,
     Gap,
     Implementation,
 )
@@ -29,6 +30,11 @@ _LOOPS = {
         "no step: initial state put back"
     ),
 }
+_FUNCTIONS = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign")
+_TAKEN = (
+    Choice(("recurrent_activation",), _FUNCTIONS),
+    Choice(("activation", "output_activation"), _FUNCTIONS),
+)
 
 INFO = BackendInfo(
     name="flax",
@@ -36,7 +42,7 @@ INFO = BackendInfo(
     requires={"jax": "jax", "jaxlib": "jaxlib", "optax": "optax", "flax": "flax"},
     install="pip install 'rnn-parity[flax]'",
     implementations=tuple(
-        Implementation(how.format(name), (variant,), (cell,))
+        Implementation(how.format(name), (variant,), (cell,), choices=_TAKEN)
         for hows, names in ((_CALLS, _CALLED), (_LOOPS, _LOOPED))
         for variant, how in hows.items()
         for cell, name in names.items()
@@ -62,6 +68,14 @@ INFO = BackendInfo(
             "Flax has no recurrent operations below its cells; JAX's are those of the "
             "backend jax",
             variants=("basic",),
+            link=_LINK,
+        ),
+        Gap(
+            "never",
+            f"Flax takes {', '.join(_FUNCTIONS)} of jax.nn here, and in an LSTM one "
+            "function for the candidate and the cell state",
+            cells=tuple(_CALLED),
+            activations=True,
             link=_LINK,
         ),
         Gap(

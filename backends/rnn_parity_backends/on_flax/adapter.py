@@ -24,6 +24,15 @@ _CALLED = {
     "gru": nnx.GRUCell,
 }
 _LOOPED = {**_CALLED, "lstm": nnx.OptimizedLSTMCell}
+_FUNCTIONS: dict[str, Any] = {
+    "tanh": jnp.tanh,
+    "sigmoid": nnx.sigmoid,
+    "relu": nnx.relu,
+    "linear": nnx.identity,
+    "hard_sigmoid": nnx.hard_sigmoid,
+    "softsign": nnx.soft_sign,
+}
+_ARGUMENTS = {"recurrent_activation": "gate_fn", "activation": "activation_fn"}
 
 Native = Any  # h, or c and h
 
@@ -47,9 +56,15 @@ def forward_of(case: Case) -> Forward:
         Unsupported: Flax has no such cell or variant.
 
     """
-    if case.cell not in _CALLED or case.variant == "basic":
+    cell = CELLS[case.cell]
+    if cell.base not in _CALLED or case.variant == "basic":
         raise Unsupported(f"Flax has no {case.cell} for {case.variant}")
-    if case.cell == "gru" and case.bias:
+    chosen = cell.chosen
+    if others := {*chosen.values()} - _FUNCTIONS.keys():
+        raise Unsupported(f"jax.nn has no {', '.join(sorted(others))}")
+    if chosen.get("output_activation", chosen["activation"]) != chosen["activation"]:
+        raise Unsupported("nnx has one function for the candidate and the cell state")
+    if cell.base == "gru" and case.bias:
         raise Unsupported("nnx.GRUCell has no recurrent bias of the candidate")
     variants: dict[str, Variant] = {
         "static": lambda problem: loops.static(problem, make_step),
@@ -65,7 +80,11 @@ def forward_of(case: Case) -> Forward:
 def cell_of(name: str, kind: type[Any], weights: Arrays) -> Any:
     """Give a cell of Flax that holds canonical weights."""
     (size, units), dtype = weights["kernel"].shape, weights["kernel"].dtype
-    options = {"activation_fn": nnx.relu} if name == "rnn_relu" else {}
+    options = {
+        argument: _FUNCTIONS[CELLS[name].chosen[place]]
+        for place, argument in _ARGUMENTS.items()
+        if place in CELLS[name].chosen
+    }
 
     def make() -> Any:
         sizes = size, units // len(CELLS[name].gates)
@@ -79,7 +98,7 @@ def cell_of(name: str, kind: type[Any], weights: Arrays) -> Any:
 
 def make_step(name: str, weights: Arrays) -> equations.Step:
     """Give the function that takes one step: a call of a cell."""
-    cell = cell_of(name, _CALLED[name], weights)
+    cell = cell_of(name, _CALLED[CELLS[name].base], weights)
     return lambda x, state: _states(cell(_native(state), x)[0])
 
 
@@ -123,7 +142,7 @@ def _layer(problem: Problem, layer: int) -> Any:
     cell = problem.case.cell
     passes = [
         nnx.RNN(
-            cell_of(cell, _LOOPED[cell], problem.weights(layer, way)),
+            cell_of(cell, _LOOPED[CELLS[cell].base], problem.weights(layer, way)),
             reverse=way == "reverse",
             keep_order=way == "reverse",
             rngs=False,

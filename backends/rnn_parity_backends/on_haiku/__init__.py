@@ -69,6 +69,12 @@ INFO = BackendInfo(
         ),
         Gap(
             "never",
+            "hk.LSTM, hk.GRU and hk.VanillaRNN take no activations",
+            activations=True,
+            link=_LINK,
+        ),
+        Gap(
+            "never",
             "hk.VanillaRNN has the rectifier and no other, hk.GRU resets before the "
             "product, hk.LSTM has neither peepholes nor a projection",
             link=_LINK,

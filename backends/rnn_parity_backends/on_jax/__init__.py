@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from rnn_parity_backends.with_jax import XLA_CPU
 from rnn_parity_core import (
+    ANY_ACTIVATION,
     FLOAT32_SUMS,
     TF32_UNIT,
     Arithmetic,
@@ -16,6 +17,15 @@ from rnn_parity_core import (
     Implementation,
 )
 
+
+def _loops(**apis: str) -> tuple[Implementation, ...]:
+    """Name JAX' loops by variant; what they go through is cells by hand."""
+    return tuple(
+        Implementation(api, (variant,), choices=ANY_ACTIVATION)
+        for variant, api in apis.items()
+    )
+
+
 INFO = BackendInfo(
     name="jax",
     adapter="rnn_parity_backends.on_jax.adapter:JaxBackend",
@@ -23,11 +33,27 @@ INFO = BackendInfo(
     install="pip install 'rnn-parity[jax]'",
     implementations=(
         Implementation("jit: jnp operations, step by step", ("basic",), by_hand=True),
-        Implementation("jit: cell unrolled over a list", ("static",)),
-        Implementation("jit: jnp.unstack, cell, jnp.stack", ("static_single",)),
-        Implementation("jit: lax.scan", ("dynamic",)),
-        Implementation("jit: lax.scan, masked by lengths", ("variable_input",)),
-        Implementation("jit: lax.while_loop, jnp.argmax", ("variable_output",)),
+        Implementation(
+            "jit: cell unrolled over a list", ("static",), choices=ANY_ACTIVATION
+        ),
+        Implementation(
+            "jit: jnp.unstack, cell, jnp.stack",
+            ("static_single",),
+            choices=ANY_ACTIVATION,
+        ),
+        *_loops(
+            dynamic="jit: lax.scan",
+        ),
+        Implementation(
+            "jit: lax.scan, masked by lengths",
+            ("variable_input",),
+            choices=ANY_ACTIVATION,
+        ),
+        Implementation(
+            "jit: lax.while_loop, jnp.argmax",
+            ("variable_output",),
+            choices=ANY_ACTIVATION,
+        ),
     ),
     accuracy=XLA_CPU,
     # Products of halves are summed in float32: tests/backends/test_accumulators.py.
@@ -41,11 +67,25 @@ INFO_EAGER = replace(
     name="jax:eager",
     implementations=(
         Implementation("jnp operations, op by op", ("basic",), by_hand=True),
-        Implementation("cell called over a list", ("static",)),
-        Implementation("jnp.unstack, cell, jnp.stack", ("static_single",)),
-        Implementation("lax.scan outside jit", ("dynamic",)),
-        Implementation("lax.scan outside jit, masked by lengths", ("variable_input",)),
-        Implementation("lax.while_loop outside jit, jnp.argmax", ("variable_output",)),
+        *_loops(
+            static="cell called over a list",
+        ),
+        Implementation(
+            "jnp.unstack, cell, jnp.stack", ("static_single",), choices=ANY_ACTIVATION
+        ),
+        *_loops(
+            dynamic="lax.scan outside jit",
+        ),
+        Implementation(
+            "lax.scan outside jit, masked by lengths",
+            ("variable_input",),
+            choices=ANY_ACTIVATION,
+        ),
+        Implementation(
+            "lax.while_loop outside jit, jnp.argmax",
+            ("variable_output",),
+            choices=ANY_ACTIVATION,
+        ),
     ),
     options={**INFO.options, "jit": False},
 )

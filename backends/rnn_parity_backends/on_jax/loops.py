@@ -32,6 +32,9 @@ class _Ops:
     def relu(self, x: Tensor) -> Tensor:
         return nn.relu(x)
 
+    def clip(self, x: Tensor, low: float, high: float) -> Tensor:
+        return jnp.clip(x, low, high)
+
     def concatenate(self, tensors: list[Tensor]) -> Tensor:
         return loops.concatenate(tensors)
 

@@ -47,7 +47,7 @@ INFO_TORCH = BackendInfo(
     options={"threads": 0},
     settings=("threads",),
     on_request="the layers that tensorflow runs, on PyTorch",
-    otherwise=(with_keras.NO_LAYER,),
+    otherwise=(with_keras.NO_ACTIVATION, with_keras.NO_LAYER),
     gaps=(
         Gap(
             "never",
@@ -65,6 +65,17 @@ INFO_TORCH = BackendInfo(
             variants=("dynamic",),
             dtypes=("float64",),
             link=_LINK,
+        ),
+        Gap(
+            "wrong",
+            "PyTorch's hardsigmoid has in float64 the slope 0.1666666716337204, which "
+            "is float32's sixth",
+            functions=("hard_sigmoid",),
+            variants=("dynamic",),
+            dtypes=("float64",),
+            tasks=("gradient", "sgd", "adam"),
+            link="https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/cpu/"
+            "Activation.cpp",
         ),
     ),
 )
@@ -86,10 +97,7 @@ INFO_JAX = replace(
         Gap(
             "never",
             "ops.tanh computes in float32 what is called float64",
-            cells=(
-                *("rnn_tanh", "lstm", "lstm_peephole", "lstm_projection"),
-                *("gru", "gru_reset_before"),
-            ),
+            functions=("tanh",),
             dtypes=("float64",),
             link=_LINK,
         ),

@@ -11,7 +11,7 @@ from rnn_parity_backends.on_keras.adapter import KerasBackend
 from rnn_parity_backends.on_keras.programs import Differentiated, Forward, Moving
 from rnn_parity_backends.with_jax import settings
 from rnn_parity_backends.with_keras.networks import Tensors
-from rnn_parity_core import Case, Outcome, Problem, Scalar
+from rnn_parity_core import CELLS, Case, Outcome, Problem, Scalar
 
 
 class JaxBackend(KerasBackend):
@@ -62,4 +62,4 @@ class JaxBackend(KerasBackend):
 
     def is_float32_inside(self, case: Case) -> bool:
         """Whether it is made of `ops.tanh`."""
-        return case.cell != "rnn_relu"
+        return "tanh" in CELLS[case.cell].chosen.values()

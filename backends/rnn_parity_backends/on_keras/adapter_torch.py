@@ -12,7 +12,7 @@ import torch
 from rnn_parity_backends.on_keras.adapter import KerasBackend
 from rnn_parity_backends.on_keras.programs import Differentiated, Forward, Moving
 from rnn_parity_backends.with_keras.networks import Tensors
-from rnn_parity_core import Case, Scalar
+from rnn_parity_core import CELLS, Case, Scalar
 
 
 class TorchBackend(KerasBackend):
@@ -67,5 +67,5 @@ class TorchBackend(KerasBackend):
     def is_float32_inside(self, case: Case) -> bool:
         """Whether it is made of `ops.matmul`."""
         if case.variant == "dynamic":
-            return case.cell not in {"lstm", "gru"}
+            return CELLS[case.cell].base not in {"lstm", "gru"}
         return case.variant != "basic"

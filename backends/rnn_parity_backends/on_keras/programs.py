@@ -49,6 +49,9 @@ class _Ops:
     def relu(self, x: Tensors) -> Tensors:
         return ops.relu(x)
 
+    def clip(self, x: Tensors, low: float, high: float) -> Tensors:
+        return ops.clip(x, low, high)
+
     def concatenate(self, tensors: list[Tensors]) -> Tensors:
         return ops.concatenate(tensors, axis=-1)
 

@@ -66,6 +66,12 @@ INFO = BackendInfo(
     otherwise=(
         Gap(
             "never",
+            "nn.LSTM and nn.GRU take no activations; nn.RNN is told tanh or relu",
+            activations=True,
+            link=_LINK,
+        ),
+        Gap(
+            "never",
             "mlx.nn has RNN, LSTM and GRU: none with peepholes, a projection or the "
             "reset gate before the product",
             link=_LINK,

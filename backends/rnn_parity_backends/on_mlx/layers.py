@@ -33,6 +33,7 @@ class _Ops:
     tanh = staticmethod(mx.tanh)
     sigmoid = staticmethod(mx.sigmoid)
     relu = staticmethod(nn.relu)
+    clip = staticmethod(mx.clip)
     where = staticmethod(mx.where)
 
     def concatenate(self, tensors: list[Tensor]) -> Tensor:

@@ -22,6 +22,9 @@ class _Ops:
     def relu(self, x: Array) -> Array:
         return np.asarray(np.maximum(x, 0))
 
+    def clip(self, x: Array, low: float, high: float) -> Array:
+        return np.asarray(np.clip(x, x.dtype.type(low), x.dtype.type(high)))
+
     def concatenate(self, tensors: list[Array]) -> Array:
         return np.concatenate(tensors, axis=-1)
 

@@ -1,6 +1,6 @@
 """ONNX Runtime: the operators RNN, LSTM and GRU of models made here, on the CPU."""
 
-from rnn_parity_core import BackendInfo, Error, Gap, Implementation
+from rnn_parity_core import BackendInfo, Choice, Error, Gap, Implementation
 
 # Cells → ONNX's operator, and what it is told to be one of them.
 _OPERATORS = {
@@ -11,6 +11,16 @@ _OPERATORS = {
     ("gru",): "GRU(linear_before_reset=1)",
     ("gru_reset_before",): "GRU(linear_before_reset=0)",
 }
+
+_FUNCTIONS = (
+    *("tanh", "sigmoid", "relu", "linear", "softsign"),
+    *("hard_sigmoid", "hard_sigmoid_5"),
+)
+# One attribute of a name for each place.
+_TAKEN = tuple(
+    Choice((place,), _FUNCTIONS)
+    for place in ("recurrent_activation", "activation", "output_activation")
+)
 
 
 def _means() -> tuple[Implementation, ...]:
@@ -24,7 +34,9 @@ def _means() -> tuple[Implementation, ...]:
             "variable_output": f"Loop over every step, {operator} of seq_length 1, "
             "ArgMax, Where; no early stop",
         }
-        found += [Implementation(api, (v,), cells) for v, api in calls.items()]
+        found += [
+            Implementation(api, (v,), cells, choices=_TAKEN) for v, api in calls.items()
+        ]
     return tuple(found)
 
 
@@ -101,6 +113,13 @@ INFO = BackendInfo(
     # which only the bound for sums of halves allows.
     gaps=_GAPS,
     otherwise=(
+        Gap(
+            "never",
+            f"of these functions ONNX' operators have {', '.join(_FUNCTIONS)}",
+            cells=tuple(cell for cells in _OPERATORS for cell in cells),
+            activations=True,
+            link="https://onnx.ai/onnx/operators/onnx__LSTM.html",
+        ),
         Gap(
             "never",
             "ONNX's LSTM has no projection",

@@ -141,16 +141,25 @@ class Tensor:
     def __matmul__(self, other: Self) -> "Tensor":
         return self.call("MatMul", other, shape=(*self.shape[:-1], other.shape[-1]))
 
-    def __add__(self, other: Self) -> "Tensor":
-        return self.call("Add", other)
+    def __add__(self, other: Self | float) -> "Tensor":
+        return self.call("Add", self.number(other))
 
-    def __mul__(self, other: Self) -> "Tensor":
-        shape = np.broadcast_shapes(self.shape, other.shape)
-        return self.call("Mul", other, shape=shape)
+    def __mul__(self, other: Self | float) -> "Tensor":
+        by = self.number(other)
+        shape = np.broadcast_shapes(self.shape, by.shape)
+        return self.call("Mul", by, shape=shape)
+
+    def __truediv__(self, other: Self) -> "Tensor":
+        return self.call("Div", other)
 
     def __rsub__(self, other: int) -> "Tensor":
-        number = np.array(other, self.graph.dtype)
-        return self.graph.initializer(number).call("Sub", self, shape=self.shape)
+        return self.number(other).call("Sub", self, shape=self.shape)
+
+    def number(self, of: "Tensor | float") -> "Tensor":
+        """Keep a number in the model, in the graph's dtype; tensors stay themselves."""
+        if isinstance(of, Tensor):
+            return of
+        return self.graph.initializer(np.array(of, self.graph.dtype))
 
     def __getitem__(self, index: int | tuple[Any, slice]) -> "Tensor":
         """Take one of the first axis, or, of `[..., a:b]`, some of the last."""

@@ -17,14 +17,25 @@ from rnn_parity_backends.gates import reordered
 from rnn_parity_core import CELLS, Array
 
 OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
-    "rnn_tanh": ("RNN", {"activations": ["Tanh"]}),
-    "rnn_relu": ("RNN", {"activations": ["Relu"]}),
+    "rnn_tanh": ("RNN", {}),
+    "rnn_relu": ("RNN", {}),
     "lstm": ("LSTM", {}),
     "lstm_peephole": ("LSTM", {}),
     "gru": ("GRU", {"linear_before_reset": 1}),
     "gru_reset_before": ("GRU", {"linear_before_reset": 0}),
 }
-"""Cell → ONNX's operator, and what it is told to be that cell, in one direction."""
+"""Cell → ONNX's operator, and what it is told to be that cell but activations."""
+
+FUNCTIONS: dict[str, tuple[str, tuple[float, ...]]] = {
+    "tanh": ("Tanh", ()),
+    "sigmoid": ("Sigmoid", ()),
+    "relu": ("Relu", ()),
+    "linear": ("Affine", (1.0, 0.0)),
+    "softsign": ("Softsign", ()),
+    "hard_sigmoid": ("HardSigmoid", (1 / 6, 0.5)),
+    "hard_sigmoid_5": ("HardSigmoid", (0.2, 0.5)),
+}
+"""Function → ONNX's name of it, and its alpha and beta, float32 whatever the model."""
 
 # Our gates → the same in ONNX's order.
 _ORDERS = {
@@ -36,6 +47,30 @@ _PEEPHOLES = ("i", "f", "o")
 _THEIR_PEEPHOLES = ("i", "o", "f")
 _KERNELS = {"kernel": "W", "recurrent_kernel": "R"}
 _HOMES = (*_KERNELS, "bias", "recurrent_bias", "peephole")
+
+
+def possible(cell: str) -> bool:
+    """Whether an operator can be told to be a cell."""
+    own = CELLS[cell]
+    return own.base in OPERATORS and FUNCTIONS.keys() >= {*own.chosen.values()}
+
+
+def told(cell: str, directions: int = 1) -> dict[str, Any]:
+    """Give the attributes by which an operator of so many directions is a cell.
+
+    `activations` are those of gates, candidate and cell state, as our places are.
+    Numbers stand in the order of the functions that have some.
+    """
+    own = CELLS[cell]
+    found = dict(OPERATORS[own.base][1])
+    if cell in OPERATORS and not cell.startswith("rnn"):
+        return found  # they are the operator's own
+    called = [FUNCTIONS[name] for name in own.chosen.values()] * directions
+    found["activations"] = [name for name, _ in called]
+    for at, field in enumerate(("activation_alpha", "activation_beta")):
+        if numbers := [of[at] for _, of in called if of]:
+            found[field] = numbers
+    return found
 
 
 def to_native(cell: str, weights: Mapping[str, Array]) -> dict[str, Array]:

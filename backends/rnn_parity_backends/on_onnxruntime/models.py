@@ -12,7 +12,7 @@ from onnx import ModelProto, TensorProto
 
 from rnn_parity_backends import equations
 from rnn_parity_backends.on_onnxruntime.graph import Graph, Tensor, joined, stacked
-from rnn_parity_backends.on_onnxruntime.layout import OPERATORS
+from rnn_parity_backends.on_onnxruntime.layout import possible
 from rnn_parity_backends.on_onnxruntime.operators import (
     States,
     called,
@@ -32,6 +32,9 @@ class _Ops:
     def relu(self, x: Tensor) -> Tensor:
         return x.call("Relu")
 
+    def clip(self, x: Tensor, low: float, high: float) -> Tensor:
+        return x.call("Clip", x.number(low), x.number(high))
+
     def concatenate(self, tensors: list[Tensor]) -> Tensor:
         return joined(tensors, axis=len(tensors[0].shape) - 1)
 
@@ -47,7 +50,7 @@ def build(problem: Problem) -> ModelProto:
 
     """
     case, graph = problem.case, Graph(problem.case.dtype)
-    if case.variant != "basic" and case.cell not in OPERATORS:
+    if case.variant != "basic" and not possible(case.cell):
         raise Unsupported(f"ONNX has no operator for {case.cell}")
     states = {
         name: graph.input(f"initial_{name}", shape)

@@ -5,7 +5,7 @@ import numpy as np
 from rnn_parity_backends import equations
 from rnn_parity_backends.on_onnxruntime import layout
 from rnn_parity_backends.on_onnxruntime.graph import Graph, Tensor
-from rnn_parity_core import Case, Problem
+from rnn_parity_core import CELLS, Case, Problem
 
 Native = dict[str, Tensor]
 States = dict[str, Tensor]
@@ -34,9 +34,8 @@ def called(
     It takes `x` `[T, B, I]` and states `[directions, B, H]`, and gives outputs
     `[T, directions, B, H]` and states.
     """
-    operator, told = layout.OPERATORS[case.cell]
-    if "activations" in told:
-        told = {"activations": told["activations"] * native["W"].shape[0]}
+    operator, _ = layout.OPERATORS[CELLS[case.cell].base]
+    told = layout.told(case.cell, native["W"].shape[0])
     inputs = [x, native["W"], native["R"], native.get("B"), lengths, *states.values()]
     if "P" in native:
         inputs.append(native["P"])

@@ -1,6 +1,6 @@
 """OpenVINO: the operators RNN, LSTM and GRU of models made here, on the CPU."""
 
-from rnn_parity_core import BackendInfo, Error, Gap, Implementation
+from rnn_parity_core import BackendInfo, Choice, Error, Gap, Implementation
 
 # Cells → OpenVINO's operators, less the word for a cell or a sequence.
 _OPERATORS = {
@@ -10,6 +10,13 @@ _OPERATORS = {
     ("gru",): ("GRU", "(linear_before_reset)"),
     ("gru_reset_before",): ("GRU", ""),
 }
+
+_FUNCTIONS = ("tanh", "sigmoid", "relu")
+# One of `activations` for each place.
+_TAKEN = tuple(
+    Choice((place,), _FUNCTIONS)
+    for place in ("recurrent_activation", "activation", "output_activation")
+)
 
 
 def _means() -> tuple[Implementation, ...]:
@@ -23,7 +30,9 @@ def _means() -> tuple[Implementation, ...]:
             "variable_input": f"{sequence}, sequence_lengths",
             "variable_output": f"Loop, {cell}, TopK, Select",
         }
-        found += [Implementation(api, (v,), cells) for v, api in calls.items()]
+        found += [
+            Implementation(api, (v,), cells, choices=_TAKEN) for v, api in calls.items()
+        ]
     return tuple(found)
 
 
@@ -76,6 +85,13 @@ INFO = BackendInfo(
         ),
     ),
     otherwise=(
+        Gap(
+            "never",
+            "OpenVINO's operators take tanh, sigmoid and relu; the CPU plugin refuses "
+            "others, hardsigmoid too, as it compiles a model",
+            cells=tuple(cell for cells in _OPERATORS for cell in cells),
+            activations=True,
+        ),
         Gap(
             "never",
             "OpenVINO's LSTMCell and LSTMSequence have no peepholes and no projection",

@@ -36,7 +36,7 @@ def to_native(cell: str, weights: Mapping[str, Array]) -> list[Array]:
     kernel, recurrent = weights["kernel"], weights["recurrent_kernel"]
     bias = weights.get("bias", np.zeros(kernel.shape[1], kernel.dtype))
     native = [reordered(array, ours, theirs).T for array in (kernel, recurrent, bias)]
-    if cell == "gru":
+    if CELLS[cell].base == "gru":
         units = np.zeros(recurrent.shape[0], kernel.dtype)
         inside = weights.get("recurrent_bias", units)
         native[2] = np.concatenate([native[2], inside])
@@ -48,7 +48,7 @@ def to_canonical(cell: str, native: Sequence[Array]) -> dict[str, Array]:
     ours, theirs = _orders(cell)
     kernel, recurrent, bias = native
     weights = {}
-    if cell == "gru":
+    if CELLS[cell].base == "gru":
         bias, weights["recurrent_bias"] = bias[: kernel.shape[0]], bias[len(kernel) :]
     named = {"kernel": kernel.T, "recurrent_kernel": recurrent.T, "bias": bias}
     return {n: reordered(array, theirs, ours) for n, array in named.items()} | weights

@@ -23,17 +23,20 @@ from rnn_parity_backends.on_openvino.tensors import (
     stacked,
     where,
 )
-from rnn_parity_core import CELLS, Case, Problem, Unsupported
+from rnn_parity_core import CELLS, Case, Cell, Problem, Unsupported
 
 _GRU = ops.gru_cell, ops.gru_sequence
 OPERATORS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
-    "rnn_tanh": (ops.rnn_cell, ops.rnn_sequence, {"activations": ["tanh"]}),
-    "rnn_relu": (ops.rnn_cell, ops.rnn_sequence, {"activations": ["relu"]}),
+    "rnn_tanh": (ops.rnn_cell, ops.rnn_sequence, {}),
+    "rnn_relu": (ops.rnn_cell, ops.rnn_sequence, {}),
     "lstm": (ops.lstm_cell, ops.lstm_sequence, {}),
     "gru": (*_GRU, {"linear_before_reset": True}),
     "gru_reset_before": (*_GRU, {"linear_before_reset": False}),
 }
-"""Cell → OpenVINO's operators of a step and of a sequence, and what both are told."""
+"""Cell → OpenVINO's operators of a step and of a sequence, and what both are told but
+activations."""
+FUNCTIONS = {"tanh": "tanh", "sigmoid": "sigmoid", "relu": "relu"}
+"""Function → OpenVINO's name of it."""
 
 Named = dict[str, Tensor]
 
@@ -74,7 +77,7 @@ def build(problem: Problem) -> Built:
 
     """
     case, inputs = problem.case, _Inputs(problem.case)
-    if case.variant != "basic" and case.cell not in OPERATORS:
+    if case.variant != "basic" and not _possible(CELLS[case.cell]):
         raise Unsupported(f"OpenVINO has no operator for {case.cell}")
     states = {
         name: inputs(f"initial_{name}", shape)
@@ -89,6 +92,20 @@ def build(problem: Problem) -> Built:
     return Built(made, [*inputs.nodes], [*outcome])
 
 
+def _possible(cell: Cell) -> bool:
+    return cell.base in OPERATORS and FUNCTIONS.keys() >= {*cell.chosen.values()}
+
+
+def _told(cell: Cell) -> dict[str, Any]:
+    """Give what both operators are told to be a cell."""
+    return {
+        **OPERATORS[cell.base][2],
+        "activations": [FUNCTIONS[name] for name in cell.chosen.values()],
+        "activations_alpha": [],
+        "activations_beta": [],
+    }
+
+
 def _whole(problem: Problem, inputs: _Inputs, states: Named) -> Named:
     """Call an operator for each layer: `dynamic` and `variable_input`."""
     case, ways = problem.case, problem.case.directions
@@ -97,7 +114,8 @@ def _whole(problem: Problem, inputs: _Inputs, states: Named) -> Named:
         lengths = inputs("lengths", (case.batch,), "int32")
     else:
         lengths = constant(np.full(case.batch, case.steps, np.int32))
-    _, operator, told = OPERATORS[case.cell]
+    cell = CELLS[case.cell]
+    _, operator, _ = OPERATORS[cell.base]
     finals: list[Named] = []
     for layer in range(case.layers):
         first = layer * len(ways)
@@ -111,7 +129,7 @@ def _whole(problem: Problem, inputs: _Inputs, states: Named) -> Named:
             *(tensor.output for tensor in _weights(problem, layer, *ways)),
             case.units,
             case.direction,
-            **told,
+            **_told(cell),
         )
         y, *after = (Tensor(output) for output in node.outputs())
         x = y.transposed(0, 2, 1, 3).reshaped(*case.shape("BT"), case.output_size)
@@ -131,14 +149,13 @@ def _weights(problem: Problem, layer: int, *ways: str) -> list[Tensor]:
 def _step(problem: Problem, layer: int, way: str) -> equations.Step:
     """Give an operator of one step."""
     case = problem.case
-    operator, _, told = OPERATORS[case.cell]
+    cell = CELLS[case.cell]
+    operator, _, _ = OPERATORS[cell.base]
     weights = [of.at(0, axis=0).output for of in _weights(problem, layer, way)]
-    if case.cell.startswith("rnn"):
-        told = {**told, "activations_alpha": [], "activations_beta": []}
 
     def step(x: Tensor, state: equations.State) -> equations.State:
         fed = [tensor.output for tensor in (x, *state.values())]
-        node = operator(*fed, *weights, case.units, **told)
+        node = operator(*fed, *weights, case.units, **_told(cell))
         return dict(zip(state, map(Tensor, node.outputs()), strict=True))
 
     return step

@@ -22,15 +22,17 @@ class Tensor:
         )
         return Tensor(product.output(0))
 
-    def __add__(self, other: Self) -> "Tensor":
-        return Tensor(ops.add(self.output, other.output).output(0))
+    def __add__(self, other: Self | float) -> "Tensor":
+        return Tensor(ops.add(self.output, self._operand(other)).output(0))
 
-    def __mul__(self, other: Self) -> "Tensor":
-        return Tensor(ops.multiply(self.output, other.output).output(0))
+    def __mul__(self, other: Self | float) -> "Tensor":
+        return Tensor(ops.multiply(self.output, self._operand(other)).output(0))
+
+    def __truediv__(self, other: Self) -> "Tensor":
+        return Tensor(ops.divide(self.output, other.output).output(0))
 
     def __rsub__(self, other: int) -> "Tensor":
-        number = ops.constant(other, self.output.get_element_type())
-        return Tensor(ops.subtract(number, self.output).output(0))
+        return Tensor(ops.subtract(self._operand(other), self.output).output(0))
 
     def __getitem__(self, index: int | tuple[Any, slice]) -> "Tensor":
         """Take one of the first axis, or, of `[..., a:b]`, some of the last."""
@@ -51,6 +53,12 @@ class Tensor:
         """Take some along an axis."""
         bounds = [np.array([n]) for n in (start, stop, 1, axis)]
         return Tensor(ops.slice(self.output, *bounds).output(0))
+
+    def _operand(self, other: Self | float) -> Any:
+        """Give a tensor's output, or a constant."""
+        if isinstance(other, Tensor):
+            return other.output
+        return ops.constant(other, self.output.get_element_type())
 
     def transposed(self, *axes: int) -> "Tensor":
         """Put axes into another order."""
@@ -76,6 +84,10 @@ class Ops:
     def relu(self, x: Tensor) -> Tensor:
         """Larger one of x and 0."""
         return Tensor(ops.relu(x.output).output(0))
+
+    def clip(self, x: Tensor, low: float, high: float) -> Tensor:
+        """Cut off what is below or above."""
+        return Tensor(ops.clamp(x.output, low, high).output(0))
 
     def concatenate(self, tensors: list[Tensor]) -> Tensor:
         """Join along the last axis."""

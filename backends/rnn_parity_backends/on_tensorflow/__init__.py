@@ -6,6 +6,7 @@ from rnn_parity_backends import with_keras
 from rnn_parity_core import (
     Arithmetic,
     BackendInfo,
+    Choice,
     Error,
     Gap,
     Implementation,
@@ -21,6 +22,11 @@ _V1 = {
     ("lstm_projection",): "LSTMCell(num_proj=P)",
     ("gru_reset_before",): "GRUCell",
 }
+
+_V1_TAKEN = Choice(
+    ("activation", "output_activation"),
+    ("sigmoid", "relu", "relu6", "linear", "softsign", "hard_sigmoid_5"),
+)
 
 
 def _v1_implementations() -> tuple[Implementation, ...]:
@@ -41,7 +47,10 @@ def _v1_implementations() -> tuple[Implementation, ...]:
         offset += "biases that this would round"
         said = offset if "LSTM" in cell else ""
         said += "; no bias: zeros"
-        found += [Implementation(api + said, (v,), cells) for v, api in calls.items()]
+        found += [
+            Implementation(api + said, (v,), cells, choices=(_V1_TAKEN,))
+            for v, api in calls.items()
+        ]
     return tuple(found)
 
 
@@ -75,7 +84,7 @@ INFO = BackendInfo(
     # Sums are kept in float32: tests/backends/test_accumulators.py. Those of bfloat16
     # too, but what is behind its last place is then cut off, where others round.
     arithmetic=Arithmetic({"float16": "float32"}, recomputes=False),
-    otherwise=(with_keras.NO_LAYER,),
+    otherwise=(with_keras.NO_ACTIVATION, with_keras.NO_LAYER),
 )
 
 INFO_XLA = BackendInfo(
@@ -118,6 +127,13 @@ INFO_V1 = BackendInfo(
     accuracy=INFO.accuracy,
     arithmetic=INFO.arithmetic,
     otherwise=(
+        Gap(
+            "never",
+            "TensorFlow 1's cells take one function, for the candidate and the cell "
+            f"state, of tanh, {', '.join(_V1_TAKEN.functions)}; gates are sigmoid",
+            cells=tuple(cell for cells in _V1 for cell in cells),
+            activations=True,
+        ),
         Gap(
             "never",
             "TensorFlow 1's GRUCell resets before the product, and it has no other",

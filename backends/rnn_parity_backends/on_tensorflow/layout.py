@@ -53,7 +53,7 @@ def to_v1(cell: str, weights: Mapping[str, Array], offset: float) -> list[Array]
     bias = weights.get("bias", np.zeros(kernel.shape[1], kernel.dtype))
     if cell.startswith("rnn"):
         return [kernel, bias]
-    if cell == "gru_reset_before":
+    if cell.startswith("gru"):
         gates = 2 * (bias.size // 3)
         return [kernel[:, :gates], bias[:gates], kernel[:, gates:], bias[gates:]]
     native = [
@@ -100,7 +100,7 @@ def canonical_gradients(case: Case, native: list[Array]) -> dict[str, Array]:
 def _from_v1(cell: str, native: list[Array]) -> dict[str, Array]:
     """Take a legacy cell's variables apart, the forget gate's 1 left off."""
     kernel, bias, *more = native
-    if cell == "gru_reset_before":
+    if cell.startswith("gru"):
         kernel = np.concatenate([kernel, more[0]], axis=1)
         bias = np.concatenate([bias, more[1]])
     weights: dict[str, Array] = {}
@@ -108,9 +108,9 @@ def _from_v1(cell: str, native: list[Array]) -> dict[str, Array]:
     if cell.startswith("lstm"):
         kernel = reordered(kernel, _V1_LSTM, CELLS[cell].gates)
         bias = reordered(bias, _V1_LSTM, CELLS[cell].gates)
-    if cell == "lstm_peephole":
+    if "peephole" in CELLS[cell].weights:
         weights["peephole"] = np.stack([more[k] for k in _V1_PEEPHOLES])
-    if cell == "lstm_projection":
+    if "projection" in CELLS[cell].weights:
         weights["projection"] = more[0]
         size = more[0].shape[1]
     return {

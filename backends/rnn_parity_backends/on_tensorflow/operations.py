@@ -17,6 +17,9 @@ class _Ops:
     def relu(self, x: Tensors) -> Tensors:
         return tf.nn.relu(x)
 
+    def clip(self, x: Tensors, low: float, high: float) -> Tensors:
+        return tf.clip_by_value(x, low, high)
+
     def concatenate(self, tensors: list[Tensors]) -> Tensors:
         return tf.concat(tensors, axis=-1)
 

@@ -59,6 +59,12 @@ INFO = BackendInfo(
     otherwise=(
         Gap(
             "never",
+            "tinygrad.nn.LSTMCell takes no activations",
+            activations=True,
+            link=_LINK,
+        ),
+        Gap(
+            "never",
             "tinygrad.nn has LSTMCell alone",
             variants=("static", "static_single", "variable_output"),
             link=_LINK,

@@ -23,6 +23,7 @@ class _Ops:
     tanh = staticmethod(Tensor.tanh)
     sigmoid = staticmethod(Tensor.sigmoid)
     relu = staticmethod(Tensor.relu)
+    clip = staticmethod(Tensor.clip)
     where = staticmethod(Tensor.where)
 
     def concatenate(self, tensors: list[Any]) -> Any:

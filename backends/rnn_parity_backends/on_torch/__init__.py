@@ -22,6 +22,12 @@ _PACKED = "on pack_padded_sequence, pad_packed_sequence; reverse: rows gathered"
 _FED = "in a Python loop, torch.argmax"
 _FLIPPED = "batch_first unless time-major; reverse: torch.flip before and after"
 
+_NO_ACTIVATION = Gap(
+    "never",
+    "nn.LSTM and nn.GRU take no activations, nn.RNN tanh and relu alone",
+    activations=True,
+    link="https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers",
+)
 _NO_CELL = Gap(
     "never",
     "nn has RNNCell, LSTMCell and GRUCell: none with peepholes, a projection "
@@ -114,7 +120,7 @@ INFO = BackendInfo(
     options={"device": "cpu", "tf32": False, "deterministic": True, "threads": 0},
     settings=("tf32", "deterministic", "threads"),
     gaps=(_FULL_PROJECTION, _NO_ZERO_LENGTH),
-    otherwise=(_NO_CELL, _NO_LAYER),
+    otherwise=(_NO_ACTIVATION, _NO_CELL, _NO_LAYER),
 )
 
 # Dynamo unrolls layers into their steps, but for nn.LSTM without a projection, in
@@ -183,6 +189,7 @@ INFO_COMPILE = replace(
         ),
     ),
     otherwise=(
+        _NO_ACTIVATION,
         _NO_CELL,
         Gap(
             "never",

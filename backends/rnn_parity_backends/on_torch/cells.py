@@ -38,6 +38,9 @@ class _Ops:
     def relu(self, x: Tensor) -> Tensor:
         return torch.relu(x)
 
+    def clip(self, x: Tensor, low: float, high: float) -> Tensor:
+        return torch.clamp(x, low, high)
+
     def concatenate(self, tensors: list[Tensor]) -> Tensor:
         return torch.cat(tensors, dim=-1)
 

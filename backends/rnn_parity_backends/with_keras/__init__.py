@@ -5,7 +5,7 @@ This module imports nothing of Keras; those beside it do, but for `layout` and
 imported: an adapter's module sets it, and its constructor checks that it is so.
 """
 
-from rnn_parity_core import Gap, Implementation
+from rnn_parity_core import Choice, Gap, Implementation
 
 # Cells → Keras' name of them, and what it is told to be one of them.
 _KERAS = {
@@ -16,6 +16,21 @@ _KERAS = {
     ("gru_reset_before",): ("GRU", "reset_after=False"),
 }
 
+FUNCTIONS = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign")
+"""Keras' names of those functions that are ours too, and have the same names."""
+TAKEN = (
+    Choice(("recurrent_activation",), FUNCTIONS),
+    Choice(("activation", "output_activation"), FUNCTIONS),
+)
+
+NO_ACTIVATION = Gap(
+    "never",
+    f"Keras has {', '.join(FUNCTIONS)}, and in a layer one function for the candidate "
+    "and the cell state",
+    cells=tuple(cell for cells in _KERAS for cell in cells),
+    activations=True,
+    link="https://keras.io/api/layers/activations/",
+)
 NO_LAYER = Gap(
     "never",
     "Keras has no LSTM with peepholes and none with a projection",
@@ -46,6 +61,7 @@ def implementations(decoded: str, before: str = "keras") -> tuple[Implementation
             "variable_output": f"{cell} in {decoded}",
         }
         found += [
-            Implementation(f"{before} {api}", (v,), cells) for v, api in calls.items()
+            Implementation(f"{before} {api}", (v,), cells, choices=TAKEN)
+            for v, api in calls.items()
         ]
     return tuple(found)

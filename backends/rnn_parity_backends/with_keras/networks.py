@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 
 from rnn_parity_backends import equations
-from rnn_parity_backends.with_keras import DECODED_FROM, layout
-from rnn_parity_core import CELLS, Array, Case, Problem, Unsupported
+from rnn_parity_backends.with_keras import DECODED_FROM, FUNCTIONS, layout
+from rnn_parity_core import CELLS, Array, Case, Cell, Problem, Unsupported
 
 Tensors = Any  # the backend's own, or what Keras makes of them
 Decode = Callable[[dict[str, Tensors], list[equations.State]], dict[str, Tensors]]
@@ -25,11 +25,11 @@ _At = tuple[int, str]  # layer and direction
 _Held = dict[_At, Any]  # the Keras object of each, or its weights by name
 _Call = Callable[[Problem], dict[str, Tensors]]
 
-# Keras' cell and layer of each cell, and what else to say to either. `unit_forget_bias`
-# is an initialiser's affair, but one that sounds as if it added something.
+# Keras' cell and layer of each cell, and what to say to either beside activations.
+# `unit_forget_bias` is an initialiser's affair, but sounds as if it added something.
 _KERAS: dict[str, tuple[str, dict[str, Any]]] = {
-    "rnn_tanh": ("SimpleRNN", {"activation": "tanh"}),
-    "rnn_relu": ("SimpleRNN", {"activation": "relu"}),
+    "rnn_tanh": ("SimpleRNN", {}),
+    "rnn_relu": ("SimpleRNN", {}),
     "lstm": ("LSTM", {"unit_forget_bias": False}),
     "gru": ("GRU", {"reset_after": True}),
     "gru_reset_before": ("GRU", {"reset_after": False}),
@@ -52,8 +52,8 @@ class Network:
     def __init__(
         self, case: Case, by_hand_ops: equations.Ops, make_decode: MakeDecode
     ) -> None:
-        if case.variant != "basic" and case.cell not in _KERAS:
-            raise Unsupported(f"Keras has neither layer nor cell for {case.cell}")
+        if case.variant != "basic":
+            _see_possible(CELLS[case.cell])
         builders: dict[str, Callable[[Case], tuple[_Held, _Call]]] = {
             "basic": partial(_by_hand, elementwise=by_hand_ops),
             "static": _unrolled_cells,
@@ -85,6 +85,22 @@ class Network:
         """Give copies of the canonical weights as they are now, by full name."""
         arrays = [np.array(ops.convert_to_numpy(v)) for v in self.variables]
         return layout.canonical_weights(self.case, arrays)
+
+
+def _see_possible(cell: Cell) -> None:
+    """See that Keras has a layer for a cell, and functions of its activations.
+
+    Raises:
+        Unsupported: It has not.
+
+    """
+    if cell.base not in _KERAS:
+        raise Unsupported(f"Keras has neither layer nor cell for {cell.name}")
+    chosen = cell.chosen
+    if others := {*chosen.values()} - {*FUNCTIONS}:
+        raise Unsupported(f"Keras has no {', '.join(sorted(others))}")
+    if chosen.get("output_activation", chosen["activation"]) != chosen["activation"]:
+        raise Unsupported("Keras has one function for the candidate and the output")
 
 
 def _variables(held: Any) -> list[Any]:
@@ -223,7 +239,10 @@ def _built(layer: Any, case: Case, number: int) -> tuple[Any, dict[str, Any]]:
 
 
 def _made(case: Case, suffix: str, **more: Any) -> Any:
-    name, particular = _KERAS[case.cell]
+    cell = CELLS[case.cell]
+    name, particular = _KERAS[cell.base]
+    for place in cell.chosen.keys() & {"activation", "recurrent_activation"}:
+        particular = {**particular, place: cell.chosen[place]}
     make = getattr(keras.layers, name + suffix)
     # The default, orthogonal, is of a QR decomposition, which bfloat16 has not.
     more["recurrent_initializer"] = "zeros"

@@ -19,7 +19,7 @@ from keras import ops
 
 from rnn_parity_backends.with_keras.gradients import epsilon_hat
 from rnn_parity_backends.with_keras.networks import Network, Tensors
-from rnn_parity_core import ADAM_BETAS, LEARNING_RATE, Case
+from rnn_parity_core import ADAM_BETAS, CELLS, LEARNING_RATE, Case
 
 
 def one_of_two(case: Case, gradients: list[Tensors]) -> list[Tensors]:
@@ -39,7 +39,7 @@ def one_of_two(case: Case, gradients: list[Tensors]) -> list[Tensors]:
 
 
 def _has_two(case: Case) -> bool:
-    return case.cell == "gru" and case.variant != "basic" and case.bias
+    return CELLS[case.cell].base == "gru" and case.variant != "basic" and case.bias
 
 
 class Trainer:

@@ -74,6 +74,11 @@ def write(layer: Recurrent) -> bytes:
 
     """
     case = layer.case
+    if case.cell != CELLS[case.cell].base:
+        raise FileError(
+            f"Flax' state does not say activations, and {case.cell} has others than "
+            "usual: choose --to keras, onnx or canonical"
+        )
     if case.cell not in _WRITTEN:
         raise FileError(f"Flax has no {case.cell}: choose --to canonical")
     if case.direction == "reverse":

@@ -60,8 +60,13 @@ class _Placed(NamedTuple):
     masks: Sequence[str]
 
 
-def described(config: Any, origin: str) -> Config:
+def described(config: Any, origin: str, version: str = "") -> Config:
     """Find the layers of a model's config, in its order.
+
+    Args:
+        config: The config.
+        origin: What the file is called in messages.
+        version: That of the Keras that wrote it, if the file says so.
 
     Raises:
         FileError: Models are nested too deep.
@@ -72,7 +77,7 @@ def described(config: Any, origin: str) -> Config:
     for order, placed in enumerate(_layers(config, "", "", (), 0, origin)):
         kind = class_of(placed.layer)
         if kind in _RECURRENT:
-            recurrent.append(_described(placed, order))
+            recurrent.append(_described(placed, order, version))
         else:
             others[placed.path] = _name(placed.layer), kind
     return Config(recurrent, others)
@@ -168,13 +173,13 @@ def _words(value: Any) -> Iterator[str]:
             waiting += at
 
 
-def _described(placed: _Placed, order: int) -> Described:
+def _described(placed: _Placed, order: int, version: str) -> Described:
     layer, config = placed.layer, config_of(placed.layer)
     both = class_of(layer) == "Bidirectional"
     ways = [layer]
     if both:
         ways = [w for w in (config.get("layer"), config.get("backward_layer")) if w]
-    told = [settings(way) for way in ways]
+    told = [settings(way, version) for way in ways]
     refused = next((one.refused for one in told if one.refused), "")
     backward = [bool(config_of(way).get("go_backwards")) for way in ways]
     if both and foreign(layer):

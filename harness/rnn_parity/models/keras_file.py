@@ -46,10 +46,10 @@ _UNTOLD = (
 )
 _OLD = (
     "was written by Keras {version} and does not say its activations; until 2.3 "
-    "hard_sigmoid was usual, which is not computed; if its own are sigmoid and tanh, "
-    "and its steps are in order"
+    "hard_sigmoid was usual, lstm.recurrent_hard_sigmoid_5 here; if its own are "
+    "sigmoid and tanh, and its steps are in order"
 )
-_ASSUMED = "assumed, as --cell says: Keras' own activations, and steps in order"
+_ASSUMED = "assumed, as --cell says: its activations, and steps in order"
 _BACKWARDS = "in Keras its outputs are in the order of computing, last step first"
 _LOST = "its weights are missing"
 _GATEWISE = "its arrays are those of Keras 1, one for each gate: save it with Keras 2"
@@ -74,7 +74,7 @@ def saved_model(data: bytes, origin: str) -> list[Saved]:
     config = _json(archive.read("config.json"), f"{origin}: its config.json")
     contents = hdf5.read(archive.read("model.weights.h5"), origin)
     found = numbered(contents.arrays, origin)
-    told = described(config, origin)
+    told = described(config, origin, _version(archive, origin))
     by_path = {one.path: one for one in told.recurrent}
     pairs = {path: [by_path[path]] for path in found if path in by_path}
     return _layers(found, pairs, _File(contents, told, origin))
@@ -93,7 +93,7 @@ def saved_weights(data: bytes, origin: str) -> list[Saved]:
     found = named(contents.arrays, origin)
     if contents.config:
         config = _json(contents.config, f"{origin}: its model_config")
-        told = described(config, origin)
+        told = described(config, origin, contents.version)
         by_name: dict[tuple[str, str], list[Described]] = {}
         for one in told.recurrent:
             by_name.setdefault((one.top, one.name), []).append(one)
@@ -108,6 +108,15 @@ def _json(text: bytes | str, origin: str) -> Any:
         return json.loads(text, object_pairs_hook=objects_once)
     except (ValueError, RecursionError) as error:
         raise FileError(f"{origin} is no JSON that is read here: {error}") from None
+
+
+def _version(archive: Archive, origin: str) -> str:
+    """Give the version of the Keras that wrote a `.keras`; `""` if it does not say."""
+    if "metadata.json" not in archive.names:
+        return ""
+    said = _json(archive.read("metadata.json"), f"{origin}: its metadata.json")
+    version = said.get("keras_version") if isinstance(said, dict) else None
+    return version if isinstance(version, str) else ""
 
 
 def _owners(

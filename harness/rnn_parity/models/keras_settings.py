@@ -6,6 +6,8 @@ What is on neither list is not understood, and refuses the layer, unless it is o
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from rnn_parity_core import CELLS
+
 CLASSES = ("LSTM", "GRU", "SimpleRNN")
 _PACKAGES = {"keras", "tf_keras", "tensorflow", "keras_core"}
 
@@ -33,6 +35,14 @@ _WITHOUT_EFFECT = {
 }
 _STATEFUL = "assumed: it begins with the batch's initial states, though it is stateful"
 _BEFORE = "assumed: reset_after is off, as before Keras had it"
+_CELLS = {"SimpleRNN": "rnn_tanh", "LSTM": "lstm", "GRU": "gru"}
+# Keras' names of functions that are ours, whichever Keras wrote them.
+_FUNCTIONS = ("tanh", "sigmoid", "relu", "linear", "softsign", "relu6", "hard_tanh")
+_HARD = "hard_sigmoid"
+_UNSAID_KERAS = (
+    "its hard_sigmoid is x / 6 + 0.5 in Keras 3 and 0.2 x + 0.5 before, and the file "
+    "does not say which Keras wrote it"
+)
 
 
 class Settings(NamedTuple):
@@ -48,8 +58,14 @@ class Settings(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def settings(layer: Any) -> Settings:
-    """Tell what a layer of one direction computes, or why it is none of our cells."""
+def settings(layer: Any, version: str = "") -> Settings:
+    """Tell what a layer of one direction computes, or why it is none of our cells.
+
+    Args:
+        layer: Its config.
+        version: That of the Keras that wrote it, if the file says so.
+
+    """
     kind, config = class_of(layer), config_of(layer)
     told = {**config}
     if kind == "RNN" and not foreign(layer):
@@ -64,7 +80,7 @@ def settings(layer: Any) -> Settings:
             own = layer.get("registered_name") or layer.get("module")
             said += f" of somebody's own, {own!r:.80}"
         return Settings(refused=f"{said}; only {', '.join(CLASSES)} of Keras are read")
-    cell, refused = _cell(kind, told)
+    cell, refused = _cell(kind, told, version)
     for name, expected in _TYPES.items():
         if name in told and type(told[name]) is not expected:
             said = f"{name} {told[name]!r}"[:60]
@@ -91,22 +107,38 @@ def _said(told: Mapping[str, Any]) -> str:
     return f"settings: {', '.join(used)}; {others} others without effect on its numbers"
 
 
-def _cell(kind: str, told: Mapping[str, Any]) -> tuple[str, str]:
+def _cell(kind: str, told: Mapping[str, Any], version: str) -> tuple[str, str]:
+    """Tell the cell of a layer, its activations in its name; or why it is none."""
     gated = kind != "SimpleRNN"
     asked = ["use_bias", "activation", *(["recurrent_activation"] if gated else [])]
     if lacking := [name for name in asked if name not in told]:
         return "", f"its config does not say {lacking[0]}"
-    active, gate = told["activation"], told.get("recurrent_activation")
-    if kind == "SimpleRNN" and active == "relu":
-        return "rnn_relu", ""
-    if not gated and active != "tanh":
-        return "", f"its activation is {active!r:.120}; tanh and relu are computed"
-    if gated and (active, gate) != ("tanh", "sigmoid"):
-        said = f"{active!r} and {gate!r}"[:120]
-        return "", f"its activations are {said}; only tanh and sigmoid are computed"
+    base = _CELLS[kind]
     if kind == "GRU" and not told.get("reset_after"):
-        return "gru_reset_before", ""
-    return {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn_tanh"}[kind], ""
+        base = "gru_reset_before"
+    chosen = {}
+    for place in asked[1:]:
+        function, refused = _function(told[place], version)
+        if refused:
+            return "", f"its {place} is {refused}"
+        chosen[place] = function
+    if kind == "SimpleRNN" and chosen["activation"] == "relu":
+        return "rnn_relu", ""
+    # In Keras one function is that of the candidate and of the cell state.
+    chosen["output_activation"] = chosen["activation"]
+    return CELLS.with_functions(base, chosen), ""
+
+
+def _function(told: Any, version: str) -> tuple[str, str]:
+    """Tell a function by Keras' name of it, or why it is none of ours."""
+    if isinstance(told, str) and told in _FUNCTIONS:
+        return told, ""
+    if told != _HARD:
+        said = f"{', '.join(_FUNCTIONS)} and {_HARD} are computed"
+        return "", f"{told!r:.120}; {said}"
+    if not version:
+        return "", f"{told!r}; {_UNSAID_KERAS}"
+    return (_HARD if version.startswith("3.") else f"{_HARD}_5"), ""
 
 
 def unread(told: Mapping[str, Any]) -> dict[str, str]:

@@ -10,18 +10,22 @@ from rnn_parity.models import hdf5
 from rnn_parity.models.keras_config import snake
 from rnn_parity.models.layer import Recurrent
 from rnn_parity_backends.with_keras.layout import biases_to_keras, to_keras
-from rnn_parity_core import Array, Case, FileError
+from rnn_parity_core import CELLS, Array, Case, Cell, FileError
+from rnn_parity_core.functions import ACTIVATIONS
 
 _INNER = {"forward": "/forward_layer", "reverse": "/backward_layer"}
-_GATED = {"activation": "tanh", "recurrent_activation": "sigmoid"}
-# Cell → Keras' layer, and what it is told to be that cell.
+# Cell → Keras' layer, and what it is told to be that cell beside activations.
 _CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
-    "rnn_tanh": ("SimpleRNN", {"activation": "tanh"}),
-    "rnn_relu": ("SimpleRNN", {"activation": "relu"}),
-    "lstm": ("LSTM", _GATED),
-    "gru": ("GRU", {**_GATED, "reset_after": True}),
-    "gru_reset_before": ("GRU", {**_GATED, "reset_after": False}),
+    "rnn_tanh": ("SimpleRNN", {}),
+    "rnn_relu": ("SimpleRNN", {}),
+    "lstm": ("LSTM", {}),
+    "gru": ("GRU", {"reset_after": True}),
+    "gru_reset_before": ("GRU", {"reset_after": False}),
 }
+_FUNCTIONS = (
+    *("tanh", "sigmoid", "relu", "linear", "hard_sigmoid"),
+    *("softsign", "relu6", "hard_tanh"),
+)
 _KERAS = "3.15.1"  # whose format this is
 
 
@@ -33,14 +37,16 @@ def write(layer: Recurrent) -> bytes:
 
     """
     case = layer.case
-    if case.cell not in _CLASSES:
+    cell = CELLS[case.cell]
+    if cell.base not in _CLASSES:
         raise FileError(f"Keras has no layer for {case.cell}: choose --to canonical")
+    _activations(cell)
     if case.direction == "reverse":
         raise FileError(
             "Keras leaves the outputs of a layer in reverse last step first: choose "
             "--to canonical"
         )
-    kind = _CLASSES[case.cell][0]
+    kind = _CLASSES[cell.base][0]
     both = case.direction == "bidirectional"
     outer = "Bidirectional" if both else kind
     arrays: dict[str, Array] = {}
@@ -52,7 +58,7 @@ def write(layer: Recurrent) -> bytes:
         for way in case.directions:
             inner = _INNER[way] if both else ""
             native = to_keras(case.cell, layer.of_pass(n, way))
-            if case.cell == "gru" and (n, way) in layer.biases:
+            if cell.base == "gru" and (n, way) in layer.biases:
                 native[2] = biases_to_keras(layer.biases[n, way])
             for at, array in enumerate(native):
                 arrays[f"layers/{name}{inner}/cell/vars/{at}"] = array
@@ -72,8 +78,31 @@ def _input(case: Case) -> dict[str, Any]:
     return _object("InputLayer", config)
 
 
+def _activations(cell: Cell) -> dict[str, str]:
+    """Give Keras' settings of a cell's activations.
+
+    Raises:
+        FileError: Keras has no such function, or not at such places.
+
+    """
+    chosen = cell.chosen
+    active = chosen["activation"]
+    other = chosen.get("output_activation", active)
+    if lacking := [name for name in chosen.values() if name not in _FUNCTIONS]:
+        said = f"{ACTIVATIONS[lacking[0]].says} is no activation of Keras 3"
+        raise FileError(f"{said}: choose --to onnx or canonical")
+    if active != other:
+        raise FileError(
+            f"Keras has one activation for the candidate and the cell state, and this "
+            f"has {active} and {other}: choose --to onnx or canonical"
+        )
+    settings = ("activation", "recurrent_activation")
+    return {place: chosen[place] for place in settings if place in chosen}
+
+
 def _recurrent(case: Case, name: str) -> dict[str, Any]:
-    kind, told = _CLASSES[case.cell]
+    cell = CELLS[case.cell]
+    kind, told = _CLASSES[cell.base]
     policy = _object("DTypePolicy", {"name": case.dtype}, "keras")
     config = {
         "name": name,
@@ -81,6 +110,7 @@ def _recurrent(case: Case, name: str) -> dict[str, Any]:
         "units": case.units,
         "use_bias": case.bias,
         "return_sequences": True,
+        **_activations(cell),
         **told,
     }
     return _object(kind, config)

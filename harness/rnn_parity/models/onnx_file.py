@@ -7,7 +7,7 @@ loops and conditions are not looked at.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ except ModuleNotFoundError:
         "'rnn-parity[models]'"
     ) from None
 
+from rnn_parity.models.onnx_activations import ATTRIBUTES, of_node, words
 from rnn_parity.models.onnx_graph import (
     OWN_DOMAINS,
     Graph,
@@ -34,17 +35,9 @@ from rnn_parity.models.onnx_graph import (
 from rnn_parity.models.onnx_states import by_direction, stated
 
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
-_ACTIVATIONS = {
-    "RNN": ["tanh"],
-    "LSTM": ["sigmoid", "tanh", "tanh"],
-    "GRU": ["sigmoid", "tanh"],
-}
+_ALL = {"hidden_size", "layout", "direction", *ATTRIBUTES}
 # Operator → the attributes that are used; of all others none is understood.
-_USED = {
-    "RNN": {"hidden_size", "layout", "direction", "activations"},
-    "LSTM": {"hidden_size", "layout", "direction", "activations"},
-    "GRU": {"hidden_size", "layout", "direction", "activations", "linear_before_reset"},
-}
+_USED = {"RNN": _ALL, "LSTM": _ALL, "GRU": {*_ALL, "linear_before_reset"}}
 
 
 def saved(data: bytes, origin: str) -> list[Saved]:
@@ -58,7 +51,7 @@ def saved(data: bytes, origin: str) -> list[Saved]:
     return [
         _layer(node, graph)
         for node in graph.nodes
-        if node.op_type in _ACTIVATIONS and node.domain in OWN_DOMAINS
+        if node.op_type in _USED and node.domain in OWN_DOMAINS
     ]
 
 
@@ -70,7 +63,7 @@ def _layer(node: NodeProto, graph: Graph) -> Saved:
     passes: dict[tuple[int, str], dict[str, Array]] = {}
     entering = _Entering({}, {}, ())
     try:
-        cell, ways = _told(node)
+        cell, ways = _told(node, graph.tensors)
         passes = _passes(node, graph.tensors, ways)
         entering = _entering(node, graph, ways)
     except (FileError, ValueError) as error:
@@ -142,7 +135,9 @@ def _units(passes: Mapping[tuple[int, str], Mapping[str, Array]]) -> int:
     return int(first["R"].shape[-1]) if "R" in first and first["R"].ndim else 0
 
 
-def _told(node: NodeProto) -> tuple[str, tuple[str, ...]]:
+def _told(
+    node: NodeProto, tensors: Mapping[str, TensorProto]
+) -> tuple[str, tuple[str, ...]]:
     """Tell the cell and the directions of a node by its attributes.
 
     Raises:
@@ -159,26 +154,26 @@ def _told(node: NodeProto) -> tuple[str, tuple[str, ...]]:
     most = len(INPUTS) if node.op_type == "LSTM" else INPUTS.index("initial_c")
     if len(node.input) > most:
         raise FileError(f"it has {len(node.input)} inputs, expected at most {most}")
-    direction = ", ".join(_words(told.get("direction", b"forward")))
+    direction = ", ".join(words(told.get("direction", b"forward")))
     if direction not in DIRECTIONS:
         raise FileError(f"its direction is {direction[:40]!r}")
     ways = DIRECTIONS[direction]
-    usual = _ACTIVATIONS[node.op_type] * len(ways)
-    names = [name.lower() for name in _words(told.get("activations", []))]
-    if node.op_type == "RNN" and names == ["relu"] * len(ways):
+    cell = {"RNN": "rnn_tanh", "LSTM": "lstm", "GRU": "gru_reset_before"}[node.op_type]
+    if node.op_type == "GRU" and told.get("linear_before_reset"):
+        cell = "gru"
+    if node.op_type == "LSTM" and len(node.input) == len(INPUTS) and node.input[-1]:
+        cell = "lstm_peephole"
+    double = _is_double(node, tensors)
+    chosen = of_node(told, CELLS[cell].chosen, len(ways), double=double)
+    if cell == "rnn_tanh" and chosen["activation"] == "relu":
         return "rnn_relu", ways
-    if names and names != usual:
-        raise FileError(
-            f"its activations are {', '.join(names)[:120]}; only "
-            f"{', '.join(_ACTIVATIONS[node.op_type])} are computed"
-        )
-    if node.op_type == "GRU":
-        after = told.get("linear_before_reset")
-        return ("gru" if after else "gru_reset_before"), ways
-    if node.op_type == "LSTM":
-        peeps = len(node.input) == len(INPUTS) and node.input[-1]
-        return ("lstm_peephole" if peeps else "lstm"), ways
-    return "rnn_tanh", ways
+    return CELLS.with_functions(cell, chosen), ways
+
+
+def _is_double(node: NodeProto, tensors: Mapping[str, TensorProto]) -> bool:
+    """Whether a node computes in float64, by its W."""
+    w = node.input[INPUTS.index("W")] if len(node.input) > 1 else ""
+    return w in tensors and tensors[w].data_type == TensorProto.DOUBLE
 
 
 def _passes(
@@ -211,14 +206,6 @@ def _passes(
         if attribute.name == "hidden_size" and (attribute.i,) != units:
             raise FileError(f"its hidden_size is {attribute.i}, R is for {[*units]}")
     return passes
-
-
-def _words(value: Any) -> list[str]:
-    """Give an attribute's strings, whatever it is."""
-    values = value if isinstance(value, list) else [value]
-    return [
-        v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values
-    ]
 
 
 def _canonical(cell: str, native: Mapping[str, Array], where: str) -> dict[str, Array]:

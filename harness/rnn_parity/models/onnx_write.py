@@ -8,7 +8,9 @@ from rnn_parity.models.onnx_file import INPUTS
 from rnn_parity_backends.on_onnxruntime.layout import (
     OPERATORS,
     biases_to_native,
+    possible,
     to_native,
+    told,
 )
 from rnn_parity_core import CELLS, Array, FileError
 
@@ -26,8 +28,12 @@ def write(layer: Recurrent) -> bytes:
 
     """
     case = layer.case
-    if case.cell not in OPERATORS:
+    if CELLS[case.cell].base not in OPERATORS:
         raise FileError(f"ONNX has no operator for {case.cell}: choose --to torch")
+    if not possible(case.cell):
+        raise FileError(
+            f"ONNX has not all functions of {case.cell}: choose --to canonical"
+        )
     nodes, tensors = _graph(layer)
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(case.dtype))
     states = CELLS[case.cell].states
@@ -66,10 +72,8 @@ def _native(layer: Recurrent, n: int, way: str) -> dict[str, Array]:
 def _graph(layer: Recurrent) -> tuple[list[NodeProto], list[TensorProto]]:
     """Give the nodes of a layer's layers, one after the other, and their weights."""
     case, make = layer.case, helper.make_node
-    operator, told = OPERATORS[case.cell]
+    operator, _ = OPERATORS[CELLS[case.cell].base]
     ways = case.directions
-    if "activations" in told:
-        told = {"activations": told["activations"] * len(ways)}
     numbers = {"merged": [0, 0, -1], "cuts": [len(ways)] * case.layers}
     tensors = [
         numpy_helper.from_array(np.array(array, np.int64), name)
@@ -98,7 +102,7 @@ def _graph(layer: Recurrent) -> tuple[list[NodeProto], list[TensorProto]]:
                 name=f"layer{n}",
                 hidden_size=case.units,
                 direction=case.direction,
-                **told,
+                **told(case.cell, len(ways)),
             ),
             make("Transpose", [f"y_{n}"], [f"t_{n}"], perm=[0, 2, 1, 3]),
             make("Reshape", [f"t_{n}", "merged"], [f"x_{n + 1}"]),

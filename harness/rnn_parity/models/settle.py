@@ -7,7 +7,7 @@ import numpy as np
 
 from rnn_parity.models.account import Account, in_lines, listed
 from rnn_parity.models.layer import Recurrent, Saved, recurrent
-from rnn_parity_core import Array, Case, FileError, UsageError, unknown_name
+from rnn_parity_core import CELLS, Array, Case, FileError, UsageError, unknown_name
 from rnn_parity_core.validate import nonfinite
 
 
@@ -90,7 +90,9 @@ def _cell(saved: Saved, cell: str) -> str:
         UsageError: The file does not say it, or `cell` is none that it can be.
 
     """
-    if cell and cell not in saved.cells:
+    # What a file of weights alone does not say, --cell may say in full.
+    base = cell.partition(".")[0] if saved.untold and cell in CELLS else cell
+    if cell and base not in saved.cells:
         raise unknown_name(f"cell of {saved.origin}", cell, saved.cells)
     if not cell and (len(saved.cells) > 1 or saved.untold):
         which = saved.untold or "does not say which cell it is"

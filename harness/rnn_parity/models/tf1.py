@@ -113,6 +113,11 @@ def write(layer: Recurrent) -> bytes:
 
     """
     case = layer.case
+    if case.cell != CELLS[case.cell].base:
+        raise FileError(
+            f"TensorFlow 1's variables do not say activations, and {case.cell} has "
+            "others than usual: choose --to keras, onnx or canonical"
+        )
     if case.cell not in _VARIABLES:
         raise FileError(
             f"TensorFlow 1 has no cell for {case.cell}: choose --to keras or onnx"

@@ -101,6 +101,12 @@ def write(layer: Recurrent) -> bytes:
 
     """
     cell = layer.case.cell
+    if cell != CELLS[cell].base:
+        raise FileError(
+            "PyTorch's layers take no activations, and a state_dict says none: "
+            f"{cell} would be read as {CELLS[cell].base}; choose --to keras, onnx or "
+            "canonical"
+        )
     if cell in {"lstm_peephole", "gru_reset_before"}:
         raise FileError(
             f"PyTorch has no layer for {cell}: choose --to onnx or tensorflow-v1"

@@ -19,10 +19,12 @@ from rnn_parity_core import (
     unknown_name,
 )
 from rnn_parity_core.cases import check_case
+from rnn_parity_core.functions import ACTIVATIONS
 from rnn_parity_core.probing import probing
 
 _UNITS = 2
 _TOKENS = 3
+_OTHERS = ("hard_sigmoid", "gelu")  # one that many have, and one that few have
 
 
 def check_declared(info: BackendInfo) -> None:
@@ -37,7 +39,8 @@ def check_declared(info: BackendInfo) -> None:
     for kind, field, got, known in _names(info):
         if got not in known:
             raise unknown_name(f"{kind} in {field} of backend {info.name}", got, known)
-    pairs = [(cell, variant) for cell in CELLS for variant in VARIANTS]
+    cells = [*CELLS, *_with_others(info)]
+    pairs = [(cell, variant) for cell in cells for variant in VARIANTS]
     done = [pair for pair in pairs if info.implementation_for(*pair)]
     others = [pair for pair in pairs if pair not in done]
     for field, gaps, about in (
@@ -55,6 +58,18 @@ def check_declared(info: BackendInfo) -> None:
                 raise ParityError(f"{said}; matches nothing{_hint(field)}")
 
 
+def _with_others(info: BackendInfo) -> list[str]:
+    """Give cells with other activations, where a gap speaks of these."""
+    if not any(gap.activations for gap in (*info.gaps, *info.otherwise)):
+        return []
+    return [
+        CELLS.with_functions(name, {place: function})
+        for name, cell in CELLS.items()
+        for place in cell.activations
+        for function in _OTHERS
+    ]
+
+
 def _hint(field: str) -> str:
     if field == "gaps":
         return (
@@ -70,9 +85,14 @@ _Named = tuple[str, str, str, Iterable[str]]
 
 def _names(info: BackendInfo) -> Iterator[_Named]:
     """Go through all the names that a backend declares."""
+    places = {place: None for cell in CELLS.values() for place in cell.activations}
     for means in info.implementations:
         yield from _each("cell", "implementations", means.cells, CELLS)
         yield from _each("variant", "implementations", means.variants, VARIANTS)
+        for choice in means.choices:
+            where = "choices of implementations"
+            yield from _each("place", where, choice.places, places)
+            yield from _each("function", where, choice.functions, ACTIVATIONS)
     for field, gaps in (("gaps", info.gaps), ("otherwise", info.otherwise)):
         for gap in gaps:
             yield from _each("cell", field, gap.cells, CELLS)
@@ -80,6 +100,7 @@ def _names(info: BackendInfo) -> Iterator[_Named]:
             yield from _each("direction", field, gap.directions, DIRECTIONS)
             yield from _each("dtype", field, gap.dtypes, DTYPES)
             yield from _each("task", field, gap.tasks, TASKS)
+            yield from _each("function", field, gap.functions, ACTIVATIONS)
     functions = {name: None for cell in CELLS.values() for name in cell.functions}
     yield from _each("dtype", "accuracy", info.accuracy, DTYPES)
     for stated in info.accuracy.values():
@@ -133,7 +154,7 @@ def _cases(gap: Gap, about: list[tuple[str, str]]) -> Iterator[Case]:
 
 
 def _names_pair(gap: Gap, cell: str, variant: str) -> bool:
-    in_cells = not gap.cells or cell in gap.cells
+    in_cells = not gap.cells or bool({cell, CELLS[cell].base} & {*gap.cells})
     return in_cells and (not gap.variants or variant in gap.variants)
 
 

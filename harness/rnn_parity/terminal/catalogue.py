@@ -52,8 +52,10 @@ def _gaps(info: BackendInfo) -> Iterator[tuple[Gap, str]]:
 
 def _scope(gap: Gap) -> str:
     """Say which cases a gap covers; nothing: all."""
-    parts = [*gap.cells, *gap.variants, *gap.directions, *gap.dtypes, *gap.tasks]
+    parts = [*gap.cells, *gap.functions, *gap.variants, *gap.directions]
+    parts += [*gap.dtypes, *gap.tasks]
     switches = {
+        ("other activations", "its own activations"): gap.activations,
         ("with biases", "without biases"): gap.biases,
         ("timemajor", "batch-major"): gap.time_major,
         ("zerolength", "no zerolength"): gap.zero_length,
@@ -90,7 +92,10 @@ def _means(
     """Say how a backend computes a cell in a variant, and keep why it does not."""
     means = info.implementation_for(cell, variant)
     for gap in info.gaps if means else info.otherwise:
-        in_cell = not gap.cells or cell in gap.cells
+        # A gap in other activations says nothing of a cell with its own.
+        in_cell = not gap.activations and (not gap.cells or cell in gap.cells)
+        if gap.functions:
+            in_cell &= bool({*CELLS[cell].chosen.values()} & {*gap.functions})
         if in_cell and (not gap.variants or variant in gap.variants):
             scope = f" ({_scope(gap)})" if _scope(gap) else ""
             kept = f"{gap.kind} {gap.reason or gap.link}{scope}"

@@ -60,6 +60,19 @@ class Cells(Mapping[str, Cell]):
             self._known[name] = cell
         return cell
 
+    def with_functions(self, base: str, chosen: Mapping[str, str]) -> str:
+        """Return the name of a cell with functions, by name, at some of its places.
+
+        Those that it has there anyway are not part of the name.
+        """
+        own = self[base].chosen
+        others = [
+            f"{place.removesuffix('_activation')}_{chosen[place]}"
+            for place in own
+            if chosen.get(place, own[place]) != own[place]
+        ]
+        return ".".join([base, *others])
+
     def __iter__(self) -> Iterator[str]:
         return (name for name in self._all() if "." not in name)
 
