@@ -113,7 +113,7 @@ def _gates_of_x(ops: Any, x: Any, w: Any, count: int) -> list[Any]:
     return _cut(ops, whole, count, w["kernel"].shape[-1] // count)
 
 
-def _min_gru(
+def _min_gru(  # noqa: PLR0913 - one for each term
     ops: Any,
     x: Any,
     state: Any,
@@ -166,7 +166,7 @@ def _complement(ops: Any, x: Any) -> Any:
     return f.COMPLEMENT(ops, x)
 
 
-def _min_lstm(
+def _min_lstm(  # noqa: PLR0913 - one for each term
     ops: Any,
     x: Any,
     state: Any,
