@@ -100,6 +100,54 @@ def gru_reset_before(w: Weights, x: Array, states: States) -> States:
     return (new,)
 
 
+def of_x(w: Weights, x: Array, column: int) -> float:
+    """Sum what x gives into one column of the gates."""
+    terms = [
+        float(v) * float(k) for v, k in zip(x, w["kernel"][:, column], strict=True)
+    ]
+    return math.fsum(terms) + (float(w["bias"][column]) if "bias" in w else 0.0)
+
+
+def mgu(w: Weights, x: Array, states: States) -> States:
+    """Gates in the order f, n; f multiplies the product with h, and its bias."""
+    (h,) = states
+    n = len(h)
+    new = np.empty(n)
+    for k in range(n):
+        f = sigma(total(w, x, h, k))
+        from_h = sum(h[j] * float(w["recurrent_kernel"][j, n + k]) for j in range(n))
+        if "recurrent_bias" in w:
+            from_h += float(w["recurrent_bias"][k])
+        new[k] = f * h[k] + (1 - f) * math.tanh(of_x(w, x, n + k) + f * from_h)
+    return (new,)
+
+
+def ind_rnn(w: Weights, x: Array, states: States) -> States:
+    """Each unit sees itself alone."""
+    (h,) = states
+    own = w["recurrent"].astype(float)
+    return (np.array([max(of_x(w, x, k) + own[k] * h[k], 0) for k in range(len(h))]),)
+
+
+def min_gru(w: Weights, x: Array, states: States) -> States:
+    """Gates in the order z, n, of x alone."""
+    (h,) = states
+    n = len(h)
+    z = [sigma(of_x(w, x, k)) for k in range(n)]
+    return (np.array([(1 - z[k]) * h[k] + z[k] * of_x(w, x, n + k) for k in range(n)]),)
+
+
+def min_lstm(w: Weights, x: Array, states: States) -> States:
+    """Gates in the order i, f, n, of x alone; i and f are shares of their sum."""
+    (h,) = states
+    n = len(h)
+    new = np.empty(n)
+    for k in range(n):
+        i, f = sigma(of_x(w, x, k)), sigma(of_x(w, x, n + k))
+        new[k] = (f * h[k] + i * of_x(w, x, 2 * n + k)) / (i + f)
+    return (new,)
+
+
 STEPS: dict[str, Step] = {
     "rnn_tanh": rnn_tanh,
     "rnn_relu": rnn_relu,
@@ -108,6 +156,10 @@ STEPS: dict[str, Step] = {
     "lstm_projection": lstm_projection,
     "gru": gru,
     "gru_reset_before": gru_reset_before,
+    "mgu": mgu,
+    "ind_rnn": ind_rnn,
+    "min_gru": min_gru,
+    "min_lstm": min_lstm,
 }
 
 

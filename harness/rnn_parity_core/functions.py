@@ -297,10 +297,12 @@ def instead_of(own: Function) -> dict[str, Function]:
     found = {}
     for other in alike:
         words = f"{other.says} instead of {own.says}"
+        if own is LINEAR:
+            words = f"{other.says} where there is no function"
         if other is LINEAR:
             words = f"no {own.says}"
         elif other.approximates == own.name:
             words = other.says
-        if other.name != own.name:
+        if other.name != own.name and not (own is LINEAR and other.approximates):
             found[words] = other
     return found

@@ -37,7 +37,7 @@ class Nearness(NamedTuple):
 
 
 def network(
-    number: int, cells: Sequence[str] = CELLS.built_in, *, is_long: bool = False
+    number: int, cells: Sequence[str] = CELLS.in_suites, *, is_long: bool = False
 ) -> Network:
     """Return the network of a number, of one of some cells."""
     rng = np.random.default_rng([18, number])
@@ -76,7 +76,7 @@ def network(
 def judged(
     number: int,
     tries: int = 0,
-    cells: Sequence[str] = CELLS.built_in,
+    cells: Sequence[str] = CELLS.in_suites,
     *,
     is_long: bool = False,
 ) -> Nearness:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from rnn_parity_core.cell import Cell
-from rnn_parity_core.cells import gru, lstm, rnn
+from rnn_parity_core.cells import gru, lstm, minimal, rnn
 from rnn_parity_core.cells.soundness import check_cell
 from rnn_parity_core.errors import ParityError
 from rnn_parity_core.plugins import registered
@@ -20,9 +20,11 @@ class Cells(Mapping[str, Cell]):
     here. Iteration does not go through activations.
     """
 
-    def __init__(self, built_in: tuple[Cell, ...]) -> None:
-        self.built_in = tuple(cell.name for cell in built_in)
-        self._known = {cell.name: cell for cell in built_in}
+    def __init__(self, in_suites: tuple[Cell, ...], more: tuple[Cell, ...]) -> None:
+        self.in_suites = tuple(cell.name for cell in in_suites)
+        """Those that suites go through which are named by no cell."""
+        self.built_in = tuple(cell.name for cell in (*in_suites, *more))
+        self._known = {cell.name: cell for cell in (*in_suites, *more)}
         self._origins = dict.fromkeys(self.built_in, "rnn-parity itself")
         self._is_complete = self._is_loading = False
 
@@ -114,6 +116,6 @@ class Cells(Mapping[str, Cell]):
             self._origins[name] = origin
 
 
-CELLS = Cells((*rnn.CELLS, *lstm.CELLS, *gru.CELLS))
+CELLS = Cells((*rnn.CELLS, *lstm.CELLS, *gru.CELLS), minimal.CELLS)
 """`kernel` `[I, G]` reads the inputs, `recurrent_kernel` `[R, G]` the state, `bias`
 `[G]` is added to both; gates stand side by side along `G` in the order of `gates`."""
