@@ -23,7 +23,8 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 ANY_ACTIVATION = tuple(
     Choice((place,), COMPOSED)
-    for place in dict.fromkeys(p for of in CELLS.values() for p in of.activations)
+    # Of built-in cells: those of packages cannot be imported while this is.
+    for place in dict.fromkeys(p for n in CELLS.built_in for p in CELLS[n].activations)
 )
 """Of a framework's loop over cells that are by hand: every function, anywhere."""
 

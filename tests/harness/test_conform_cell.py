@@ -96,7 +96,8 @@ def test_given_numbers_may_stand_where_weights_do(name: str) -> None:
 
 
 def softsign(**changes: Any) -> Activation:
-    return Activation(replace(f.SOFTSIGN, name="gentle", **changes))
+    plain = replace(f.SOFTSIGN, name="gentle", steepest_between=None)
+    return Activation(replace(plain, **changes))
 
 
 def test_a_function_that_states_too_gentle_a_slope_breaks_bounds() -> None:

@@ -121,11 +121,11 @@ def test_a_layer_that_is_broken_fails_in_those_words(
     python: Command, site: Path, tmp_path: Path
 ) -> None:
     old = "h = torch.relu(now + self.recurrent * h)"
-    change(site, "torch_layer.py", old, old.replace("self.recurrent * h", "h"))
+    change(site, "torch_layer.py", old, old.replace("recurrent *", "recurrent.abs() *"))
     run = ("-m", "rnn_parity", "run", "--cases", CASES, "--backends", BOTH)
     said = python(*run)
     assert said.returncode == 1, said.stderr
-    assert "state not weighted" in said.stdout
+    assert "size of the recurrent weight alone" in said.stdout
     # This process knows nothing of the cell, so that it reads no report of it.
     report = json.loads((tmp_path / "parity-report/report.json").read_text())
     results = report["results"]
