@@ -68,7 +68,7 @@ def test_a_cell_of_a_package_runs_in_a_worker_and_is_listed(
     assert "own_cell dynamic" in command("backends", "--matrix").stdout
     listed = command("cases", "cell:own_cell").stdout
     assert case in listed
-    assert "gru_reset_before, own_cell" in command("cases").stdout
+    assert ", own_cell" in command("cases").stdout
     unknown = command("run", "--cases", "cell:own_sell")
     assert unknown.returncode == 2
     assert "unknown cell 'own_sell'; did you mean own_cell" in unknown.stderr
@@ -154,14 +154,14 @@ MALFORMED: dict[str, tuple[Cell, str]] = {
 @pytest.mark.parametrize(("cell", "words"), MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_cell_is_refused_with_what_to_do(cell: Cell, words: str) -> None:
     with pytest.raises(ParityError) as caught:
-        Cells((RNN_TANH,)).add(cell)
+        Cells((RNN_TANH,), ()).add(cell)
     (line,) = str(caught.value).splitlines()
     assert words in line
     assert line.startswith("what was added here: ")
 
 
 def test_every_built_in_cell_is_sound_and_one_takes_no_other_ones_name() -> None:
-    known = Cells((RNN_TANH,))
+    known = Cells((RNN_TANH,), ())
     for name in CELLS.built_in[1:]:
         known.add(CELLS[name])
     with pytest.raises(ParityError, match="which rnn-parity itself has"):
