@@ -56,14 +56,18 @@ _COMPOSED: dict[str, Callable[[Ops, Tensor], Tensor]] = {
 
 def make_step(ops: Ops, cell: str, weights: dict[str, Tensor]) -> Step:
     """Give the function that takes one step: `x` `[B, I]` and states to states."""
-    chosen = {
-        place: partial(_COMPOSED[name], ops)
-        if (name := of.function.name) in _COMPOSED
-        else getattr(ops, name)
-        for place, of in CELLS[cell].activations.items()
-    }
+    chosen = {}
+    for place, of in CELLS[cell].activations.items():
+        chosen[place] = _function(ops, of.function.name)
     by_hand = CELLS[cell].by_hand
     return lambda x, state: by_hand(x, state, weights, **chosen)
+
+
+def _function(ops: Ops, name: str) -> Callable[[Tensor], Tensor]:
+    if name in _COMPOSED:
+        return partial(_COMPOSED[name], ops)
+    found: Callable[[Tensor], Tensor] = getattr(ops, name)
+    return found
 
 
 def unroll(

@@ -69,7 +69,7 @@ def test_planted_faults_are_caught_and_named(
 
 
 @pytest.mark.parametrize("variant", FED)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CELLS.in_suites)
 def test_a_wrong_problem_is_caught_in_every_cell_and_named(
     cell: str, variant: str, workers: Callable[[str], Worker], tmp_path: Path
 ) -> None:

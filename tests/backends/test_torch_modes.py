@@ -152,6 +152,7 @@ def declined() -> list[Case]:
         "lstm_projection": ("static_single -f64", "variable_input -f32"),
         "gru_reset_before": ("variable_output -f32", "dynamic -bf16"),
         "rnn_tanh": ("variable_input -f32",),
+        "lstm.recurrent_hard_sigmoid": ("dynamic -f32",),
         "lstm": ("variable_input -bf16", "dynamic -sgd-f32", "dynamic -L2-adam-f32"),
         "gru": ("variable_input -bidirectional-f64", "variable_input -adam-f32"),
     }

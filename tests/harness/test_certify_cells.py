@@ -12,7 +12,7 @@ from support import allowing, honest, weight, with_arrays
 
 ULP = {"tanh": 2.0, "sigmoid": 4.0}
 
-every_cell = pytest.mark.parametrize("cell", CELLS)
+every_cell = pytest.mark.parametrize("cell", CELLS.in_suites)
 
 
 def named(

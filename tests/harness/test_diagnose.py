@@ -93,7 +93,7 @@ def test_mistakes_that_fit_are_told_apart_where_a_kernel_is_not_square(
 
 
 @pytest.mark.parametrize("options", ["-reverse", "-L2-bidirectional"])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CELLS.in_suites)
 def test_mistakes_in_every_layer_of_any_cell_are_told_apart(
     cell: str, options: str
 ) -> None:

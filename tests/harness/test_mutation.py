@@ -22,7 +22,7 @@ from rnn_parity.checks.mutation import (
 from rnn_parity.judge.fixed_tolerances import FIXED_TOLERANCES
 from rnn_parity_backends.on_numpy import INFO
 from rnn_parity_backends.on_torch import INFO as TORCH
-from rnn_parity_core import UsageError
+from rnn_parity_core import CELLS, UsageError
 from rnn_parity_fixtures import catalogue
 from rnn_parity_fixtures.faults import FAULTS, KINDS
 
@@ -233,7 +233,10 @@ def test_backends_that_are_unknown_or_none_are_refused(
     assert (status, "--backends names nothing" in err) == (2, True)
 
 
-def test_every_fault_applies_to_some_case_of_the_standard_suite() -> None:
-    standard = catalogue.suites()["standard"]
-    unmatched = [f for f in FAULTS if not any(map(FAULTS[f].applies, standard))]
+def test_every_fault_applies_to_some_case_of_standard_or_of_a_cell() -> None:
+    cases = list(catalogue.suites()["standard"])
+    for cell in CELLS.built_in:
+        if cell not in CELLS.in_suites:
+            cases += catalogue.select([f"cell:{cell}"], [], [])
+    unmatched = [f for f in FAULTS if not any(map(FAULTS[f].applies, cases))]
     assert unmatched == []

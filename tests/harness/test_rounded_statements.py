@@ -153,10 +153,10 @@ def told(ops: Rounded, o: Bounded, h: Array, **gates: float) -> Bounded:
 def test_c_is_read_off_h_by_the_ulp_stated_for_c_and_not_for_its_tanh() -> None:
     o, c = np.full(3, 0.5), np.array([0.5, 1.2, 0.99])  # within 0.05 of 1 at last
     given, h = Bounded(o, np.zeros(3)), o * np.tanh(c)
-    found = Rounded(NEAR)._told_by(given, h).error
+    found = Rounded(NEAR).told_by(given, h).error
     for ulp, at in ((1.5, 0), (2.5, 1), (2.5, 2)):
         plain = Rounded(Accuracy("float32", {"tanh": Error(ulp)}))
-        assert found[at] == plain._told_by(given, h).error[at]
+        assert found[at] == plain.told_by(given, h).error[at]
 
 
 def test_a_lower_dtype_inside_is_not_held_to_what_suffices_near_0() -> None:
@@ -220,7 +220,7 @@ def test_a_c_that_is_computed_twice_may_be_rounded_twice() -> None:
     o = Bounded(np.full((1, 1), 0.5), np.zeros((1, 1)))
     found = told(OPS, o, 0.5 * np.tanh(fused), f=float(f), i=float(i), g=float(g))
     assert (np.abs(found.value - plain) <= found.error).all()
-    once = OPS._told_by(o, 0.5 * np.tanh(fused))
+    once = OPS.told_by(o, 0.5 * np.tanh(fused))
     assert (np.abs(once.value - plain) > once.error).all()
 
 
