@@ -182,7 +182,9 @@ def test_a_layer_of_keras_is_found_by_its_name(
 def test_an_activation_that_is_not_computed_is_refused(
     file: str, keras_saved: Path
 ) -> None:
-    with pytest.raises(FileError, match="its activation is 'elu'; tanh, sigmoid, relu,"):
+    with pytest.raises(
+        FileError, match="its activation is 'elu'; tanh, sigmoid, relu,"
+    ):
         read(keras_saved / file, "elu")
 
 
