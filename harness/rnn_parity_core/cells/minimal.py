@@ -61,6 +61,7 @@ MGU = Cell(
     {"h": "R"},
     _mgu,
     _mgu_by_hand,
+    decoding_seeds=(40, 13),
     gates=("f", "n"),
     activations={
         "recurrent_activation": Activation(f.SIGMOID),
@@ -97,6 +98,7 @@ IND_RNN = Cell(
     {"h": "H"},
     _ind_rnn,
     _ind_rnn_by_hand,
+    decoding_seeds=(562, 215),
     gates=("h",),
     activations={"activation": Activation(f.RELU)},
 )
@@ -143,6 +145,7 @@ MIN_GRU = Cell(
     {"h": "H"},
     _min_gru,
     _min_gru_by_hand,
+    decoding_seeds=(32, 16),
     gates=("z", "n"),
     activations=_ACTIVATIONS,
     own_mistakes={
@@ -197,6 +200,7 @@ MIN_LSTM = Cell(
     {"h": "H"},
     _min_lstm,
     _min_lstm_by_hand,
+    decoding_seeds=(1, 2),
     gates=("i", "f", "n"),
     activations=_ACTIVATIONS,
     own_mistakes={
