@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_parity_core.functions import ACTIVATIONS, Array, Function, instead_of
+from rnn_parity_core.activations import ACTIVATIONS, instead_of
+from rnn_parity_core.functions import Array, Function
 
 Step = Callable[..., dict[str, Any]]
 """Operations, `x` `[..., I]`, states and weights by name → the new states by name."""

@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
+from rnn_parity_core.activations import COMPOSED
 from rnn_parity_core.cell import Cell
 from rnn_parity_core.cells import CELLS
-from rnn_parity_core.functions import COMPOSED
 from rnn_parity_core.spec import Case
 
 

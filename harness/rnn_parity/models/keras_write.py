@@ -11,7 +11,7 @@ from rnn_parity.models.keras_config import snake
 from rnn_parity.models.layer import Recurrent
 from rnn_parity_backends.with_keras.layout import biases_to_keras, to_keras
 from rnn_parity_core import CELLS, Array, Case, Cell, FileError
-from rnn_parity_core.functions import ACTIVATIONS
+from rnn_parity_core.activations import ACTIVATIONS
 
 _INNER = {"forward": "/forward_layer", "reverse": "/backward_layer"}
 # Cell → Keras' layer, and what it is told to be that cell beside activations.

@@ -18,8 +18,8 @@ from rnn_parity_core import (
     UsageError,
     unknown_name,
 )
+from rnn_parity_core.activations import ACTIVATIONS
 from rnn_parity_core.cases import check_case
-from rnn_parity_core.functions import ACTIVATIONS
 from rnn_parity_core.probing import probing
 
 _UNITS = 2
