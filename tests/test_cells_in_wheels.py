@@ -1,11 +1,12 @@
 """Two cells that others wrote, as wheels: they run, pass, and their mistakes are seen.
 
 A LayerNorm LSTM, and a matrix memory whose output is no state; in each a PyTorch and a
-JAX layer. Nothing of the project names them.
+JAX layer, in what `new-cell` writes around them. Nothing of the project names them.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from rnn_parity.adapter_tools.new_cell import write_cell_package
 from support import OURS
 
 FILES = Path(__file__).parent / "files/cells"
@@ -52,9 +54,14 @@ if __name__ == "__main__":
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a wheel of each package, and install both into a folder."""
     made = tmp_path_factory.mktemp("wheels")
+    for name in CELLS:
+        write_cell_package(name, made, set(), set())
+        package = made / f"rnn-parity-{name.replace('_', '-')}/{name}_rnn_parity"
+        for file in (FILES / name).glob("*.py"):
+            shutil.copy(file, package)
     pip = [sys.executable, "-m", "pip"]
     build = [*pip, "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    folders = [str(FILES / name) for name in CELLS]
+    folders = [str(folder) for folder in made.glob("rnn-parity-*")]
     subprocess.run([*build, "--wheel-dir", str(made), *folders], check=True)
     wheels = [str(wheel) for wheel in made.glob("*.whl")]
     assert len(wheels) == len(CELLS)

@@ -151,9 +151,9 @@ def test_what_x_and_h_alone_tell_is_computed_once_for_all_steps() -> None:
     once = called("lstm")
     assert once["affine"] == 1
     assert once["tanh"] == 2
-    assert called("normed_lstm")["affine"] == 2
+    assert called("layer_norm_lstm")["affine"] == 2
     # What c is made of goes through layer norm at each of the 6 steps, and to return.
-    assert 2 + 6 <= called("normed_lstm")["standardize"] <= 2 + 6 + 1
+    assert 2 + 6 <= called("layer_norm_lstm")["standardize"] <= 2 + 6 + 1
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_what_x_and_h_alone_tell_is_computed_once_for_all_steps() -> None:
         ("lstm.activation_relu", False, True),
         ("lstm_peephole", False, False),
         ("lstm_projection", False, False),
-        ("normed_lstm", False, True),
+        ("layer_norm_lstm", False, True),
         ("matrix_memory", False, False),
         ("gru", False, False),
     ],
@@ -322,10 +322,10 @@ def test_a_trace_says_what_each_value_is_made_of() -> None:
 
 def normed_c(steps: int, *, shut: float = 0.0) -> tuple[Bounded, Problem, Array]:
     """Give the c before each step of a layer norm LSTM, as judged."""
-    problem = built("normed_lstm", sizes=f"B3-T{steps}-D4-H8")
+    problem = built("layer_norm_lstm", sizes=f"B3-T{steps}-D4-H8")
     arrays = dict(problem.arrays)
     del arrays["lengths"]
-    case = catalogue.case_from_id(f"normed_lstm-dynamic-B3-T{steps}-D4-H8-f32-s1")
+    case = catalogue.case_from_id(f"layer_norm_lstm-dynamic-B3-T{steps}-D4-H8-f32-s1")
     shift = arrays["layer0.forward.input_shift"].copy()
     shift[24:] -= np.float32(shut)
     arrays["layer0.forward.input_shift"] = shift

@@ -1,20 +1,18 @@
 """A layer of a cell that is given on the spot, held to it and to another layer."""
 
 import importlib
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rnn_parity as rp
+from experimental import NORMED, of_file
 from rnn_parity.runs.equivalence import Parity
-from rnn_parity_core import CELLS, Cell, Problem, UsageError
+from rnn_parity_core import CELLS, Problem, UsageError
 
 ULP = {"tanh": 2, "sigmoid": 6}
-OURS = Path(__file__).parents[1] / "files/cells/layer_norm_lstm"
 
 Returned = dict[str, Any]
 
@@ -26,23 +24,14 @@ def parity() -> Iterator[Parity]:
 
 
 @pytest.fixture(autouse=True)
-def theirs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make a package importable that is not installed; forget what a test added."""
-    monkeypatch.syspath_prepend(OURS)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave no cell behind that a test added."""
     monkeypatch.setattr(CELLS, "_known", dict(CELLS._known))
     monkeypatch.setattr(CELLS, "_origins", dict(CELLS._origins))
-    yield
-    for name in [n for n in sys.modules if n.startswith("layer_norm_lstm_rnn")]:
-        del sys.modules[name]
 
 
-def of_theirs(module: str) -> Any:
-    return importlib.import_module(f"layer_norm_lstm_rnn_parity.{module}")
-
-
-def cell() -> Cell:
-    found: Cell = of_theirs("cell").CELL
-    return found
+def of_theirs(module: str, name: str) -> Any:
+    return of_file("layer_norm_lstm", module)[name]
 
 
 def in_torch(
@@ -52,7 +41,7 @@ def in_torch(
 
     def my_module(problem: Problem) -> Returned:
         case = problem.case
-        module = of_theirs("torch_layer").Layer(case.features, case.units)
+        module = of_theirs("torch_layer", "Layer")(case.features, case.units)
         weights = problem.weights(0, "forward").items()
         module = module.to(getattr(torch, case.dtype))
         module.load_state_dict({n: torch.tensor(a) for n, a in weights})
@@ -67,7 +56,7 @@ def in_torch(
 
 def in_jax(problem: Problem) -> Returned:
     pytest.importorskip("jax")
-    layer = of_theirs("jax_layer").layer
+    layer = of_theirs("jax_layer", "layer")
     given = dict(problem.weights(0, "forward"))
     outputs, last = layer(given, problem["inputs"], problem.initial(0, "forward"))
     return {"outputs": outputs, **{f"final_{n}": a[None] for n, a in last.items()}}
@@ -80,7 +69,7 @@ def without_norm_of_c(module: Any) -> None:
 
 def test_a_torch_module_and_a_jax_function_are_equivalent(parity: Parity) -> None:
     result = parity.assert_equivalent(
-        in_torch(), reference=in_jax, cell=cell(), ulp=ULP
+        in_torch(), reference=in_jax, cell=NORMED, ulp=ULP
     )
     assert result.verdict == "pass"
     assert result.case == "layer_norm_lstm-dynamic-B3-T7-D4-H5-f32-s1"
@@ -90,27 +79,27 @@ def test_a_torch_module_and_a_jax_function_are_equivalent(parity: Parity) -> Non
 def test_layer_norm_left_out_of_c_fails_with_those_words(parity: Parity) -> None:
     broken = in_torch(without_norm_of_c)
     with pytest.raises(AssertionError) as caught:
-        parity.assert_equivalent(broken, reference=in_jax, cell=cell(), ulp=ULP)
+        parity.assert_equivalent(broken, reference=in_jax, cell=NORMED, ulp=ULP)
     first, *rest = str(caught.value).splitlines()
     assert "norm left out of c" in first
     assert any(line.startswith("in_jax(): pass on the same problem") for line in rest)
     # The other way around it is the reference that is said to be wrong.
     with pytest.raises(AssertionError, match=r"in_jax\(\) passes, the reference does"):
-        parity.assert_equivalent(in_jax, reference=broken, cell=cell(), ulp=ULP)
+        parity.assert_equivalent(in_jax, reference=broken, cell=NORMED, ulp=ULP)
 
 
 def test_two_layers_of_one_name_are_told_apart(parity: Parity) -> None:
     broken = in_torch(without_norm_of_c)
     with pytest.raises(AssertionError) as caught:
-        parity.assert_equivalent(in_torch(), reference=broken, cell=cell(), ulp=ULP)
+        parity.assert_equivalent(in_torch(), reference=broken, cell=NORMED, ulp=ULP)
     assert "my_module()#reference" in str(caught.value)
 
 
 def test_a_case_of_the_cell_may_be_named(parity: Parity) -> None:
     case = "layer_norm_lstm-dynamic-B2-T3-D4-H6-f64-s9"
-    result = parity.assert_equivalent(in_torch(), case=case, cell=cell(), ulp=ULP)
+    result = parity.assert_equivalent(in_torch(), case=case, cell=NORMED, ulp=ULP)
     assert (result.verdict, result.case) == ("pass", case)
-    found = rp.assert_equivalent(in_torch(), cell=cell(), ulp=ULP)
+    found = rp.assert_equivalent(in_torch(), cell=NORMED, ulp=ULP)
     assert found.verdict == "pass"
 
 
@@ -139,7 +128,7 @@ def test_a_layer_is_held_to_another_layer_of_a_built_in_cell(parity: Parity) -> 
 def test_what_cannot_be_followed_is_one_line(
     changes: dict[str, Any], words: str, parity: Parity
 ) -> None:
-    asked: dict[str, Any] = {"cell": cell(), "ulp": ULP, **changes}
+    asked: dict[str, Any] = {"cell": NORMED, "ulp": ULP, **changes}
     with pytest.raises(UsageError) as caught:
         parity.assert_equivalent(in_jax, **asked)
     (line,) = str(caught.value).splitlines()
@@ -147,6 +136,6 @@ def test_what_cannot_be_followed_is_one_line(
 
 
 def test_a_malformed_cell_is_refused(parity: Parity) -> None:
-    wrong = replace(cell(), weights={"kernel": "IX"})
+    wrong = replace(NORMED, weights={"kernel": "IX"})
     with pytest.raises(UsageError, match="axes 'IX'"):
         parity.assert_equivalent(in_jax, cell=wrong, ulp=ULP)

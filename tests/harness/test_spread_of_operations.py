@@ -129,8 +129,8 @@ def test_no_more_is_taken_off_a_bound_than_what_scatters_put_there() -> None:
 @pytest.mark.parametrize(
     "case",
     [
-        "normed_lstm-dynamic-B3-T20-D4-H8-L2-f32-s1",
-        "normed_lstm-dynamic-B2-T12-D4-H6-L2-bidirectional-f32-s2",
+        "layer_norm_lstm-dynamic-B3-T20-D4-H8-L2-f32-s1",
+        "layer_norm_lstm-dynamic-B2-T12-D4-H6-L2-bidirectional-f32-s2",
         "matrix_memory-dynamic-B3-T16-D4-H6-L2-f32-s1",
     ],
 )
@@ -206,7 +206,7 @@ def test_functions_of_matrix_states_err_along_one_curve_each_run() -> None:
 @pytest.mark.parametrize(
     "case",
     [
-        "normed_lstm-dynamic-B2-T4-D3-H3-L2-f64-s1",
+        "layer_norm_lstm-dynamic-B2-T4-D3-H3-L2-f64-s1",
         "matrix_memory-dynamic-B2-T4-D3-H3-L2-bidirectional-f64-s1",
     ],
 )

@@ -1,1 +1,0 @@
-"""The recurrent cell layer_norm_lstm; imports no framework."""

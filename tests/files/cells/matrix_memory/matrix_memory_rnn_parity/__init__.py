@@ -1,1 +1,0 @@
-"""The recurrent cell matrix_memory; imports no framework."""
