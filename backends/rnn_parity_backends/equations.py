@@ -11,7 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from rnn_parity_core import CELLS, Case, Problem
+from rnn_parity_core import CELLS, Case, Problem, Unsupported
+from rnn_parity_core.activations import ACTIVATIONS
+from rnn_parity_core.functions import Function
 
 Tensor = Any  # the framework's own
 State = dict[str, Tensor]
@@ -58,16 +60,26 @@ def make_step(ops: Ops, cell: str, weights: dict[str, Tensor]) -> Step:
     """Give the function that takes one step: `x` `[B, I]` and states to states."""
     chosen = {}
     for place, of in CELLS[cell].activations.items():
-        chosen[place] = _function(ops, of.function.name)
+        chosen[place] = _function(ops, of.function)
     by_hand = CELLS[cell].by_hand
     return lambda x, state: by_hand(x, state, weights, **chosen)
 
 
-def _function(ops: Ops, name: str) -> Callable[[Tensor], Tensor]:
+def _function(ops: Any, function: Function) -> Callable[[Tensor], Tensor]:
+    """Give a function of tensors; one of a package's own NumPy alone can take.
+
+    Raises:
+        Unsupported: No backend states how accurate it is.
+
+    """
+    name = function.name
     if name in _COMPOSED:
         return partial(_COMPOSED[name], ops)
-    found: Callable[[Tensor], Tensor] = getattr(ops, name)
-    return found
+    if hasattr(ops, name):
+        return getattr(ops, name)  # type: ignore[no-any-return]
+    if name in ACTIVATIONS:
+        raise Unsupported(f"no backend states how accurate its {name} is")
+    return partial(ops.function, function)
 
 
 def unroll(

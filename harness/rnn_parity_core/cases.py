@@ -90,8 +90,8 @@ def check_case(case: Case) -> None:
         UsageError: A name is unknown, a size is out of range, or options contradict.
 
     """
+    check_cell_name(case.cell)
     for kind, got, known in (
-        ("cell", case.cell, CELLS),
         ("variant", case.variant, VARIANTS),
         ("dtype", case.dtype, DTYPES),
         ("direction", case.direction, DIRECTIONS),
@@ -116,6 +116,21 @@ def check_case(case: Case) -> None:
                 f"case {label}: {name} would have {min(elements, 10**30)} elements, "
                 f"more than {MAX_ELEMENTS}"
             )
+
+
+def check_cell_name(name: str) -> None:
+    """See that there is a cell, and that it is called by its one name.
+
+    Raises:
+        UsageError: There is none, or it has another name.
+
+    """
+    base, _, activations = name.partition(".")
+    if name not in CELLS:
+        near = CELLS[base].choices if activations and base in CELLS else ()
+        raise unknown_name("cell", name, [f"{base}.{of}" for of in near] or CELLS)
+    if (usual := CELLS.with_functions(base, CELLS[name].chosen)) != name:
+        raise UsageError(f"the cell {name!r} is called {usual!r}; write that")
 
 
 def _label(case: Case) -> str:

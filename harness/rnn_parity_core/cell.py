@@ -99,8 +99,8 @@ class Cell:
     """
     step: Step
     by_hand: Callable[..., dict[str, Any]]
-    """The step a second time, over any framework's tensors: functions, weights, `x` and
-    states → states. On purpose: one mistake must not be in both."""
+    """The step a second time, over any framework's tensors: `x`, states and weights,
+    and functions by keyword → states. On purpose: one mistake must not be in both."""
     gates: tuple[str, ...] = ()
     """Names of the blocks of `H` that `G` consists of, in canonical order."""
     activations: Mapping[str, Activation] = field(default_factory=dict)
@@ -161,19 +161,23 @@ class Cell:
         chosen = {name: of.function for name, of in self.activations.items()}
         return partial(self.step, **{**chosen, **changes})
 
+    @property
+    def choices(self) -> dict[str, tuple[str, Function]]:
+        """Return place and function by what follows the name: `recurrent_relu`, …."""
+        return {
+            f"{place.removesuffix('_activation')}_{name}": (place, function)
+            for place in self.activations
+            for name, function in ACTIVATIONS.items()
+        }
+
     def with_activations(self, names: list[str]) -> "Cell":
-        """Return the cell with other functions: `recurrent_hard_sigmoid`, ….
+        """Return the cell with other functions, by what follows its name.
 
         Raises:
             KeyError: A name is of no place and function.
 
         """
-        found = dict(self.activations)
-        known = {
-            f"{place.removesuffix('_activation')}_{name}": (place, function)
-            for place in self.activations
-            for name, function in ACTIVATIONS.items()
-        }
+        found, known = dict(self.activations), self.choices
         for name in names:
             place, function = known[name]
             found[place] = replace(found[place], function=function)

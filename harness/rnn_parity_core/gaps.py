@@ -50,11 +50,14 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def covers(self, cell: str, variant: str) -> bool:
         """Whether this is called for a cell in a variant."""
-        if variant not in self.variants or self.every_cell or cell in self.cells:
-            return variant in self.variants
+        if variant not in self.variants:
+            return False
+        if cell in self.cells:
+            return True
         base, _, activations = cell.partition(".")
-        known = base in (self.cells or CELLS.built_in)
-        return known and (not activations or self._takes(CELLS[cell]))
+        if not (self.every_cell or base in (self.cells or CELLS.built_in)):
+            return False
+        return not activations or self._takes(CELLS[cell])
 
     def _takes(self, cell: Cell) -> bool:
         """Whether it takes a cell's functions, wherever they are not the usual ones."""

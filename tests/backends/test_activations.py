@@ -17,7 +17,9 @@ from rnn_parity.judge.rounded import Rounded
 from rnn_parity.runs.registry import known_backends
 from rnn_parity.store.folder import RunFolder
 from rnn_parity.workers.process import Worker
-from rnn_parity_core import Accuracy, Array, Choice, Gap, Implementation
+from rnn_parity_backends import on_numpy
+from rnn_parity_backends.on_numpy.adapter import NumpyBackend
+from rnn_parity_core import Accuracy, Array, Choice, Gap, Implementation, Unsupported
 from rnn_parity_core.functions import (
     HARD_SIGMOID,
     HARD_SIGMOID_5,
@@ -200,6 +202,13 @@ def test_what_is_by_hand_takes_what_is_made_of_arithmetic() -> None:
     by_hand = Implementation("@", ("basic",), by_hand=True)
     assert by_hand.covers("lstm.activation_relu6.recurrent_softsign", "basic")
     assert not by_hand.covers("lstm.activation_gelu", "basic")
+
+
+def test_what_nobody_states_the_accuracy_of_is_declined() -> None:
+    case = catalogue.case_from_id("lstm.activation_silu-dynamic-B3-T7-D4-H5-f32-s1")
+    assert on_numpy.INFO.gap(case)
+    with pytest.raises(Unsupported, match="no backend states how accurate its silu is"):
+        NumpyBackend().run(catalogue.build(case))
 
 
 def test_a_gap_of_a_cell_or_function_is_one_of_other_activations_too() -> None:

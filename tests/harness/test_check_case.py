@@ -36,6 +36,12 @@ def test_a_negative_projection_is_refused(cell: str) -> None:
     ("changes", "words"),
     [
         ({"cell": "lstmm"}, "unknown cell 'lstmm'; did you mean lstm"),
+        ({"cell": "lstm.hard_sigmoid"}, "did you mean lstm.output_hard_sigmoid"),
+        ({"cell": "lstm.recurrent_sigmoid"}, "is called 'lstm'; write that"),
+        (
+            {"cell": "lstm.output_relu.activation_relu"},
+            "is called 'lstm.activation_relu.output_relu'; write that",
+        ),
         ({"variant": "basics"}, "unknown variant 'basics'; did you mean basic"),
         ({"dtype": "float23"}, "unknown dtype 'float23'; did you mean float32"),
         ({"direction": "revers"}, "unknown direction 'revers'; did you mean reverse"),

@@ -75,6 +75,31 @@ def test_what_no_suite_goes_through_conforms(cell: str, name: str) -> None:
     assert checks(cell, FEW)[name]().troubles == ()
 
 
+OWN = f.Function(
+    "ramp",
+    "ramp",
+    lambda x: np.where(x > 0, 0.5 * x, 0.25 * x),
+    lambda x: np.where(x > 0, 0.5, 0.25),
+    steepest=0.5,
+    kinks=(0.0,),
+    roundings=1,
+    is_bounded=False,
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cell_may_have_a_function_of_its_own(name: str) -> None:
+    found = check(name, activations={"activation": Activation(OWN)})
+    assert found.troubles == ()
+
+
+def test_where_nothing_is_computed_nothing_passes() -> None:
+    # NumPy states no accuracy of it.
+    found = checks("lstm.activation_silu", FEW)["by hand"]()
+    assert found.said.startswith("0 of 0 cases pass")
+    assert found.troubles == ("NumPy computes no case of cell:lstm.activation_silu",)
+
+
 def wrong_sign(
     ops: Any, x: Any, state: Any, w: Any, *, activation: Any
 ) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from rnn_parity_backends import equations
 from rnn_parity_core import Array, Outcome, Problem, Scalar, Unsupported
+from rnn_parity_core.functions import Function
 from rnn_parity_core.graph import Graph
 
 
@@ -21,6 +22,9 @@ class _Ops:
 
     def relu(self, x: Array) -> Array:
         return np.asarray(np.maximum(x, 0))
+
+    def function(self, function: Function, x: Array) -> Array:
+        return function.value(x).astype(x.dtype)
 
     def clip(self, x: Array, low: float, high: float) -> Array:
         return np.asarray(np.clip(x, x.dtype.type(low), x.dtype.type(high)))

@@ -152,15 +152,22 @@ class Implementation(AlongAxis):
         return self._function("sigmoid", x)
 
     def function(self, function: Function, x: Made) -> Made:
-        """Take any other function, each of its roundings up, down or none."""
+        """Take any other function, each of its roundings up, down or none.
+
+        One of which ulps are stated errs by all of them but its own rounding.
+        """
         place = self._place(function.name)
         read = self.read(x, place, "x")
         found = function.value(read)
-        size = Format(self._form.name).eps / 2 * (np.abs(found) + function.around)
-        for number in range(max(function.roundings - 1, 0)):
+        size = 0.99 * self._form.eps / 2 * (np.abs(found) + function.around)
+        times = function.roundings - 1
+        if not function.roundings:
+            stated = self._accuracy.functions[function.name]
+            size, times = (stated.ulp - 0.51) * self._form.spacing(found), 1
+        for number in range(times):
             curve = self._choices.pick(place, f"curve {number}", tuple(CURVES))
             seed = self._choices.number(place, f"seed {number}")
-            found = found + 0.99 * size * CURVES[curve](read, found, seed)
+            found = found + size * CURVES[curve](read, found, seed)
         return Made(found)
 
     def _function(self, name: str, x: Made) -> Made:

@@ -32,6 +32,7 @@ _NEAR_0 = {
     "tanh": Error(7.0, near=((1.0, 3.5),)),
     "sigmoid": Error(7.0, near=((1.0, 2.0), (8.0, 4.5))),
 }
+_OF_OTHERS = Error(2.0)  # of whatever function else a cell has
 _EARLY_0 = {"tanh": Error(7.0), "sigmoid": Error(7.0, absolute=6e-8)}
 
 _PLAIN = _WIDE_SUMS = 0.7
@@ -128,15 +129,17 @@ def _array(case: Case, name: str, shape: tuple[int, ...], rng: Generator) -> Arr
 def _accuracy(rng: Generator, case: Case) -> Accuracy:
     """Draw what an implementation states."""
     dtype = case.dtype
-    stated = Accuracy(dtype, _USUAL[dtype])
+    others = dict.fromkeys(CELLS[case.cell].functions, _OF_OTHERS)
+    usual = {**others, **_USUAL[dtype]}
+    stated = Accuracy(dtype, usual)
     if dtype in HALF_DTYPES and rng.random() < _WIDE_SUMS:
-        return Accuracy(dtype, _USUAL[dtype], accumulator="float32")
+        return Accuracy(dtype, usual, accumulator="float32")
     if dtype == "float32":
         options = [
             *[stated] * 7,
-            Accuracy(dtype, _NEAR_0),
-            Accuracy(dtype, _EARLY_0),
-            Accuracy(dtype, _USUAL[dtype], factor_unit=TF32_UNIT),
+            Accuracy(dtype, {**others, **_NEAR_0}),
+            Accuracy(dtype, {**others, **_EARLY_0}),
+            Accuracy(dtype, usual, factor_unit=TF32_UNIT),
         ]
         return options[rng.integers(len(options))]
     return stated

@@ -133,8 +133,7 @@ class Replay:
         trace: The trace.
         ops: The arithmetic.
         known: Number of a value → it.
-        outer: Another replay, and what is made of its values: they are taken from there
-            where they are made of nothing but certain leaves.
+        given: What is known of a value from elsewhere; None of one that it is not.
 
     """
 
