@@ -6,7 +6,7 @@ bounds and backwards. Nothing outside of a cell's own module names it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -132,7 +132,7 @@ class Cell:
         used = (of.function for of in self.activations.values())
         return tuple(dict.fromkeys(f.name for f in used if not f.roundings))
 
-    @property
+    @cached_property
     def mistakes(self) -> dict[str, Mistake]:
         """Return all that is known to be computed instead, by words for it."""
         found = dict(self.own_mistakes)
@@ -208,7 +208,17 @@ def sums_of_gates(
     names = ("kernel", "recurrent_kernel")
     products = [(x, w[name][columns]) for x, name in zip(read, names, strict=True)]
     whole = ops.affine(products, w["bias"][columns], offset)
+    return cut(ops, whole, gates.stop - gates.start, units)
+
+
+def cut(ops: Any, whole: Any, count: int, units: int) -> list[Any]:
+    """Cut a value into so many gates, along the last axis."""
     return [
-        ops.take(whole, (..., slice(k * units, (k + 1) * units)))
-        for k in range(gates.stop - gates.start)
+        ops.take(whole, (..., slice(k * units, (k + 1) * units))) for k in range(count)
     ]
+
+
+def cut_by_hand(tensor: Any, count: int) -> list[Any]:
+    """Cut a framework's tensor into so many gates, along the last axis."""
+    units = int(tensor.shape[-1]) // count
+    return [tensor[..., k * units : (k + 1) * units] for k in range(count)]

@@ -80,7 +80,6 @@ class Trace:
     ) -> None:
         self._plain = Float64()
         self.calls: list[Call] = []
-        self.values: list[Traced] = []
         self.leaf: dict[str, Traced] = {
             name: self._made(Call(name, None, ()), array, frozenset([name]))
             for name, array in leaves.items()
@@ -114,10 +113,8 @@ class Trace:
         return self._made(Call(name, function, args), value, frozenset(leaves))
 
     def _made(self, call: Call, value: Array, leaves: frozenset[str]) -> Traced:
-        made = Traced(self, len(self.calls), value, leaves)
         self.calls.append(call)
-        self.values.append(made)
-        return made
+        return Traced(self, len(self.calls) - 1, value, leaves)
 
     def called(self, of: Any, name: str) -> tuple[Any, ...] | None:
         """Give what an operation was called with, if a value is the result of it."""

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from rnn_parity_core import functions as f
-from rnn_parity_core.cell import Activation, Cell, Isolated, Mistake, sums_of_gates
+from rnn_parity_core.cell import (
+    Activation,
+    Cell,
+    Isolated,
+    Mistake,
+    cut_by_hand,
+    sums_of_gates,
+)
 from rnn_parity_core.functions import Array
 
 _OPEN = 40.0  # where a gate is 1 in every dtype
@@ -74,21 +81,16 @@ def _step(  # noqa: PLR0913 - every term that implementations are known to diffe
     return {"h": (mix or usual)(ops, z, h, n)}
 
 
-def _gates_of(tensor: Any) -> list[Any]:
-    units = int(tensor.shape[-1]) // 3
-    return [tensor[..., k * units : (k + 1) * units] for k in range(3)]
-
-
 def _from_x(x: Any, w: Any) -> list[Any]:
     total = x @ w["kernel"]
-    return _gates_of(total + w["bias"] if "bias" in w else total)
+    return cut_by_hand(total + w["bias"] if "bias" in w else total, 3)
 
 
 def _after_by_hand(
     x: Any, state: Any, w: Any, *, recurrent_activation: Any, activation: Any
 ) -> dict[str, Any]:
     h, (x_r, x_z, x_n) = state["h"], _from_x(x, w)
-    h_r, h_z, h_n = _gates_of(h @ w["recurrent_kernel"])
+    h_r, h_z, h_n = cut_by_hand(h @ w["recurrent_kernel"], 3)
     r, z = recurrent_activation(x_r + h_r), recurrent_activation(x_z + h_z)
     inner = h_n + w["recurrent_bias"] if "recurrent_bias" in w else h_n
     return {"h": z * h + (1 - z) * activation(x_n + r * inner)}
@@ -98,7 +100,7 @@ def _before_by_hand(
     x: Any, state: Any, w: Any, *, recurrent_activation: Any, activation: Any
 ) -> dict[str, Any]:
     h, (x_r, x_z, x_n) = state["h"], _from_x(x, w)
-    u_r, u_z, u_n = _gates_of(w["recurrent_kernel"])
+    u_r, u_z, u_n = cut_by_hand(w["recurrent_kernel"], 3)
     r, z = recurrent_activation(x_r + h @ u_r), recurrent_activation(x_z + h @ u_z)
     return {"h": z * h + (1 - z) * activation(x_n + (r * h) @ u_n)}
 

@@ -19,6 +19,7 @@ from rnn_parity_core.cell import (
     Fitted,
     Isolated,
     Mistake,
+    cut_by_hand,
     sums_of_gates,
 )
 from rnn_parity_core.functions import Array
@@ -100,8 +101,7 @@ def _by_hand(
     h, c = state["h"], state["c"]
     total = x @ w["kernel"] + h @ w["recurrent_kernel"]
     total = total + w["bias"] if "bias" in w else total
-    units = int(total.shape[-1]) // 4
-    i, f, g, o = (total[..., k * units : (k + 1) * units] for k in range(4))
+    i, f, g, o = cut_by_hand(total, 4)
     peephole = w.get("peephole")
     if peephole is not None:
         i, f = i + peephole[0] * c, f + peephole[1] * c

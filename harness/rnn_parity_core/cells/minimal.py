@@ -3,19 +3,14 @@
 from typing import Any
 
 from rnn_parity_core import functions as f
-from rnn_parity_core.cell import Activation, Cell, Mistake, sums_of_gates
-
-
-def _cut(ops: Any, whole: Any, count: int, units: int) -> list[Any]:
-    """Cut pre-activations into gates."""
-    return [
-        ops.take(whole, (..., slice(k * units, (k + 1) * units))) for k in range(count)
-    ]
-
-
-def _cut_by_hand(tensor: Any, count: int) -> list[Any]:
-    units = int(tensor.shape[-1]) // count
-    return [tensor[..., k * units : (k + 1) * units] for k in range(count)]
+from rnn_parity_core.cell import (
+    Activation,
+    Cell,
+    Mistake,
+    cut,
+    cut_by_hand,
+    sums_of_gates,
+)
 
 
 def _plus(tensor: Any, w: Any, name: str = "bias") -> Any:
@@ -47,8 +42,8 @@ def _mgu_by_hand(
     x: Any, state: Any, w: Any, *, recurrent_activation: Any, activation: Any
 ) -> dict[str, Any]:
     h = state["h"]
-    x_f, x_n = _cut_by_hand(_plus(x @ w["kernel"], w), 2)
-    h_f, h_n = _cut_by_hand(h @ w["recurrent_kernel"], 2)
+    x_f, x_n = cut_by_hand(_plus(x @ w["kernel"], w), 2)
+    h_f, h_n = cut_by_hand(h @ w["recurrent_kernel"], 2)
     gate = recurrent_activation(x_f + h_f)
     n = activation(x_n + gate * _plus(h_n, w, "recurrent_bias"))
     return {"h": gate * h + (1 - gate) * n}
@@ -112,7 +107,7 @@ _ACTIVATIONS = {
 
 def _gates_of_x(ops: Any, x: Any, w: Any, count: int) -> list[Any]:
     whole = ops.affine([(x, w["kernel"])], w["bias"])
-    return _cut(ops, whole, count, w["kernel"].shape[-1] // count)
+    return cut(ops, whole, count, w["kernel"].shape[-1] // count)
 
 
 def _min_gru(  # noqa: PLR0913 - one for each term
@@ -133,7 +128,7 @@ def _min_gru(  # noqa: PLR0913 - one for each term
 def _min_gru_by_hand(
     x: Any, state: Any, w: Any, *, recurrent_activation: Any, activation: Any
 ) -> dict[str, Any]:
-    z, n = _cut_by_hand(_plus(x @ w["kernel"], w), 2)
+    z, n = cut_by_hand(_plus(x @ w["kernel"], w), 2)
     z, n = recurrent_activation(z), activation(n)
     return {"h": (1 - z) * state["h"] + z * n}
 
@@ -188,7 +183,7 @@ def _min_lstm(  # noqa: PLR0913 - one for each term
 def _min_lstm_by_hand(
     x: Any, state: Any, w: Any, *, recurrent_activation: Any, activation: Any
 ) -> dict[str, Any]:
-    i, f, n = _cut_by_hand(_plus(x @ w["kernel"], w), 3)
+    i, f, n = cut_by_hand(_plus(x @ w["kernel"], w), 3)
     i, f = recurrent_activation(i), recurrent_activation(f)
     return {"h": f / (i + f) * state["h"] + i / (i + f) * activation(n)}
 
