@@ -1,4 +1,4 @@
-"""Activations of ONNX nodes: what the attributes say, and what ONNX Runtime computes."""
+"""Activations of ONNX nodes: what attributes say, and what ONNX Runtime computes."""
 
 from pathlib import Path
 from typing import Any
