@@ -129,7 +129,7 @@ def check_cell_name(name: str) -> None:
     if name not in CELLS:
         near = CELLS[base].choices if activations and base in CELLS else ()
         raise unknown_name("cell", name, [f"{base}.{of}" for of in near] or CELLS)
-    if (usual := CELLS.with_functions(base, CELLS[name].chosen)) != name:
+    if (usual := CELLS.usual_name(CELLS[name])) != name:
         raise UsageError(f"the cell {name!r} is called {usual!r}; write that")
 
 

@@ -38,6 +38,7 @@ def test_a_negative_projection_is_refused(cell: str) -> None:
         ({"cell": "lstmm"}, "unknown cell 'lstmm'; did you mean lstm"),
         ({"cell": "lstm.hard_sigmoid"}, "did you mean lstm.output_hard_sigmoid"),
         ({"cell": "lstm.recurrent_sigmoid"}, "is called 'lstm'; write that"),
+        ({"cell": "rnn_tanh.activation_relu"}, "is called 'rnn_relu'; write that"),
         (
             {"cell": "lstm.output_relu.activation_relu"},
             "is called 'lstm.activation_relu.output_relu'; write that",

@@ -152,14 +152,25 @@ def test_files_of_both_keras_are_of_the_function_that_it_calls_so(
             assert verdicts(report) == {"pass"}, path.name
 
 
-def test_a_hard_sigmoid_of_no_known_keras_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        (None, "does not say which Keras wrote it"),
+        (b'{"keras_version": "4.0.1"}', r"knows that of Keras 4\.0\.1, which wrote"),
+    ],
+)
+def test_a_hard_sigmoid_of_no_known_keras_is_refused(
+    metadata: bytes | None, words: str, tmp_path: Path
+) -> None:
     whole = zipfile.ZipFile(FILES / "hard.keras")
     path = tmp_path / "m.keras"
     with zipfile.ZipFile(path, "w") as file:
         for name in whole.namelist():
             if name != "metadata.json":
                 file.writestr(zipfile.ZipInfo(name), whole.read(name))
-    with pytest.raises(FileError, match="does not say which Keras wrote it"):
+        if metadata is not None:
+            file.writestr(zipfile.ZipInfo("metadata.json"), metadata)
+    with pytest.raises(FileError, match=words):
         read(path)
 
 

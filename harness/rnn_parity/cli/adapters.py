@@ -97,10 +97,9 @@ def conform_cell(
     from rnn_parity.adapter_tools.cell_proof import prove_cell
     from rnn_parity.terminal.cells import show_cell_proof
     from rnn_parity.terminal.common import console
-    from rnn_parity_core import CELLS, unknown_name
+    from rnn_parity_core.cases import check_cell_name
 
-    if name not in CELLS:
-        raise unknown_name("cell", name, CELLS)
+    check_cell_name(name)
     with interruptible(), console(stderr=True).status("by hand") as status:
         proof = prove_cell(name, networks, status.update)
     if form == "json":

@@ -39,10 +39,8 @@ _CELLS = {"SimpleRNN": "rnn_tanh", "LSTM": "lstm", "GRU": "gru"}
 # Keras' names of functions that are ours, whichever Keras wrote them.
 _FUNCTIONS = ("tanh", "sigmoid", "relu", "linear", "softsign", "relu6", "hard_tanh")
 _HARD = "hard_sigmoid"
-_UNSAID_KERAS = (
-    "its hard_sigmoid is x / 6 + 0.5 in Keras 3 and 0.2 x + 0.5 before, and the file "
-    "does not say which Keras wrote it"
-)
+_HARD_OF = {"1": f"{_HARD}_5", "2": f"{_HARD}_5", "3": _HARD}
+_EITHER = "its hard_sigmoid is x / 6 + 0.5 in Keras 3 and 0.2 x + 0.5 before"
 
 
 class Settings(NamedTuple):
@@ -136,9 +134,12 @@ def _function(told: Any, version: str) -> tuple[str, str]:
     if told != _HARD:
         said = f"{', '.join(_FUNCTIONS)} and {_HARD} are computed"
         return "", f"{told!r:.120}; {said}"
-    if not version:
-        return "", f"{told!r}; {_UNSAID_KERAS}"
-    return (_HARD if version.startswith("3.") else f"{_HARD}_5"), ""
+    if function := _HARD_OF.get(version.partition(".")[0]):
+        return function, ""
+    why = "the file does not say which Keras wrote it"
+    if version:
+        why = f"nobody here knows that of Keras {version:.20}, which wrote the file"
+    return "", f"{told!r}; {_EITHER}, and {why}"
 
 
 def unread(told: Mapping[str, Any]) -> dict[str, str]:

@@ -75,6 +75,16 @@ class Cells(Mapping[str, Cell]):
         ]
         return ".".join([base, *others])
 
+    def usual_name(self, cell: Cell) -> str:
+        """Return the one name of a cell: `rnn_relu` of `rnn_tanh.activation_relu`."""
+
+        def of(one: Cell) -> tuple[object, ...]:
+            return one.step, one.weights, one.chosen
+
+        others = self.values() if cell.name != cell.base else ()
+        own = self.with_functions(cell.base, cell.chosen)
+        return next((one.name for one in others if of(one) == of(cell)), own)
+
     def __iter__(self) -> Iterator[str]:
         return (name for name in self._all() if "." not in name)
 
