@@ -33,26 +33,12 @@ INFO = BackendInfo(
     install="pip install 'rnn-parity[jax]'",
     implementations=(
         Implementation("jit: jnp operations, step by step", ("basic",), by_hand=True),
-        Implementation(
-            "jit: cell unrolled over a list", ("static",), choices=ANY_ACTIVATION
-        ),
-        Implementation(
-            "jit: jnp.unstack, cell, jnp.stack",
-            ("static_single",),
-            choices=ANY_ACTIVATION,
-        ),
         *_loops(
+            static="jit: cell unrolled over a list",
+            static_single="jit: jnp.unstack, cell, jnp.stack",
             dynamic="jit: lax.scan",
-        ),
-        Implementation(
-            "jit: lax.scan, masked by lengths",
-            ("variable_input",),
-            choices=ANY_ACTIVATION,
-        ),
-        Implementation(
-            "jit: lax.while_loop, jnp.argmax",
-            ("variable_output",),
-            choices=ANY_ACTIVATION,
+            variable_input="jit: lax.scan, masked by lengths",
+            variable_output="jit: lax.while_loop, jnp.argmax",
         ),
     ),
     accuracy=XLA_CPU,
@@ -69,22 +55,10 @@ INFO_EAGER = replace(
         Implementation("jnp operations, op by op", ("basic",), by_hand=True),
         *_loops(
             static="cell called over a list",
-        ),
-        Implementation(
-            "jnp.unstack, cell, jnp.stack", ("static_single",), choices=ANY_ACTIVATION
-        ),
-        *_loops(
+            static_single="jnp.unstack, cell, jnp.stack",
             dynamic="lax.scan outside jit",
-        ),
-        Implementation(
-            "lax.scan outside jit, masked by lengths",
-            ("variable_input",),
-            choices=ANY_ACTIVATION,
-        ),
-        Implementation(
-            "lax.while_loop outside jit, jnp.argmax",
-            ("variable_output",),
-            choices=ANY_ACTIVATION,
+            variable_input="lax.scan outside jit, masked by lengths",
+            variable_output="lax.while_loop outside jit, jnp.argmax",
         ),
     ),
     options={**INFO.options, "jit": False},
